@@ -1,0 +1,113 @@
+import type { Sha256 } from "../kernel/digest.ts";
+import { type Refusal, refuse } from "../kernel/errors.ts";
+import { formatInstant, type Instant } from "../kernel/instant.ts";
+import { LIMITS } from "../kernel/limits.ts";
+import { safePath, type SafePath } from "../kernel/safe-path.ts";
+import type { FileFindings } from "../model/findings.ts";
+import type { ListedArtifact, SignatureFinding } from "../model/feed-listing.ts";
+import type { Trust } from "../model/source.ts";
+
+declare const acceptedBrand: unique symbol;
+
+/**
+ * A file that may become a blob. Only this module makes one: the compiler refuses a road around the gate, and the
+ * store admits nothing else.
+ */
+export interface Accepted {
+  readonly [acceptedBrand]: true;
+  readonly kind: "accepted";
+  readonly path: SafePath;
+  /** Its name inside the quarantine folder. */
+  readonly file: string;
+  readonly sha256: Sha256;
+  readonly size: number;
+  readonly builtAt: Instant | null;
+}
+
+/** A file in quarantine with everything known of it. */
+export interface Candidate {
+  readonly artifact: ListedArtifact;
+  readonly file: string;
+  readonly findings: FileFindings;
+  /** The upstream's Last-Modified, the best guess at a build time where the content has none. */
+  readonly lastModified: Instant | null;
+}
+
+/** Judges one file: what was promised of it, what came, what its inside says, in that order. Pure. */
+export function judgeFile(candidate: Candidate, trust: Trust, now: Instant): Accepted | Refusal {
+  const refusal = judgeBytes(candidate, trust) ?? judgeContent(candidate, now);
+  return refusal ?? accept(candidate, now);
+}
+
+/**
+ * Judges a detached signature by what it signs: it is carried when the inspection of its file found it good. Its bytes
+ * are bound by nothing else.
+ */
+export function judgeCompanion(companion: Candidate, main: Candidate, trust: Trust, now: Instant): Accepted | Refusal {
+  const refusal = judgeBytes(companion, trust);
+  if (refusal !== null) return refusal;
+  const path = companion.artifact.path;
+  const good = main.artifact.companion === path && main.findings.content?.signatures.some((s) => s.over === main.artifact.path && s.scheme === "x509-cms" && s.status === "good");
+  return good === true ? accept(companion, now) : refuse("artifact.signature-wrong", `${path}: it does not sign ${main.artifact.path}`);
+}
+
+function accept(candidate: Candidate, now: Instant): Accepted {
+  const { artifact, findings, file } = candidate;
+  // Where only the upstream's clock speaks, it is believed no further than our own.
+  const stamp = candidate.lastModified === null ? null : Math.min(candidate.lastModified, now);
+  const accepted: Omit<Accepted, typeof acceptedBrand> = {
+    kind: "accepted",
+    path: safePath(artifact.path),
+    file,
+    sha256: findings.sha256 as Sha256,
+    size: findings.size,
+    builtAt: findings.content?.builtAt ?? stamp,
+  };
+  return accepted as Accepted;
+}
+
+function judgeBytes({ artifact, findings }: Candidate, trust: Trust): Refusal | null {
+  const { path, digests } = artifact;
+  if (artifact.size !== null && findings.size !== artifact.size) {
+    return refuse("artifact.size-differs", `${path}: ${findings.size} bytes came, the index says ${artifact.size}`);
+  }
+  if (digests.sha256 !== undefined && digests.sha256 !== findings.sha256) {
+    return refuse("artifact.digest-differs", `${path}: SHA-256 is ${findings.sha256}, should be ${digests.sha256}`);
+  }
+  if (digests.sha512 !== undefined && digests.sha512 !== findings.sha512) {
+    return refuse("artifact.digest-differs", `${path}: SHA-512 is ${findings.sha512 ?? "not computed"}, should be ${digests.sha512}`);
+  }
+  const bound = digests.sha256 !== undefined || digests.sha512 !== undefined;
+  const boundByDigest = trust.kind === "openpgp" || trust.kind === "minisign" || trust.kind === "pinned";
+  if (boundByDigest && !bound) return refuse("feed.digest-missing", `${path}: nothing binds its bytes`);
+  return null;
+}
+
+function judgeContent({ artifact, findings: { content } }: Candidate, now: Instant): Refusal | null {
+  const path = artifact.path;
+  if (content === null) return artifact.inspect ? refuse("artifact.malformed", `${path}: it was not inspected`) : null;
+  if (content.expandedPastCap) return refuse("artifact.expands-too-far", `${path}: unpacking was stopped at ${content.expandedBytes ?? 0} bytes`);
+  if (content.malformed !== null) return refuse("artifact.malformed", `${path}: ${content.malformed}`);
+  const refusal = judgeSignatures(path, content.signatures);
+  if (refusal !== null) return refusal;
+  const [contradiction] = content.contradictions;
+  if (contradiction !== undefined) return refuse("artifact.contradicts-itself", `${path}: ${contradiction}`);
+  if (artifact.version !== null && content.version !== artifact.version) {
+    return refuse("artifact.version-differs", `${path}: it is version ${content.version ?? "unknown"}, the index says ${artifact.version}`);
+  }
+  if (content.builtAt !== null && content.builtAt > now + LIMITS.clockTolerance) {
+    return refuse("artifact.from-the-future", `${path}: built ${formatInstant(content.builtAt)}, our clock says ${formatInstant(now)}`);
+  }
+  return null;
+}
+
+/** An inspected file proves itself by its own signatures: at least one, and every one of them good. */
+function judgeSignatures(path: string, signatures: readonly SignatureFinding[]): Refusal | null {
+  if (signatures.length === 0) return refuse("artifact.signature-wrong", `${path}: it carries no signature`);
+  for (const { status, scheme, signer, detail } of signatures) {
+    if (status === "good") continue;
+    const code = status === "unknown-key" ? "artifact.signer-unknown" : "artifact.signature-wrong";
+    return refuse(code, `${path}: ${scheme} ${status}${signer === "" ? "" : `, signer ${signer}`}${detail === "" ? "" : `: ${detail}`}`);
+  }
+  return null;
+}

@@ -1,0 +1,134 @@
+/**
+ * Every "no" and every breakage has a code, and this is the one table of them; `docs/reference/errors.md` is compared
+ * with it in both directions by a test. A refusal is an expected no and a value; a failure is the world breaking and
+ * an exception. Wrong is not the same as unwelcome: a bad signature and a good one by a stranger have codes apart.
+ */
+export const REFUSALS = {
+  "feed.malformed": "the vendor's index could not be read as its format says",
+  "feed.empty": "the index names nothing that the selection wants",
+  "feed.too-many-names": "the index names more files than the limits allow",
+  "feed.unsafe-name": "the index holds a name that could escape, hide or confuse",
+  "feed.name-collision": "two names in the index would be one file on some file system",
+  "feed.duplicate-name": "the index names one file twice",
+  "feed.unsigned": "the source demands a signature over its index and there is none",
+  "feed.signature-wrong": "a signature over the index does not verify",
+  "feed.signer-unknown": "the index is signed, but by no key that this source trusts",
+  "feed.signature-expired": "the signature, or the key that made it, has expired",
+  "feed.older-than-held": "the index is older than the revision we hold: a replay or a vendor's rollback",
+  "feed.from-the-future": "the index claims a time too far ahead of our clock",
+  "feed.digest-missing": "a file is listed without a digest that may bind it",
+  "artifact.missing": "a file that the index names is not there",
+  "artifact.digest-differs": "the bytes that came are not those that the index or the pin names",
+  "artifact.size-differs": "more or fewer bytes came than the index names",
+  "artifact.malformed": "the file is not what its format says",
+  "artifact.signature-wrong": "the signature inside or beside the file does not verify",
+  "artifact.signer-unknown": "the file is signed, but by no key that this source trusts",
+  "artifact.contradicts-itself": "the signed inside of the file says otherwise than its unsigned outside",
+  "artifact.version-differs": "the file is of another version than the index named: the upstream is half updated",
+  "artifact.from-the-future": "the file claims a build time too far ahead of our clock",
+  "artifact.expands-too-far": "the file unpacks to more than its budget",
+  "budget.artifact-bytes": "one file is larger than the source's budget for a file",
+  "budget.total-bytes": "the run would take more bytes than the source's budget",
+  "budget.files": "the feed has more files than the source's budget",
+  "budget.growth": "the feed has grown faster than its own history allows",
+  "budget.wall-time": "the run took longer than the source's budget",
+  "budget.free-disk": "the run would eat into the free-disk reserve",
+  "promotion.unsigned-source": "content of an unsigned source never leaves staging",
+  "promotion.not-in-earlier-channel": "the revision was never in the channel before this one",
+  "promotion.already-there": "the channel already points at this revision",
+  "promotion.changed-meanwhile": "someone moved the channel while this was being decided",
+  "promotion.not-newer": "the revision is older than the channel's: that is a rollback, and is asked for by name",
+  "rollback.nothing-older": "the channel has never pointed at an older revision",
+  "rollback.never-there": "the channel has never pointed at that revision",
+  "revision.gone": "the revision's content has been collected",
+} as const satisfies Record<string, string>;
+
+export type RefusalCode = keyof typeof REFUSALS;
+
+export const FAILURES = {
+  "upstream.unreachable": "no connection to the upstream",
+  "upstream.name-unknown": "the upstream's host name does not resolve",
+  "upstream.tls": "the upstream's certificate or TLS handshake was not acceptable",
+  "upstream.status": "the upstream answered with an error status",
+  "upstream.not-found": "the upstream does not have the file",
+  "upstream.malformed": "the upstream's answer broke its protocol",
+  "upstream.cut-off": "the connection ended before the body did",
+  "upstream.changed": "the file changed while it was being resumed",
+  "upstream.stalled": "the upstream delivered less than the least rate",
+  "upstream.timeout": "the upstream took longer than the time limit",
+  "upstream.over-cap": "the upstream sent more than the cap; the transfer was stopped there",
+  "upstream.redirect-loop": "too many redirects",
+  "upstream.redirect-scheme": "a redirect to another scheme, which this source does not allow",
+  "upstream.redirect-inside": "a redirect to an inside address, which this source does not allow",
+  "upstream.login": "the upstream refused our login",
+  "upstream.proxy": "the proxy refused or broke the connection",
+  "address.unsupported": "no transport for this address",
+  "worker.died": "a worker process died while at this job",
+  "worker.protocol": "a worker process said something outside its protocol",
+  "worker.silent": "a worker process did not answer in time",
+  "store.full": "the disk is full",
+  "store.io": "reading or writing the store failed",
+  "store.damaged": "something in the store is damaged or missing",
+  "store.busy": "another process holds the store",
+  "store.schema": "the ledger was written by a newer Ringfort",
+  "config.unreadable": "the configuration file cannot be read",
+  "config.invalid": "the configuration is not valid",
+  "source.unknown": "no source of that name",
+  "source.exists": "a source of that name exists",
+  "source.invalid": "the source's description is not valid",
+  "source.busy": "a sync of this source is still going",
+  "source.in-use": "the source still holds a channel",
+  "channel.unknown": "no channel of that name",
+  "revision.unknown": "no such revision",
+  "daemon.unreachable": "the daemon does not answer on its control socket",
+  "daemon.stopping": "the daemon is stopping",
+  "request.malformed": "the request is not one that the daemon knows",
+  "listen.failed": "a channel's address could not be listened on",
+} as const satisfies Record<string, string>;
+
+export type FailureCode = keyof typeof FAILURES;
+
+/** An expected "no" from core: stored, shown, counted. `detail` names the place; strings from outside are cut in it. */
+export interface Refusal {
+  readonly kind: "refused";
+  readonly code: RefusalCode;
+  readonly detail: string;
+}
+
+export function refuse(code: RefusalCode, detail: string): Refusal {
+  return { kind: "refused", code, detail };
+}
+
+/** The world broke. `retry` says whether the same call may go through later. */
+export class Failure extends Error {
+  readonly code: FailureCode;
+  readonly retry: "never" | "later";
+
+  constructor(code: FailureCode, detail: string, options: { readonly retry?: "never" | "later"; readonly cause?: unknown } = {}) {
+    super(detail, options.cause === undefined ? {} : { cause: options.cause });
+    this.name = "Failure";
+    this.code = code;
+    this.retry = options.retry ?? "never";
+  }
+}
+
+/** The promised exit codes of the command line (docs/reference/cli.md). */
+export const EXIT = { done: 0, failure: 1, usage: 2, refused: 3, later: 4, waiting: 5 } as const;
+
+/** Text from outside, fit for a log, a terminal and a message: control characters escaped, length cut. */
+export function quoteOutside(text: string, most = 120): string {
+  const cut = text.length > most ? `${text.slice(0, most)}…` : text;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced
+  return cut.replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+/** A URL without its login, query and fragment: what may stand in logs, events and messages. */
+export function quoteUrl(text: string): string {
+  if (!URL.canParse(text)) return quoteOutside(text.replace(/\/\/[^/@]*@/, "//"));
+  const url = new URL(text);
+  url.username = "";
+  url.password = "";
+  url.search = "";
+  url.hash = "";
+  return quoteOutside(url.href, 300);
+}

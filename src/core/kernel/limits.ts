@@ -1,0 +1,40 @@
+/**
+ * The page of ceilings: every quantity that a stranger can choose has its maximum here, and nowhere else. Those an
+ * operator may lower or raise per source are in `config.ts`; these are the walls behind them.
+ */
+export const LIMITS = {
+  /** Bytes of a path inside a revision (UTF-8). */
+  pathLength: 1_024,
+  /** Bytes of one segment of a path: what ext4, NTFS and APFS all take. */
+  pathSegment: 255,
+  pathDepth: 32,
+  /** Bytes of one JSON message between our own processes; data frames have their own ceiling. */
+  messageBytes: 64 * 1024 * 1024,
+  /** Bytes of one data frame on a lane. */
+  frameBytes: 1024 * 1024,
+  /** Bytes of a request from a command-line client to the daemon. */
+  requestBytes: 1024 * 1024,
+  /** Bytes of an upstream's status line and header fields, trailers included. */
+  upstreamHeaderBytes: 32 * 1024,
+  upstreamHeaderCount: 128,
+  /** Bytes of one chunk-size line of a chunked body. */
+  chunkLineBytes: 256,
+  redirects: 10,
+  /** Bytes of one reply on an FTP control connection. */
+  ftpReplyBytes: 16 * 1024,
+  /** Rounds of "now I need these files too" while a feed is read. */
+  listingRounds: 40,
+  /** Bytes of one index file (checksum list, listing page, signature). */
+  indexBytes: 64 * 1024 * 1024,
+  /** Names in one feed. */
+  feedNames: 1_000_000,
+  /** Bytes of one line of a checksum list or listing. */
+  listLineBytes: 4 * 1024,
+  signatureBytes: 1024 * 1024,
+  signaturesPerFile: 16,
+  /** Members of one archive, and how many bytes they may unpack to, beside the source's expansion ratio. */
+  archiveMembers: 100_000,
+  archiveExpandedBytes: 4 * 1024 * 1024 * 1024,
+  /** How far ahead of our clock a vendor's build or signing time may lie: more means that one of the clocks is wrong. */
+  clockTolerance: 24 * 60 * 60 * 1_000,
+} as const;

@@ -1,0 +1,242 @@
+import type { Sha256 } from "./kernel/digest.ts";
+import type { Instant } from "./kernel/instant.ts";
+import type { SafePath } from "./kernel/safe-path.ts";
+import type { ChannelMove, ChannelPosition } from "./model/channel.ts";
+import type { ContentFindings } from "./model/findings.ts";
+import type { FeedListing, ListedArtifact, ListingFindings } from "./model/feed-listing.ts";
+import type { Revision, RevisionDraft, RevisionEntry } from "./model/revision.ts";
+import type { SourceSpec } from "./model/source.ts";
+import type { Accepted } from "./intake/judge-file.ts";
+
+/** The doors of the house: what the operations ask of the world. Each has a contract suite in test/contract/. */
+
+export interface Clock {
+  now(): Instant;
+}
+
+/** Where named steps of a write are announced; the crash proof stops the process at each (docs/store-format.md). */
+export type AtStep = (step: WriteStep) => void;
+
+/** Every named step of a write, in the order that docs/store-format.md gives. */
+export const WRITE_STEPS = [
+  "quarantine.written",
+  "blob.synced",
+  "blob.renamed",
+  "blobs.directories-synced",
+  "revision.view-written",
+  "revision.view-renamed",
+  "revision.committed",
+  "channel.committed",
+  "pointer.written",
+  "pointer.renamed",
+  "collect.revisions-removed",
+  "collect.views-removed",
+  "collect.blob-removed",
+] as const;
+export type WriteStep = (typeof WRITE_STEPS)[number];
+
+/** A file that has landed in quarantine: nobody trusts it yet. */
+export interface Landed {
+  /** Its own name inside the quarantine folder. */
+  readonly file: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly sha256: Sha256;
+  readonly sha512: string | null;
+}
+
+/** Takes bytes as they arrive, never more than its cap, and hashes them on the way: they are hashed once. */
+export interface Landing {
+  /** Whether more may be written at once; otherwise wait for `ready`. The piece may be used again after the call. */
+  write(piece: Uint8Array): boolean;
+  ready(): Promise<void>;
+  /** Bytes so far, those of an earlier try included. */
+  readonly size: number;
+  finish(): Promise<Landed>;
+  /** Keeps what came for a later resume, or forgets it. */
+  abandon(keep: boolean): Promise<void>;
+}
+
+export interface Quarantine {
+  /**
+   * Opens a landing for one download. `key` names the download across tries; when bytes of an earlier try are held
+   * under it, and `resume` is asked for, they are kept and hashed first.
+   */
+  land(key: string, options: { readonly most: number; readonly resume: boolean; readonly sha512: boolean }): Promise<Landing>;
+  /** Bytes held of an interrupted download, with what the upstream said of their version. */
+  held(key: string): Promise<{ readonly size: number; readonly note: string } | null>;
+  /** Writes the note that a later resume needs, beside the bytes. */
+  note(key: string, note: string): Promise<void>;
+  discard(file: string): Promise<void>;
+  /** Removes what no run owns any more: at start, everything but resumable parts younger than `keepSince`. */
+  sweep(keepSince: Instant): Promise<void>;
+}
+
+/** Whether a blob is whole: `damaged` when its bytes no longer hash to its name. */
+export type BlobState = "whole" | "damaged" | "missing";
+
+export interface BlobStore {
+  /** Moves an accepted file out of quarantine under its digest's name, durably but for the directories. Idempotent. */
+  admit(accepted: Accepted): Promise<void>;
+  /** Makes every directory entry written since the last call durable. Comes before a revision is sealed. */
+  settle(): Promise<void>;
+  has(sha256: Sha256): Promise<boolean>;
+  /** Reads the whole blob and compares. */
+  check(sha256: Sha256, size: number): Promise<BlobState>;
+  remove(sha256: Sha256): Promise<void>;
+  /** Every blob that stands in the store, with its size and the time it was admitted, in any order. */
+  list(): AsyncIterable<{ readonly sha256: Sha256; readonly size: number; readonly admittedAt: Instant }>;
+  /** Bytes free on its file system for us. */
+  freeBytes(): Promise<number>;
+}
+
+/** What the upstream said of a file's version when we took it, to ask only for changes. */
+export interface UpstreamNote {
+  readonly path: string;
+  readonly etag: string | null;
+  readonly lastModified: string | null;
+  readonly sha256: Sha256;
+}
+
+export type SyncOutcome = "new-revision" | "nothing-new" | "refused" | "failed";
+
+/** One run of one source, as `ringfort log` shows it. */
+export interface SyncRecord {
+  readonly source: string;
+  readonly startedAt: Instant;
+  readonly endedAt: Instant;
+  readonly outcome: SyncOutcome;
+  /** A refusal or failure code, or `null`. */
+  readonly code: string | null;
+  readonly detail: string;
+  readonly revision: number | null;
+  /** Bytes that came over the line, and artifacts asked for. */
+  readonly bytes: number;
+  readonly requests: number;
+  readonly by: string;
+}
+
+/** One event of the house: a static dotted name and fields (docs/reference/events.md). */
+export interface EventRecord {
+  readonly at: Instant;
+  readonly name: string;
+  readonly fields: Readonly<Record<string, string | number | boolean | null>>;
+}
+
+export interface Ledger {
+  sources(): Promise<readonly SourceSpec[]>;
+  source(name: string): Promise<SourceSpec | null>;
+  putSource(spec: SourceSpec): Promise<void>;
+  /** Forgets the source, its revisions and its channels. */
+  removeSource(name: string): Promise<void>;
+
+  /** One transaction: the next revision of its source, complete, or nothing. */
+  sealRevision(draft: RevisionDraft, sealedAt: Instant): Promise<Revision>;
+  revision(source: string, number: number): Promise<Revision | null>;
+  latestRevision(source: string): Promise<Revision | null>;
+  /** Newest first. */
+  revisions(source: string): Promise<readonly Revision[]>;
+  /** The entries of one revision, by path in code-unit order. */
+  entries(source: string, number: number): Promise<readonly RevisionEntry[]>;
+  /** Every digest that some revision still names, with its size. */
+  referencedBlobs(): Promise<ReadonlyMap<Sha256, number>>;
+  /** Forgets revisions; the blobs that only they named are then unreferenced. */
+  removeRevisions(source: string, numbers: readonly number[]): Promise<void>;
+  /** Where a blob stands: every source and path that names it now. */
+  whereBlob(sha256: Sha256): Promise<readonly { readonly source: string; readonly revision: number; readonly path: SafePath }[]>;
+
+  position(source: string, channel: string): Promise<ChannelPosition | null>;
+  positions(): Promise<readonly ChannelPosition[]>;
+  /**
+   * Moves a channel and records the move, in one transaction; `false` and nothing done when the channel has moved
+   * since `expectedMoves` was read.
+   */
+  moveChannel(position: ChannelPosition, move: ChannelMove, expectedMoves: number): Promise<boolean>;
+  /** Newest first. */
+  moves(source: string, limit: number): Promise<readonly ChannelMove[]>;
+
+  upstreamNotes(source: string): Promise<readonly UpstreamNote[]>;
+  putUpstreamNotes(source: string, notes: readonly UpstreamNote[]): Promise<void>;
+
+  recordSync(record: SyncRecord): Promise<void>;
+  /** Newest first. */
+  syncs(source: string | null, limit: number): Promise<readonly SyncRecord[]>;
+  recordEvent(event: EventRecord): Promise<void>;
+  /** Newest first. */
+  events(limit: number): Promise<readonly EventRecord[]>;
+  close(): Promise<void>;
+}
+
+/** What serving needs, written as files that need no database: see docs/store-format.md. */
+export interface Views {
+  /** Writes the revision's view, durably. Idempotent. */
+  writeRevision(revision: Revision, entries: readonly RevisionEntry[]): Promise<void>;
+  hasRevision(source: string, number: number): Promise<boolean>;
+  removeRevision(source: string, number: number): Promise<void>;
+  listRevisions(): Promise<readonly { readonly source: string; readonly number: number }[]>;
+  /** Replaces the channel's pointer file; the same time whatever the revisions hold. */
+  writePointer(channel: string, mounts: readonly PointerMount[]): Promise<void>;
+}
+
+/** One source in a channel's pointer file. */
+export interface PointerMount {
+  readonly source: string;
+  readonly mount: string;
+  readonly revision: number;
+  readonly steps: readonly { readonly revision: number; readonly movedAt: Instant }[];
+}
+
+/** One file asked of the upstream. */
+export interface FetchWish {
+  /** Below the source's address. */
+  readonly path: string;
+  readonly list: boolean;
+  readonly first: number | null;
+  readonly unless: { readonly etag: string | null; readonly lastModified: string | null } | null;
+  /** The cap: within one buffer of it the transfer stops. */
+  readonly most: number;
+  readonly sha512: boolean;
+  readonly optional: boolean;
+}
+
+export type Fetched =
+  | { readonly kind: "landed"; readonly landed: Landed; readonly etag: string | null; readonly lastModified: string | null; readonly dialect: "html" | "mlsd" | "ftp-list" | "names" | null; readonly bytesOverLine: number }
+  | { readonly kind: "not-modified" }
+  | { readonly kind: "absent" };
+
+/** Fetches for one source: tries its addresses in order, resumes, counts. Throws `Failure`. */
+export interface Fetcher {
+  fetch(source: SourceSpec, wish: FetchWish, signal: AbortSignal): Promise<Fetched>;
+}
+
+/** A file at hand for inspection. */
+export interface InspectableFile {
+  readonly path: string;
+  readonly file: string;
+  readonly size: number;
+  readonly partial: boolean;
+  readonly dialect: "html" | "mlsd" | "ftp-list" | "names" | null;
+  readonly lastModified: Instant | null;
+  readonly absent: boolean;
+}
+
+export type FeedReading =
+  | { readonly kind: "needs"; readonly files: readonly { readonly path: string; readonly list: boolean; readonly first: number | null; readonly optional: boolean; readonly most: number }[] }
+  | { readonly kind: "listing"; readonly listing: FeedListing; readonly findings: ListingFindings };
+
+export interface Inspector {
+  readFeed(source: SourceSpec, files: readonly InspectableFile[], now: Instant): Promise<FeedReading>;
+  inspectArtifact(
+    source: SourceSpec,
+    artifact: ListedArtifact,
+    file: InspectableFile,
+    companion: InspectableFile | null,
+    now: Instant,
+    caps: { readonly expandedBytes: number },
+  ): Promise<ContentFindings>;
+}
+
+/** Where events go: the log line and the ledger. */
+export interface Events {
+  emit(name: string, fields: EventRecord["fields"]): void;
+}
