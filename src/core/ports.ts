@@ -23,9 +23,9 @@ export const WRITE_STEPS = [
   "blob.synced",
   "blob.renamed",
   "blobs.directories-synced",
+  "revision.committed",
   "revision.view-written",
   "revision.view-renamed",
-  "revision.committed",
   "channel.committed",
   "pointer.written",
   "pointer.renamed",
@@ -80,7 +80,8 @@ export interface BlobStore {
   admit(accepted: Accepted): Promise<void>;
   /** Makes every directory entry written since the last call durable. Comes before a revision is sealed. */
   settle(): Promise<void>;
-  has(sha256: Sha256): Promise<boolean>;
+  /** The blob's bytes on disk, or `null` when there is none of that name. */
+  sizeOf(sha256: Sha256): Promise<number | null>;
   /** Reads the whole blob and compares. */
   check(sha256: Sha256, size: number): Promise<BlobState>;
   remove(sha256: Sha256): Promise<void>;
@@ -142,6 +143,10 @@ export interface Ledger {
   referencedBlobs(): Promise<ReadonlyMap<Sha256, number>>;
   /** Forgets revisions; the blobs that only they named are then unreferenced. */
   removeRevisions(source: string, numbers: readonly number[]): Promise<void>;
+  /** Since when collections have found a blob unreferenced. */
+  looseBlobs(): Promise<ReadonlyMap<Sha256, Instant>>;
+  /** Replaces what `looseBlobs` answers. */
+  putLooseBlobs(since: ReadonlyMap<Sha256, Instant>): Promise<void>;
   /** Where a blob stands: every source and path that names it now. */
   whereBlob(sha256: Sha256): Promise<readonly { readonly source: string; readonly revision: number; readonly path: SafePath }[]>;
 
@@ -186,25 +191,38 @@ export interface PointerMount {
   readonly steps: readonly { readonly revision: number; readonly movedAt: Instant }[];
 }
 
-/** One file asked of the upstream. */
+/** One file asked of one address of a source. */
 export interface FetchWish {
+  /** Which of the source's addresses is asked. */
+  readonly address: number;
   /** Below the source's address. */
   readonly path: string;
   readonly list: boolean;
   readonly first: number | null;
   readonly unless: { readonly etag: string | null; readonly lastModified: string | null } | null;
-  /** The cap: within one buffer of it the transfer stops. */
+  /** The cap in bytes: within one buffer of it the transfer stops. */
   readonly most: number;
   readonly sha512: boolean;
-  readonly optional: boolean;
+  /** Milliseconds that are left of the run. */
+  readonly wallTime: number;
+  /** Called with every so many bytes that came. */
+  readonly progress: (bytes: number) => void;
 }
 
+export type ListingDialect = "html" | "mlsd" | "ftp-list" | "names";
+
 export type Fetched =
-  | { readonly kind: "landed"; readonly landed: Landed; readonly etag: string | null; readonly lastModified: string | null; readonly dialect: "html" | "mlsd" | "ftp-list" | "names" | null; readonly bytesOverLine: number }
+  | {
+      readonly kind: "landed";
+      readonly landed: Landed;
+      readonly etag: string | null;
+      readonly lastModified: string | null;
+      readonly dialect: ListingDialect | null;
+    }
   | { readonly kind: "not-modified" }
   | { readonly kind: "absent" };
 
-/** Fetches for one source: tries its addresses in order, resumes, counts. Throws `Failure`. */
+/** Fetches one file from one address into quarantine, resuming what was interrupted. Throws `Failure`. */
 export interface Fetcher {
   fetch(source: SourceSpec, wish: FetchWish, signal: AbortSignal): Promise<Fetched>;
 }
@@ -215,7 +233,7 @@ export interface InspectableFile {
   readonly file: string;
   readonly size: number;
   readonly partial: boolean;
-  readonly dialect: "html" | "mlsd" | "ftp-list" | "names" | null;
+  readonly dialect: ListingDialect | null;
   readonly lastModified: Instant | null;
   readonly absent: boolean;
 }

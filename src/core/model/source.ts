@@ -4,24 +4,33 @@ import { pathFault } from "../kernel/safe-path.ts";
 import { parseSize } from "../kernel/size.ts";
 
 /** A length of time: "90s", "1h 30m", or milliseconds as a number. Becomes milliseconds. */
-export const duration = z.union([
-  z.int().nonnegative(),
-  z.string().transform((text, context) => {
-    const parsed = parseDuration(text);
-    if (parsed === null) context.addIssue({ code: "custom", message: `"${text}" is no length of time; write for example "90s", "4h" or "1d 12h"` });
-    return parsed ?? 0;
-  }),
-]);
+export const duration = z
+  .union([
+    z.int().nonnegative(),
+    z.string().transform((text, context) => {
+      const parsed = parseDuration(text);
+      if (parsed === null)
+        context.addIssue({
+          code: "custom",
+          message: `"${text}" is no length of time; write for example "90s", "4h" or "1d 12h"`,
+        });
+      return parsed ?? 0;
+    }),
+  ])
+  .meta({ title: "length of time" });
 
 /** A number of bytes: "400 MB", "64KiB", or a number. Becomes bytes. */
-export const size = z.union([
-  z.int().nonnegative(),
-  z.string().transform((text, context) => {
-    const parsed = parseSize(text);
-    if (parsed === null) context.addIssue({ code: "custom", message: `"${text}" is no size; write for example "400 MB" or "64KiB"` });
-    return parsed ?? 0;
-  }),
-]);
+export const size = z
+  .union([
+    z.int().nonnegative(),
+    z.string().transform((text, context) => {
+      const parsed = parseSize(text);
+      if (parsed === null)
+        context.addIssue({ code: "custom", message: `"${text}" is no size; write for example "400 MB" or "64KiB"` });
+      return parsed ?? 0;
+    }),
+  ])
+  .meta({ title: "bytes" });
 
 const artifactPath = z.string().superRefine((text, context) => {
   const fault = pathFault(text);
@@ -31,123 +40,245 @@ const artifactPath = z.string().superRefine((text, context) => {
 const address = z.string().superRefine((text, context) => {
   const scheme = URL.canParse(text) ? new URL(text).protocol : "";
   if (!["http:", "https:", "ftp:", "file:"].includes(scheme)) {
-    context.addIssue({ code: "custom", message: `"${text}" is no address; write http://…, https://…, ftp://… or file:///…` });
+    context.addIssue({
+      code: "custom",
+      message: `"${text}" is no address; write http://…, https://…, ftp://… or file:///…`,
+    });
   } else if (new URL(text).password !== "") {
-    context.addIssue({ code: "custom", message: "a password does not belong into an address; use network.login with passwordFile" });
+    context.addIssue({
+      code: "custom",
+      message: "a password does not belong into an address; use network.login with passwordFile",
+    });
   }
 });
 
 export const sourceName = z
   .string()
-  .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, "a name is 1 to 63 of a-z, 0-9 and -, and neither begins nor ends with -");
+  .regex(
+    /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
+    "a name is 1 to 63 of a-z, 0-9 and -, and neither begins nor ends with -",
+  );
 
-export const channelName = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, "a channel's name is 1 to 63 of a-z, 0-9 and -");
+export const channelName = z
+  .string()
+  .regex(
+    /^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
+    "a channel's name is 1 to 63 of a-z, 0-9 and -, and begins with a letter",
+  );
 
 const clamavFeed = z.strictObject({
   format: z.literal("clamav"),
-  /** Database names without their ending. */
-  databases: z.array(z.string().regex(/^[A-Za-z0-9_-]{1,64}$/)).min(1).max(64).default(["main", "daily", "bytecode"]),
-  /** How many incremental patches behind the newest version are carried for clients. */
-  cdiffs: z.int().min(0).max(200).default(30),
+  databases: z
+    .array(z.string().regex(/^[A-Za-z0-9_-]{1,64}$/))
+    .min(1)
+    .max(64)
+    .default(["main", "daily", "bytecode"])
+    .describe("Database names without their ending."),
+  cdiffs: z
+    .int()
+    .min(0)
+    .max(200)
+    .default(30)
+    .describe("How many incremental patches behind the newest version are carried for clients."),
 });
 
 const directoryFeed = z.strictObject({
   format: z.literal("directory"),
-  list: z.discriminatedUnion("kind", [
-    /** The file names are written down here. */
-    z.strictObject({ kind: z.literal("files"), files: z.array(artifactPath).min(1).max(100_000) }),
-    /** The upstream lists them: an HTTP index page, an FTP directory, or a folder; sub-folders down to `depth`. */
-    z.strictObject({ kind: z.literal("listing"), depth: z.int().min(0).max(16).default(0) }),
-    /** A checksum list names them (`SHA256SUMS`, GNU or BSD style, SHA-256 or SHA-512). */
-    z.strictObject({ kind: z.literal("checksums"), file: artifactPath.default("SHA256SUMS") }),
-  ]),
+  list: z
+    .discriminatedUnion("kind", [
+      z
+        .strictObject({
+          kind: z.literal("files"),
+          files: z.array(artifactPath).min(1).max(100_000).describe("Paths below the address."),
+        })
+        .describe("The file names are written down here."),
+      z
+        .strictObject({
+          kind: z.literal("listing"),
+          depth: z.int().min(0).max(16).default(0).describe("How many levels of sub-folders are followed."),
+        })
+        .describe("The upstream lists them: an HTTP index page, an FTP directory, or a folder."),
+      z
+        .strictObject({
+          kind: z.literal("checksums"),
+          file: artifactPath.default("SHA256SUMS").describe("The list's path below the address."),
+        })
+        .describe("A checksum list names them: GNU or BSD style, SHA-256 or SHA-512."),
+    ])
+    .describe("Where the file names come from."),
 });
 
-export const feed = z.discriminatedUnion("format", [clamavFeed, directoryFeed]);
+export const feed = z
+  .discriminatedUnion("format", [
+    clamavFeed.describe("ClamAV's signature databases with their incremental patches."),
+    directoryFeed.describe("Plain files: written down, listed by the upstream, or named by a checksum list."),
+  ])
+  .describe("How the upstream's index is read.");
 
-const trust = z.discriminatedUnion("kind", [
-  /** The ClamAV production keys, which Ringfort knows; `roots`: PEM certificates that `.sign` files must chain to. */
-  z.strictObject({ kind: z.literal("clamav"), roots: z.array(z.string().max(65_536)).max(16).default([]) }),
-  /** OpenPGP: a detached (`SHA256SUMS.gpg`, `.asc`) or clear-text signature over the list. `keys`: armoured public keys. */
-  z.strictObject({
-    kind: z.literal("openpgp"),
-    keys: z.array(z.string().max(1_000_000)).min(1).max(16),
-    signature: artifactPath.optional(),
-    threshold: z.int().min(1).max(16).default(1),
-  }),
-  /** minisign: `keys` are the base64 lines of public keys. */
-  z.strictObject({
-    kind: z.literal("minisign"),
-    keys: z.array(z.string().regex(/^RW[A-Za-z0-9+/]{54}$/, "a minisign public key is 56 characters that begin with RW")).min(1).max(16),
-    signature: artifactPath.optional(),
-    threshold: z.int().min(1).max(16).default(1),
-  }),
-  /** The SHA-256 of each wanted file, written down here. */
-  z.strictObject({ kind: z.literal("pinned"), digests: z.record(artifactPath, z.string().regex(/^[0-9a-f]{64}$/, "a SHA-256 is 64 lower-case hexadecimal digits")) }),
-  /** Nothing vouches for the content. It is shown in red and never leaves staging. */
-  z.strictObject({ kind: z.literal("none") }),
-]);
+const threshold = z.int().min(1).max(16).default(1).describe("How many different keys must have signed.");
+const signaturePath = artifactPath
+  .optional()
+  .describe("The detached signature's path below the address, where it is not beside the list under its usual name.");
+
+const trust = z
+  .discriminatedUnion("kind", [
+    z
+      .strictObject({
+        kind: z.literal("clamav"),
+        roots: z
+          .array(z.string().max(65_536))
+          .max(16)
+          .default([])
+          .describe("PEM certificates that the detached `.sign` files must chain to."),
+      })
+      .describe("The ClamAV production keys, which Ringfort knows."),
+    z
+      .strictObject({
+        kind: z.literal("openpgp"),
+        keys: z.array(z.string().max(1_000_000)).min(1).max(16).describe("Armoured public keys."),
+        signature: signaturePath,
+        threshold,
+      })
+      .describe("A detached or clear-text OpenPGP signature over the checksum list."),
+    z
+      .strictObject({
+        kind: z.literal("minisign"),
+        keys: z
+          .array(z.string().regex(/^RW[A-Za-z0-9+/]{54}$/, "a minisign public key is 56 characters that begin with RW"))
+          .min(1)
+          .max(16)
+          .describe("The base64 lines of public keys."),
+        signature: signaturePath,
+        threshold,
+      })
+      .describe("A minisign signature over the checksum list."),
+    z
+      .strictObject({
+        kind: z.literal("pinned"),
+        digests: z
+          .record(artifactPath, z.string().regex(/^[0-9a-f]{64}$/, "a SHA-256 is 64 lower-case hexadecimal digits"))
+          .describe("Path below the address → SHA-256."),
+      })
+      .describe("The SHA-256 of each wanted file, written down here."),
+    z
+      .strictObject({ kind: z.literal("none") })
+      .describe("Nothing vouches for the content. It is shown in red and never leaves staging."),
+  ])
+  .describe("Who vouches for the content.");
 
 /** The budget of a source, checked while streaming: the limit comes before trust. */
 export const budget = z.strictObject({
-  /** All bytes of one run. */
-  bytes: size.default(20e9),
-  artifactBytes: size.default(4e9),
-  files: z.int().min(1).max(1_000_000).default(100_000),
-  wallTime: duration.default(2 * 60 * 60 * 1_000),
-  /** Bytes a second, averaged over `leastRateWindow`; a slower upstream is left for the next address. */
-  leastRate: size.default(1_024),
-  leastRateWindow: duration.default(30_000),
-  redirects: z.int().min(0).max(10).default(3),
-  /** How many times its packed size an archive may unpack to. */
-  expansion: z.number().min(1).max(10_000).default(200),
-  /** How many times the last revision's bytes and files a new one may have. */
-  growth: z.number().min(1).max(1_000).default(4),
-  /** Bytes that stay free on the store's file system. */
-  freeDisk: size.default(1e9),
+  bytes: size.default(20e9).describe("All bytes of one run."),
+  artifactBytes: size.default(4e9).describe("Bytes of one file."),
+  files: z.int().min(1).max(1_000_000).default(100_000).describe("Files in the feed."),
+  wallTime: duration.default(2 * 60 * 60 * 1_000).describe("The longest that a run may take."),
+  leastRate: size
+    .default(1_024)
+    .describe("Bytes a second, averaged over leastRateWindow; a slower upstream is left for the next address."),
+  leastRateWindow: duration.default(30_000).describe("What leastRate is measured over."),
+  redirects: z.int().min(0).max(10).default(3).describe("Redirects that one request follows."),
+  expansion: z
+    .number()
+    .min(1)
+    .max(10_000)
+    .default(200)
+    .describe("How many times its packed size an archive may unpack to."),
+  growth: z
+    .number()
+    .min(1)
+    .max(1_000)
+    .default(4)
+    .describe("How many times the last revision's bytes and files a new one may have."),
+  freeDisk: size.default(1e9).describe("Bytes that stay free on the store's file system."),
 });
 
-const login = z.strictObject({ user: z.string().max(255), passwordFile: z.string().max(4_096) });
+const login = z.strictObject({
+  user: z.string().max(255),
+  passwordFile: z.string().max(4_096).describe("A file that holds the password; the fetch process reads it."),
+});
 
 const network = z.strictObject({
-  proxy: z.string().regex(/^http:\/\/[^/@]+\/?$/, "a proxy is http://host:port").optional(),
-  proxyLogin: login.optional(),
-  login: login.optional(),
-  /** Redirects may change http to https or back. */
-  allowSchemeChange: z.boolean().default(false),
-  /** Redirects may lead to loopback, link-local and private addresses. */
-  allowInside: z.boolean().default(false),
-  parallel: z.int().min(1).max(16).default(8),
-  connectTimeout: duration.default(10_000),
-  /** PEM certificates trusted for https beside the system's own. */
-  authorities: z.array(z.string().max(65_536)).max(16).default([]),
+  proxy: z
+    .string()
+    .regex(/^http:\/\/[^/@]+\/?$/, "a proxy is http://host:port")
+    .optional()
+    .describe("An HTTP proxy for every request."),
+  proxyLogin: login.optional().describe("The login at the proxy."),
+  login: login.optional().describe("The login at the upstream."),
+  allowSchemeChange: z.boolean().default(false).describe("Redirects may change http to https or back."),
+  allowInside: z.boolean().default(false).describe("Redirects may lead to loopback, link-local and private addresses."),
+  parallel: z.int().min(1).max(16).default(8).describe("Transfers at once."),
+  connectTimeout: duration.default(10_000).describe("The longest that a connection may take to stand."),
+  authorities: z
+    .array(z.string().max(65_536))
+    .max(16)
+    .default([])
+    .describe("PEM certificates trusted for https beside the system's own."),
 });
 
 export const sourceSpec = z
   .strictObject({
-    name: sourceName,
+    name: sourceName.describe("Its name: 1 to 63 of a-z, 0-9 and -."),
     feed,
-    /** Tried in order; each prefixes every path of the feed. */
-    addresses: z.array(address).min(1).max(16),
+    addresses: z.array(address).min(1).max(16).describe("Tried in order; each prefixes every path of the feed."),
     trust,
-    /** Only paths that match a pattern of `include` and none of `exclude` (`*` within a segment, `**` across). */
-    selection: z.strictObject({ include: z.array(z.string().max(1_024)).max(256).default(["**"]), exclude: z.array(z.string().max(1_024)).max(256).default([]) }).prefault({}),
-    /** Where clients find it below a channel's address. */
-    mount: z.string().regex(/^\/(?:[A-Za-z0-9._-]+\/)*$/, "a mount begins and ends with /").optional(),
-    /** "manual", "every 1h", or a cron pattern of five fields. */
-    schedule: z.string().max(200).default("every 1h"),
-    jitter: duration.default(5 * 60 * 1_000),
-    budget: budget.prefault({}),
-    network: network.prefault({}),
-    retention: z.strictObject({ revisions: z.int().min(1).max(10_000).default(10) }).prefault({}),
+    selection: z
+      .strictObject({
+        include: z
+          .array(z.string().max(1_024))
+          .max(256)
+          .default(["**"])
+          .describe("Patterns: `*` within a segment, `**` across segments."),
+        exclude: z.array(z.string().max(1_024)).max(256).default([]).describe("Patterns, of the same form."),
+      })
+      .prefault({})
+      .describe("Only paths that match a pattern of include and none of exclude."),
+    mount: z
+      .string()
+      .regex(/^\/(?:[A-Za-z0-9._-]+\/)*$/, "a mount begins and ends with /")
+      .optional()
+      .describe("Where clients find it below a channel's address; `/<name>/` when left out."),
+    schedule: z
+      .string()
+      .max(200)
+      .default("every 1h")
+      .describe('"manual", "every 1h", or a cron pattern of five fields.'),
+    jitter: duration
+      .default(5 * 60 * 1_000)
+      .describe("A run begins up to so much later than scheduled, so that mirrors do not come all at once."),
+    budget: budget.prefault({}).describe("Checked while bytes arrive: the limit comes before trust."),
+    network: network.prefault({}).describe("How the upstream is reached."),
+    retention: z
+      .strictObject({
+        revisions: z
+          .int()
+          .min(1)
+          .max(10_000)
+          .default(10)
+          .describe("How many revisions are kept beside those that a channel points at."),
+      })
+      .prefault({})
+      .describe("What garbage collection keeps."),
   })
   .superRefine((spec, context) => {
     const allowed = spec.feed.format === "clamav" ? ["clamav"] : ["openpgp", "minisign", "pinned", "none"];
     if (!allowed.includes(spec.trust.kind)) {
-      context.addIssue({ code: "custom", path: ["trust", "kind"], message: `a ${spec.feed.format} feed is trusted by ${allowed.join(", ")}, not by ${spec.trust.kind}` });
+      context.addIssue({
+        code: "custom",
+        path: ["trust", "kind"],
+        message: `a ${spec.feed.format} feed is trusted by ${allowed.join(", ")}, not by ${spec.trust.kind}`,
+      });
     }
-    if ((spec.trust.kind === "openpgp" || spec.trust.kind === "minisign") && spec.feed.format === "directory" && spec.feed.list.kind !== "checksums") {
-      context.addIssue({ code: "custom", path: ["feed", "list"], message: `${spec.trust.kind} signs a checksum list: use list kind "checksums"` });
+    if (
+      (spec.trust.kind === "openpgp" || spec.trust.kind === "minisign") &&
+      spec.feed.format === "directory" &&
+      spec.feed.list.kind !== "checksums"
+    ) {
+      context.addIssue({
+        code: "custom",
+        path: ["feed", "list"],
+        message: `${spec.trust.kind} signs a checksum list: use list kind "checksums"`,
+      });
     }
   });
 

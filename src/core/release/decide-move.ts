@@ -1,0 +1,65 @@
+import { type Refusal, refuse } from "../kernel/errors.ts";
+import type { ChannelPosition } from "../model/channel.ts";
+import type { Revision } from "../model/revision.ts";
+
+/** A channel may move to this revision. */
+export interface MayMove {
+  readonly kind: "may-move";
+  readonly revision: Revision;
+}
+
+export interface PromotionFacts {
+  /** The configured channels in order of promotion. */
+  readonly channels: readonly string[];
+  readonly channel: string;
+  readonly revision: Revision;
+  readonly position: ChannelPosition | null;
+  /** The numbers of the revisions that the channel before this one has ever pointed at. */
+  readonly earlier: ReadonlySet<number>;
+}
+
+/**
+ * Whether a channel may be promoted to a revision. What rests on nobody's word never leaves the first channel, and
+ * nothing skips the channel before. Pure.
+ */
+export function decidePromotion({ channels, channel, revision, position, earlier }: PromotionFacts): MayMove | Refusal {
+  const first = channels[0] === channel;
+  if (!first && revision.unsigned) {
+    return refuse("promotion.unsigned-source", `revision ${revision.number} of ${revision.source} was accepted with trust "none"`);
+  }
+  if (position?.revision === revision.number) return refuse("promotion.already-there", `${channel} is at revision ${revision.number}`);
+  if (position !== null && revision.number < position.revision) {
+    return refuse("promotion.not-newer", `${channel} is at revision ${position.revision}; revision ${revision.number} is older`);
+  }
+  if (!first && !earlier.has(revision.number)) {
+    const before = channels[channels.indexOf(channel) - 1] ?? "";
+    return refuse("promotion.not-in-earlier-channel", `revision ${revision.number} has never been in ${before}`);
+  }
+  return { kind: "may-move", revision };
+}
+
+export interface RollbackFacts {
+  readonly channel: string;
+  /** The revision asked for, or `null` for the newest older one that the channel has pointed at. */
+  readonly asked: number | null;
+  readonly position: ChannelPosition | null;
+  /** Every revision that the channel has ever pointed at. */
+  readonly history: ReadonlySet<number>;
+  /** Revisions whose content is still held. */
+  readonly held: ReadonlyMap<number, Revision>;
+}
+
+/** Whether, and to which revision, a channel goes back. Pure. */
+export function decideRollback({ channel, asked, position, history, held }: RollbackFacts): MayMove | Refusal {
+  const current = position?.revision ?? 0;
+  const older = [...history].filter((number) => number < current).sort((a, b) => b - a);
+  if (asked === null) {
+    const number = older.find((candidate) => held.has(candidate));
+    const revision = number === undefined ? undefined : held.get(number);
+    return revision === undefined ? refuse("rollback.nothing-older", `${channel} is at revision ${current || "none"}`) : { kind: "may-move", revision };
+  }
+  if (asked === current) return refuse("promotion.already-there", `${channel} is at revision ${asked}`);
+  if (!older.includes(asked)) return refuse("rollback.never-there", `${channel} has never pointed at revision ${asked}, or it is not older than ${current}`);
+  const revision = held.get(asked);
+  return revision === undefined ? refuse("revision.gone", `revision ${asked}`) : { kind: "may-move", revision };
+}

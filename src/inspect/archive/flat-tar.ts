@@ -1,0 +1,148 @@
+import { quoteOutside } from "../../core/kernel/errors.ts";
+import { LIMITS } from "../../core/kernel/limits.ts";
+import { collisionKey, pathFault } from "../../core/kernel/safe-path.ts";
+
+const BLOCK = 512;
+const NO_BYTES: Uint8Array = new Uint8Array(0);
+
+/** Who takes the members as they pass: `begin`, any number of `data`, `end`; then the next member. */
+export interface FlatTarSink {
+  begin(name: string, size: number): void;
+  data(piece: Uint8Array): void;
+  end(): void;
+}
+
+/**
+ * Reads a tar archive that holds nothing but regular files side by side, as ClamAV writes them (the v7 or ustar
+ * header, POSIX.1-1988), from pieces of any size. It is narrower than any unpacker, so that no unpacker can see
+ * another archive than the one that was inspected: no directories, links, long-name or pax records, no base-256
+ * sizes, no name twice or equal in another case, no bytes behind the end but zeros.
+ */
+export class FlatTarReader {
+  readonly #sink: FlatTarSink;
+  readonly #seen = new Set<string>();
+  readonly #block = new Uint8Array(BLOCK);
+  #filled = 0;
+  #left = 0;
+  #padding = 0;
+  #zeroBlocks = 0;
+  #offset = 0;
+  #fault: string | null = null;
+
+  constructor(sink: FlatTarSink) {
+    this.#sink = sink;
+  }
+
+  /** Members so far. */
+  get members(): number {
+    return this.#seen.size;
+  }
+
+  /** The first fault with its place, or `null`; after a fault nothing more is read. */
+  push(piece: Uint8Array): string | null {
+    let rest = piece;
+    while (rest.length > 0 && this.#fault === null) {
+      const taken = this.#take(rest);
+      this.#offset += taken;
+      rest = rest.subarray(taken);
+    }
+    return this.#fault;
+  }
+
+  /** To be called at the end of the bytes: whether the archive was closed as POSIX says, with two blocks of zeros. */
+  finish(): string | null {
+    if (this.#fault !== null) return this.#fault;
+    if (this.#left > 0 || this.#padding > 0 || this.#filled > 0) return this.#fail("the archive is cut off");
+    return this.#zeroBlocks >= 2 ? null : this.#fail("the archive has no end mark");
+  }
+
+  #take(piece: Uint8Array): number {
+    if (this.#left > 0) {
+      const data = piece.subarray(0, this.#left);
+      this.#left -= data.length;
+      this.#sink.data(data);
+      if (this.#left === 0) this.#sink.end();
+      return data.length;
+    }
+    if (this.#padding > 0) {
+      const padding = piece.subarray(0, this.#padding);
+      this.#padding -= padding.length;
+      if (padding.some((byte) => byte !== 0)) this.#fail("bytes are hidden in the padding");
+      return padding.length;
+    }
+    const part = piece.subarray(0, BLOCK - this.#filled);
+    this.#block.set(part, this.#filled);
+    this.#filled += part.length;
+    if (this.#filled === BLOCK) {
+      this.#filled = 0;
+      this.#header();
+    }
+    return part.length;
+  }
+
+  #header(): void {
+    if (this.#block.every((byte) => byte === 0)) {
+      this.#zeroBlocks++;
+      return;
+    }
+    if (this.#zeroBlocks > 0) {
+      this.#fail("bytes follow the archive's end mark");
+      return;
+    }
+    const header = readHeader(this.#block);
+    const fault = typeof header === "string" ? header : this.#admit(header.name);
+    if (typeof header === "string" || fault !== null) {
+      this.#fail(fault ?? "");
+      return;
+    }
+    this.#left = header.size;
+    this.#padding = (BLOCK - (header.size % BLOCK)) % BLOCK;
+    this.#sink.begin(header.name, header.size);
+    if (header.size === 0) this.#sink.end();
+  }
+
+  #admit(name: string): string | null {
+    const unsafe = pathFault(name) ?? (name.includes("/") ? "in a folder" : null);
+    if (unsafe !== null) return `member name ${quoteOutside(name)} is unsafe (${unsafe})`;
+    const key = collisionKey(name);
+    if (this.#seen.has(key)) return `two members would be one file: ${quoteOutside(name)}`;
+    this.#seen.add(key);
+    return this.#seen.size > LIMITS.archiveMembers ? `more than ${LIMITS.archiveMembers} members` : null;
+  }
+
+  #fail(what: string): string {
+    this.#fault = `${what} (at byte ${this.#offset} of the unpacked archive)`;
+    return this.#fault;
+  }
+}
+
+function readHeader(block: Uint8Array): { readonly name: string; readonly size: number } | string {
+  const name = field(block, 0, 100);
+  const size = octal(block, 124, 12);
+  const checksum = octal(block, 148, 8);
+  if (name === null) return "a member name has bytes behind its end or is not ASCII";
+  if (size === null) return `member ${quoteOutside(name)}: its size is not octal`;
+  const sum = block.reduce((total, byte, at) => total + (at >= 148 && at < 156 ? 0x20 : byte), 0);
+  if (checksum !== sum) return `member ${quoteOutside(name)}: the checksum of its header is wrong`;
+  const type = block[156];
+  if (type !== 0 && type !== 0x30) return `member ${quoteOutside(name)} is not a regular file`;
+  // A link's target and a ustar prefix would change what or where the member is for readers that know them.
+  if (field(block, 157, 100) !== "" || field(block, 345, 155) !== "") return `member ${quoteOutside(name)} has a link target or a prefix`;
+  return { name, size };
+}
+
+/** A NUL-padded ASCII field; `null` when something stands behind its first NUL. */
+function field(block: Uint8Array, start: number, length: number): string | null {
+  const bytes = block.subarray(start, start + length);
+  const nul = bytes.indexOf(0);
+  const text = nul < 0 ? bytes : bytes.subarray(0, nul);
+  const behind = nul < 0 ? NO_BYTES : bytes.subarray(nul);
+  if (text.some((byte) => byte > 0x7e) || behind.some((byte) => byte !== 0)) return null;
+  return Buffer.from(text).toString("latin1");
+}
+
+function octal(block: Uint8Array, start: number, length: number): number | null {
+  const text = Buffer.from(block.subarray(start, start + length)).toString("latin1");
+  const digits = /^ *([0-7]{1,11})[ \0]*$/.exec(text)?.[1];
+  return digits === undefined ? null : Number.parseInt(digits, 8);
+}

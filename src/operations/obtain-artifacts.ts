@@ -1,0 +1,225 @@
+import { Failure, type Refusal, refuse } from "../core/kernel/errors.ts";
+import { type Accepted, type Candidate, judgeCompanion, judgeFile } from "../core/intake/judge-file.ts";
+import type { WantedArtifact } from "../core/intake/judge-feed.ts";
+import type { Step } from "../core/intake/plan-sync.ts";
+import { capOf, expansionCap, refusedBefore } from "../core/intake/run-budget.ts";
+import type { Revision, RevisionEntry } from "../core/model/revision.ts";
+import type { SourceSpec } from "../core/model/source.ts";
+import type { Fetched, UpstreamNote } from "../core/ports.ts";
+import { parseHttpDate, quarantinedAs, timeLeft } from "./run-limits.ts";
+import type { Run, SyncDoors } from "./sync-run.ts";
+
+type Entry = Omit<RevisionEntry, "since">;
+
+export type Obtained = { readonly kind: "obtained"; readonly entries: Entry[]; readonly notes: readonly UpstreamNote[] } | Refusal;
+
+/** What the steps of one run share. */
+interface Work {
+  readonly doors: SyncDoors;
+  readonly spec: SourceSpec;
+  readonly last: Revision | null;
+  readonly address: number;
+  readonly run: Run;
+  /** Ends every transfer of the run: one refusal ends it for all. */
+  readonly stop: AbortController;
+  readonly known: ReadonlyMap<string, UpstreamNote>;
+  readonly held: ReadonlyMap<string, Entry>;
+  readonly entries: Entry[];
+  readonly notes: UpstreamNote[];
+}
+
+/**
+ * Obtains every artifact of the plan, several at a time, and admits what is accepted. One refusal ends the run: a
+ * revision is complete or absent.
+ */
+export async function obtainAll(doors: SyncDoors, spec: SourceSpec, steps: readonly Step[], last: Revision | null, address: number, run: Run): Promise<Obtained> {
+  const stop = new AbortController();
+  const held = last === null ? [] : await doors.ledger.entries(spec.name, last.number);
+  const work: Work = {
+    doors,
+    spec,
+    last,
+    address,
+    run,
+    stop,
+    known: new Map((await doors.ledger.upstreamNotes(spec.name)).map((note) => [note.path, note])),
+    held: new Map(held.map((entry) => [entry.path, entry])),
+    entries: [],
+    notes: [],
+  };
+  const queue = steps.values();
+  let done = 0;
+  let ended: Refusal | null = null;
+  const worker = async (): Promise<void> => {
+    for (const step of queue) {
+      if (stop.signal.aborted || run.signal.aborted) return;
+      const refusal = await takeStep(work, step);
+      if (refusal !== null) {
+        ended ??= refusal;
+        stop.abort();
+        return;
+      }
+      done += 1;
+      run.report(step.kind === "fetch" ? step.artifact.path : step.entry.path, done, steps.length, "files");
+    }
+  };
+  const results = await Promise.allSettled(Array.from({ length: spec.network.parallel }, worker));
+  if (ended !== null) return ended;
+  for (const result of results) if (result.status === "rejected") throw result.reason;
+  timeLeft(spec, run, doors.clock.now());
+  return { kind: "obtained", entries: work.entries, notes: work.notes };
+}
+
+async function takeStep(work: Work, step: Step): Promise<Refusal | null> {
+  if (step.kind === "keep") {
+    work.entries.push(step.entry);
+    const note = work.known.get(step.entry.path);
+    if (note !== undefined) work.notes.push(note);
+    return null;
+  }
+  try {
+    return await obtain(work, step.artifact, step.companion);
+  } catch (error) {
+    work.stop.abort();
+    throw error;
+  }
+}
+
+/** Obtains one artifact with its signature: from the feed's own address first, then from the others. */
+async function obtain(work: Work, artifact: WantedArtifact, companion: WantedArtifact | null): Promise<Refusal | null> {
+  const { doors, spec, run } = work;
+  let first: Refusal | Failure | null = null;
+  for (let turn = 0; turn < spec.addresses.length; turn += 1) {
+    const address = (work.address + turn) % spec.addresses.length;
+    try {
+      const refusal = await obtainFrom(work, artifact, companion, address);
+      if (refusal === null) return null;
+      doors.events.emit("artifact.refused", { source: spec.name, path: artifact.path, address: address + 1, code: refusal.code, detail: refusal.detail });
+      first ??= refusal;
+    } catch (error) {
+      if (!(error instanceof Failure) || !error.code.startsWith("upstream.") || work.stop.signal.aborted || run.signal.aborted) throw error;
+      doors.events.emit("address.failed", { source: spec.name, path: artifact.path, address: address + 1, code: error.code, detail: error.message });
+      first ??= error;
+    }
+  }
+  if (first instanceof Failure) throw first;
+  return first;
+}
+
+async function obtainFrom(work: Work, artifact: WantedArtifact, companion: WantedArtifact | null, address: number): Promise<Refusal | null> {
+  const { doors } = work;
+  const landed: Candidate[] = [];
+  try {
+    const signature = companion === null ? null : await land(work, companion, address);
+    if (signature !== null && signature.kind === "refused") return signature;
+    if (signature?.kind === "landed") landed.push(signature.candidate);
+    const main = await land(work, artifact, address);
+    if (main.kind === "refused") return main;
+    if (main.kind === "kept") return null;
+    if (main.kind === "absent") return artifact.optional ? null : refuse("artifact.missing", artifact.path);
+    landed.push(main.candidate);
+    return await admit(work, main.candidate, signature?.kind === "landed" ? signature.candidate : null, main.note);
+  } finally {
+    for (const { file } of landed) await doors.quarantine.discard(file);
+  }
+}
+
+/** Inspects, judges and admits a landed file and its signature, in that order and both or neither. */
+async function admit(work: Work, main: Candidate, companion: Candidate | null, note: UpstreamNote | null): Promise<Refusal | null> {
+  const { doors, spec } = work;
+  const judged = await inspected(work, main, companion);
+  const verdicts: (Accepted | Refusal)[] = [judgeFile(judged, spec.trust, doors.clock.now())];
+  if (companion !== null) verdicts.push(judgeCompanion(companion, judged, spec.trust, doors.clock.now()));
+  const accepted: Accepted[] = [];
+  for (const verdict of verdicts) {
+    if (verdict.kind === "refused") return verdict;
+    accepted.push(verdict);
+  }
+  for (const file of accepted) {
+    await doors.blobs.admit(file);
+    work.entries.push({ path: file.path, sha256: file.sha256, size: file.size, builtAt: file.builtAt });
+  }
+  if (note !== null) work.notes.push(note);
+  return null;
+}
+
+async function inspected({ doors, spec }: Work, main: Candidate, companion: Candidate | null): Promise<Candidate> {
+  if (!main.artifact.inspect) return main;
+  const inQuarantine = (candidate: Candidate) => ({
+    path: candidate.artifact.path,
+    file: candidate.file,
+    size: candidate.findings.size,
+    partial: false,
+    dialect: null,
+    lastModified: candidate.lastModified,
+    absent: false,
+  });
+  const content = await doors.inspector.inspectArtifact(
+    spec,
+    main.artifact,
+    inQuarantine(main),
+    companion === null ? null : inQuarantine(companion),
+    doors.clock.now(),
+    { expandedBytes: expansionCap(main.findings.size, spec.budget) },
+  );
+  return { ...main, findings: { ...main.findings, content } };
+}
+
+type LandResult = { readonly kind: "landed"; readonly candidate: Candidate; readonly note: UpstreamNote | null } | { readonly kind: "kept" } | { readonly kind: "absent" } | Refusal;
+
+/** Brings one file into quarantine under its cap. What is unchanged upstream is kept as it is held. */
+async function land(work: Work, artifact: WantedArtifact, address: number): Promise<LandResult> {
+  const { doors, spec, run, last, held, known } = work;
+  const cap = capOf(artifact, spec.budget, last, run.bytes, await doors.blobs.freeBytes());
+  const before = refusedBefore(artifact, cap);
+  if (before !== null) return before;
+  const entry = held.get(artifact.path);
+  const noted = known.get(artifact.path);
+  const bound = artifact.digests.sha256 !== undefined || artifact.digests.sha512 !== undefined;
+  const unless = entry !== undefined && noted?.sha256 === entry.sha256 && !bound && artifact.version === null ? noted : null;
+  run.requests += 1;
+  const fetched = await fetchUnderCap(work, artifact, address, cap.most, unless);
+  if (fetched === "over-cap") return refuse(cap.code, `${artifact.path}: it was stopped at ${cap.most} bytes; ${cap.why}`);
+  if (fetched.kind === "absent") return fetched;
+  if (fetched.kind === "not-modified") {
+    if (entry === undefined || noted === undefined) throw new Failure("upstream.malformed", `${artifact.path}: "not modified", but nothing was held`);
+    work.entries.push(entry);
+    work.notes.push(noted);
+    return { kind: "kept" };
+  }
+  const { landed, etag, lastModified } = fetched;
+  const file = quarantinedAs(artifact.path, landed, { partial: false, dialect: null, lastModified: parseHttpDate(lastModified) });
+  const findings = { size: landed.size, sha256: landed.sha256, sha512: landed.sha512, content: null };
+  const note = etag === null && lastModified === null ? null : { path: artifact.path, etag, lastModified, sha256: landed.sha256 };
+  return { kind: "landed", candidate: { artifact, file: file.file, findings, lastModified: file.lastModified }, note };
+}
+
+async function fetchUnderCap(
+  { doors, spec, run, stop }: Work,
+  artifact: WantedArtifact,
+  address: number,
+  most: number,
+  unless: UpstreamNote | null,
+): Promise<Fetched | "over-cap"> {
+  try {
+    const wish = {
+      address,
+      path: artifact.path,
+      list: false,
+      first: null,
+      unless,
+      most,
+      sha512: artifact.digests.sha512 !== undefined,
+      wallTime: timeLeft(spec, run, doors.clock.now()),
+      progress: (bytes: number): void => {
+        run.bytes += bytes;
+        // Transfers side by side each have room for themselves; together they may not pass the budget either.
+        if (run.bytes > spec.budget.bytes) stop.abort(new Failure("upstream.over-cap", "the run's budget is used up"));
+      },
+    };
+    return await doors.fetcher.fetch(spec, wish, AbortSignal.any([run.signal, stop.signal]));
+  } catch (error) {
+    if (error instanceof Failure && error.code === "upstream.over-cap") return "over-cap";
+    throw error;
+  }
+}

@@ -1,0 +1,58 @@
+import { Failure, type Refusal } from "../core/kernel/errors.ts";
+import type { Instant } from "../core/kernel/instant.ts";
+import type { Revision } from "../core/model/revision.ts";
+import type { BlobStore, Clock, Events, Fetcher, Inspector, Ledger, Quarantine, SyncRecord, Views } from "../core/ports.ts";
+
+/** Everything that moving channels asks of the world. `channels`: the configured names in order of promotion. */
+export interface ChannelDoors {
+  readonly clock: Clock;
+  readonly ledger: Ledger;
+  readonly views: Views;
+  readonly events: Events;
+  readonly channels: readonly string[];
+  /** Tells a channel's server that its pointer file was replaced; resolves when it serves the new one. */
+  readonly announce: (channel: string) => Promise<void>;
+}
+
+export interface SyncDoors extends ChannelDoors {
+  readonly fetcher: Fetcher;
+  readonly inspector: Inspector;
+  readonly quarantine: Quarantine;
+  readonly blobs: BlobStore;
+}
+
+/** How far a piece of work is, for whoever watches. */
+export type Report = (phase: string, done: number, total: number | null, unit: "bytes" | "files" | "steps") => void;
+
+/** The account of one run, kept while it goes. */
+export interface Run {
+  readonly startedAt: Instant;
+  /** Ends the run from outside: the daemon stops, a person cancels. */
+  readonly signal: AbortSignal;
+  readonly report: Report;
+  /** Bytes that came over the line, and files asked for. */
+  bytes: number;
+  requests: number;
+}
+
+export function newRun(startedAt: Instant, signal: AbortSignal, report: Report): Run {
+  return { startedAt, signal, report, bytes: 0, requests: 0 };
+}
+
+type Outcome = Pick<SyncRecord, "outcome" | "code" | "detail" | "revision">;
+
+/**
+ * Runs the road and puts how it ended into words. Refusals are values; a `Failure` is the world's, and recorded; any
+ * other exception is a bug and goes through.
+ */
+export async function outcomeOf(walk: () => Promise<Revision | Refusal | null>): Promise<Outcome> {
+  try {
+    const result = await walk();
+    if (result === null) return { outcome: "nothing-new", code: null, detail: "", revision: null };
+    if ("kind" in result) return { outcome: "refused", code: result.code, detail: result.detail, revision: null };
+    return { outcome: "new-revision", code: null, detail: "", revision: result.number };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return { outcome: "failed", code: error.code, detail: error.message, revision: null };
+  }
+}

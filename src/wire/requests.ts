@@ -1,0 +1,171 @@
+import * as z from "zod";
+import { FAILURES, type FailureCode, REFUSALS, type RefusalCode } from "../core/kernel/errors.ts";
+import { series } from "../core/model/feed-listing.ts";
+import { channelName, sourceName, sourceSpec } from "../core/model/source.ts";
+
+/**
+ * What the command line (and later the console) may ask of the daemon over its control socket: one request a
+ * connection, answered by any number of `progress` messages and one that closes it. The result shapes below are what
+ * `--json` prints: they are promised (docs/reference/json.md is made from them).
+ */
+const reason = z.string().max(1_000);
+/** Who asks, as the operating system names them. */
+const by = z.string().max(128);
+const revisionNumber = z.int().positive();
+/** A revision by number, or the one that a channel points at. */
+const revisionRef = z.union([revisionNumber, channelName]);
+
+export const request = z.discriminatedUnion("verb", [
+  z.strictObject({ verb: z.literal("source-add"), spec: z.unknown(), by }),
+  z.strictObject({ verb: z.literal("source-change"), spec: z.unknown(), by }),
+  z.strictObject({ verb: z.literal("source-list") }),
+  z.strictObject({ verb: z.literal("source-show"), source: sourceName }),
+  z.strictObject({ verb: z.literal("source-remove"), source: sourceName, force: z.boolean(), by }),
+  z.strictObject({ verb: z.literal("sync"), source: sourceName, by }),
+  z.strictObject({ verb: z.literal("channels"), source: sourceName.nullable() }),
+  z.strictObject({ verb: z.literal("revisions"), source: sourceName }),
+  z.strictObject({ verb: z.literal("diff"), source: sourceName, from: revisionRef, to: revisionRef }),
+  z.strictObject({ verb: z.literal("promote"), source: sourceName, channel: channelName, revision: revisionNumber.nullable(), reason, by }),
+  z.strictObject({ verb: z.literal("rollback"), source: sourceName, channel: channelName, revision: revisionNumber.nullable(), reason, by }),
+  z.strictObject({ verb: z.literal("status") }),
+  z.strictObject({ verb: z.literal("store-check"), repair: z.boolean(), by }),
+  z.strictObject({ verb: z.literal("gc"), preview: z.boolean(), by }),
+  z.strictObject({ verb: z.literal("log"), what: z.enum(["runs", "moves", "events"]), source: sourceName.nullable(), limit: z.int().min(1).max(10_000) }),
+]);
+export type Request = z.infer<typeof request>;
+export type Verb = Request["verb"];
+
+const instant = z.int().describe("milliseconds since 1970-01-01T00:00:00Z");
+const bytes = z.int().nonnegative().describe("bytes");
+
+export const revisionSummary = z.strictObject({
+  source: z.string(),
+  revision: z.int(),
+  sealedAt: instant,
+  files: z.int(),
+  bytes,
+  series: z.array(series),
+  vouchedBy: z.string().describe("who vouches for it: the signers, 'pinned', or 'none'"),
+  unsigned: z.boolean(),
+  channels: z.array(z.string()).describe("the channels that point at it now"),
+});
+
+const position = z.strictObject({
+  source: z.string(),
+  channel: z.string(),
+  revision: z.int().nullable(),
+  movedAt: instant.nullable(),
+  files: z.int().nullable(),
+  bytes: bytes.nullable(),
+  url: z.string().nullable().describe("where clients find it"),
+  behind: z.int().nullable().describe("revisions between this channel and the newest of the source"),
+  unsigned: z.boolean(),
+});
+
+const run = z.strictObject({
+  source: z.string(),
+  startedAt: instant,
+  endedAt: instant,
+  outcome: z.enum(["new-revision", "nothing-new", "refused", "failed"]),
+  code: z.string().nullable(),
+  detail: z.string(),
+  revision: z.int().nullable(),
+  bytes,
+  requests: z.int(),
+  by: z.string(),
+});
+
+const move = z.strictObject({
+  source: z.string(),
+  channel: z.string(),
+  kind: z.enum(["promotion", "rollback"]),
+  from: z.int().nullable(),
+  to: z.int(),
+  at: instant,
+  by: z.string(),
+  reason: z.string(),
+});
+
+const event = z.strictObject({ at: instant, name: z.string(), fields: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])) });
+
+const sourceSummary = z.strictObject({
+  name: z.string(),
+  format: z.string(),
+  trust: z.string(),
+  addresses: z.array(z.string()),
+  schedule: z.string(),
+  nextRun: instant.nullable(),
+  syncing: z.boolean(),
+  lastRun: run.nullable(),
+  latestRevision: z.int().nullable(),
+});
+
+const damaged = z.strictObject({
+  sha256: z.string(),
+  state: z.enum(["damaged", "missing"]),
+  places: z.array(z.strictObject({ source: z.string(), revision: z.int(), path: z.string() })),
+  repaired: z.boolean(),
+});
+
+/** What each verb answers with when it is done. */
+export const results = {
+  "source-add": z.strictObject({ spec: sourceSpec }),
+  "source-change": z.strictObject({ spec: sourceSpec }),
+  "source-list": z.strictObject({ sources: z.array(sourceSummary) }),
+  "source-show": z.strictObject({ summary: sourceSummary, spec: sourceSpec, revisions: z.array(revisionSummary) }),
+  "source-remove": z.strictObject({ source: z.string() }),
+  sync: z.strictObject({ run, channel: z.string().nullable().describe("the channel that was moved to the new revision") }),
+  channels: z.strictObject({ positions: z.array(position) }),
+  revisions: z.strictObject({ revisions: z.array(revisionSummary) }),
+  diff: z.strictObject({
+    source: z.string(),
+    from: z.int(),
+    to: z.int(),
+    added: z.array(z.strictObject({ path: z.string(), size: bytes })),
+    removed: z.array(z.strictObject({ path: z.string(), size: bytes })),
+    changed: z.array(z.strictObject({ path: z.string(), sizeBefore: bytes, size: bytes })),
+    series: z.array(z.strictObject({ name: z.string(), before: z.number().nullable(), after: z.number().nullable() })),
+  }),
+  promote: z.strictObject({ move, url: z.string().nullable() }),
+  rollback: z.strictObject({ move, url: z.string().nullable(), recovery: z.array(z.string()).describe("who follows by itself, who does not, and what to do about it") }),
+  status: z.strictObject({
+    version: z.string(),
+    startedAt: instant,
+    data: z.string(),
+    store: z.strictObject({ blobs: z.int(), bytes, freeBytes: bytes }),
+    processes: z.array(z.strictObject({ role: z.string(), pid: z.int().nullable(), restarts: z.int(), state: z.enum(["running", "idle", "waiting", "stopped"]), permissions: z.string() })),
+    channels: z.array(z.strictObject({ channel: z.string(), url: z.string().nullable() })),
+    sources: z.array(sourceSummary),
+    positions: z.array(position),
+  }),
+  "store-check": z.strictObject({ checked: z.int(), bytes, damaged: z.array(damaged), unreferenced: z.int() }),
+  gc: z.strictObject({
+    preview: z.boolean(),
+    revisions: z.array(z.strictObject({ source: z.string(), revision: z.int(), why: z.string() })),
+    blobs: z.array(z.strictObject({ sha256: z.string(), size: bytes })),
+    bytes,
+    waiting: z.int().describe("unreferenced blobs that are still within the grace"),
+  }),
+  log: z.strictObject({ runs: z.array(run), moves: z.array(move), events: z.array(event) }),
+} as const satisfies Record<Verb, z.ZodType>;
+
+export type Results = { readonly [V in Verb]: z.infer<(typeof results)[V]> };
+
+/** How far a long piece of work is. */
+export const progress = z.strictObject({
+  kind: z.literal("progress"),
+  /** What is being done: "reading the feed", "daily.cvd". */
+  phase: z.string().max(1_200),
+  done: z.int().nonnegative(),
+  total: z.int().nonnegative().nullable(),
+  unit: z.enum(["bytes", "files", "steps"]),
+});
+export type Progress = z.infer<typeof progress>;
+
+export const reply = z.discriminatedUnion("kind", [
+  progress,
+  z.strictObject({ kind: z.literal("result"), value: z.unknown() }),
+  z.strictObject({ kind: z.literal("refused"), code: z.enum(Object.keys(REFUSALS) as [RefusalCode, ...RefusalCode[]]), detail: z.string() }),
+  z.strictObject({ kind: z.literal("failed"), code: z.enum(Object.keys(FAILURES) as [FailureCode, ...FailureCode[]]), detail: z.string(), retry: z.enum(["never", "later"]) }),
+]);
+export type Reply = z.infer<typeof reply>;
