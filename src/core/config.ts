@@ -8,22 +8,36 @@ import { channelName, duration, size } from "./model/source.ts";
  */
 const listen = z
   .string()
-  .regex(/^(?:\[[0-9a-fA-F:.]+\]|[0-9.]+|localhost):\d{1,5}$/, "an address to listen on is ADDRESS:PORT, for example 10.20.0.10:80 or [fd00::10]:80")
+  .regex(
+    /^(?:\[[0-9a-fA-F:.]+\]|[0-9.]+|localhost):\d{1,5}$/,
+    "an address to listen on is ADDRESS:PORT, for example 10.20.0.10:80 or [fd00::10]:80",
+  )
   .refine((text) => Number(text.slice(text.lastIndexOf(":") + 1)) <= 65_535, "a port is at most 65535");
 
 const session = z.strictObject({
-  idle: duration.prefault("10s").describe("A client that comes back within this time sees the revision that it began with, also after a promotion."),
+  idle: duration
+    .prefault("10s")
+    .describe(
+      "A client that comes back within this time sees the revision that it began with, also after a promotion.",
+    ),
   most: duration.prefault("2m").describe("The longest that a client is kept on the revision that it began with."),
 });
 
 const limits = z.strictObject({
   connections: z.int().min(1).max(65_536).default(512).describe("Connections a channel serves at once."),
   connectionsPerClient: z.int().min(1).max(65_536).default(32).describe("Connections one client address may hold."),
-  requestsPerConnection: z.int().min(1).max(1_000_000).default(100),
+  requestsPerConnection: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(100)
+    .describe("Requests after which a connection is closed."),
   headerTimeout: duration.prefault("5s").describe("The longest that a request's head may take."),
   keepAlive: duration.prefault("3s").describe("How long an idle connection is kept."),
-  leastRate: size.prefault("1KiB").describe("Bytes a second below which a reader is cut off, measured over leastRateWindow."),
-  leastRateWindow: duration.prefault("8s"),
+  leastRate: size
+    .prefault("1KiB")
+    .describe("Bytes a second below which a reader is cut off, measured over leastRateWindow."),
+  leastRateWindow: duration.prefault("8s").describe("What leastRate is measured over."),
 });
 
 const channel = z.strictObject({
@@ -32,15 +46,27 @@ const channel = z.strictObject({
 
 export const config = z
   .strictObject({
-    data: z.string().min(1).max(4_096).describe("The data folder (docs/store-format.md). A relative path is taken from the configuration file's folder."),
+    data: z
+      .string()
+      .min(1)
+      .max(4_096)
+      .describe(
+        "The data folder (docs/store-format.md). A relative path is taken from the configuration file's folder.",
+      ),
     channels: z
       .record(channelName, channel)
       .refine((channels) => Object.keys(channels).length >= 1, "at least one channel")
       .describe("In the order of promotion. A sync moves the first by itself; every further one is moved by a person."),
-    session: session.prefault({}).describe("How long a client is kept on one revision, so that it never sees two mixed."),
+    session: session
+      .prefault({})
+      .describe("How long a client is kept on one revision, so that it never sees two mixed."),
     limits: limits.prefault({}).describe("What one client, and all together, may take of a channel's server."),
     collect: z
-      .strictObject({ grace: duration.prefault("24h").describe("How long a blob that nothing names stays; longer than the slowest transfer.") })
+      .strictObject({
+        grace: duration
+          .prefault("24h")
+          .describe("How long a blob that nothing names stays; longer than the slowest transfer."),
+      })
       .prefault({})
       .describe("Garbage collection."),
     fetch: z
@@ -52,7 +78,12 @@ export const config = z
     const seen = new Map<string, string>();
     for (const [name, { listen: at }] of Object.entries(channels)) {
       const other = seen.get(at);
-      if (other !== undefined && !at.endsWith(":0")) context.addIssue({ code: "custom", path: ["channels", name, "listen"], message: `${at} is the address of channel ${other}; each channel has one of its own` });
+      if (other !== undefined && !at.endsWith(":0"))
+        context.addIssue({
+          code: "custom",
+          path: ["channels", name, "listen"],
+          message: `${at} is the address of channel ${other}; each channel has one of its own`,
+        });
       seen.set(at, name);
     }
   });

@@ -1,12 +1,12 @@
+import type { Accepted } from "./intake/judge-file.ts";
 import type { Sha256 } from "./kernel/digest.ts";
 import type { Instant } from "./kernel/instant.ts";
 import type { SafePath } from "./kernel/safe-path.ts";
 import type { ChannelMove, ChannelPosition } from "./model/channel.ts";
-import type { ContentFindings } from "./model/findings.ts";
 import type { FeedListing, ListedArtifact, ListingFindings } from "./model/feed-listing.ts";
+import type { ContentFindings } from "./model/findings.ts";
 import type { Revision, RevisionDraft, RevisionEntry } from "./model/revision.ts";
 import type { SourceSpec } from "./model/source.ts";
-import type { Accepted } from "./intake/judge-file.ts";
 
 /** The doors of the house: what the operations ask of the world. Each has a contract suite in test/contract/. */
 
@@ -62,7 +62,10 @@ export interface Quarantine {
    * Opens a landing for one download. `key` names the download across tries; when bytes of an earlier try are held
    * under it, and `resume` is asked for, they are kept and hashed first.
    */
-  land(key: string, options: { readonly most: number; readonly resume: boolean; readonly sha512: boolean }): Promise<Landing>;
+  land(
+    key: string,
+    options: { readonly most: number; readonly resume: boolean; readonly sha512: boolean },
+  ): Promise<Landing>;
   /** Bytes held of an interrupted download, with what the upstream said of their version. */
   held(key: string): Promise<{ readonly size: number; readonly note: string } | null>;
   /** Writes the note that a later resume needs, beside the bytes. */
@@ -148,7 +151,9 @@ export interface Ledger {
   /** Replaces what `looseBlobs` answers. */
   putLooseBlobs(since: ReadonlyMap<Sha256, Instant>): Promise<void>;
   /** Where a blob stands: every source and path that names it now. */
-  whereBlob(sha256: Sha256): Promise<readonly { readonly source: string; readonly revision: number; readonly path: SafePath }[]>;
+  whereBlob(
+    sha256: Sha256,
+  ): Promise<readonly { readonly source: string; readonly revision: number; readonly path: SafePath }[]>;
 
   position(source: string, channel: string): Promise<ChannelPosition | null>;
   positions(): Promise<readonly ChannelPosition[]>;
@@ -239,7 +244,16 @@ export interface InspectableFile {
 }
 
 export type FeedReading =
-  | { readonly kind: "needs"; readonly files: readonly { readonly path: string; readonly list: boolean; readonly first: number | null; readonly optional: boolean; readonly most: number }[] }
+  | {
+      readonly kind: "needs";
+      readonly files: readonly {
+        readonly path: string;
+        readonly list: boolean;
+        readonly first: number | null;
+        readonly optional: boolean;
+        readonly most: number;
+      }[];
+    }
   | { readonly kind: "listing"; readonly listing: FeedListing; readonly findings: ListingFindings };
 
 export interface Inspector {

@@ -1,8 +1,8 @@
-import { Failure, type Refusal, refuse } from "../core/kernel/errors.ts";
-import { type Accepted, type Candidate, judgeCompanion, judgeFile } from "../core/intake/judge-file.ts";
 import type { WantedArtifact } from "../core/intake/judge-feed.ts";
+import { type Accepted, type Candidate, judgeCompanion, judgeFile } from "../core/intake/judge-file.ts";
 import type { Step } from "../core/intake/plan-sync.ts";
 import { capOf, expansionCap, refusedBefore } from "../core/intake/run-budget.ts";
+import { Failure, type Refusal, refuse } from "../core/kernel/errors.ts";
 import type { Revision, RevisionEntry } from "../core/model/revision.ts";
 import type { SourceSpec } from "../core/model/source.ts";
 import type { Fetched, UpstreamNote } from "../core/ports.ts";
@@ -11,7 +11,9 @@ import type { Run, SyncDoors } from "./sync-run.ts";
 
 type Entry = Omit<RevisionEntry, "since">;
 
-export type Obtained = { readonly kind: "obtained"; readonly entries: Entry[]; readonly notes: readonly UpstreamNote[] } | Refusal;
+export type Obtained =
+  | { readonly kind: "obtained"; readonly entries: Entry[]; readonly notes: readonly UpstreamNote[] }
+  | Refusal;
 
 /** What the steps of one run share. */
 interface Work {
@@ -32,7 +34,14 @@ interface Work {
  * Obtains every artifact of the plan, several at a time, and admits what is accepted. One refusal ends the run: a
  * revision is complete or absent.
  */
-export async function obtainAll(doors: SyncDoors, spec: SourceSpec, steps: readonly Step[], last: Revision | null, address: number, run: Run): Promise<Obtained> {
+export async function obtainAll(
+  doors: SyncDoors,
+  spec: SourceSpec,
+  steps: readonly Step[],
+  last: Revision | null,
+  address: number,
+  run: Run,
+): Promise<Obtained> {
   const stop = new AbortController();
   const held = last === null ? [] : await doors.ledger.entries(spec.name, last.number);
   const work: Work = {
@@ -49,13 +58,14 @@ export async function obtainAll(doors: SyncDoors, spec: SourceSpec, steps: reado
   };
   const queue = steps.values();
   let done = 0;
-  let ended: Refusal | null = null;
+  // How the run ended, by whoever was first: what the others then say is only the echo of being stopped.
+  const ends: (Refusal | { readonly kind: "threw"; readonly error: unknown })[] = [];
   const worker = async (): Promise<void> => {
     for (const step of queue) {
       if (stop.signal.aborted || run.signal.aborted) return;
-      const refusal = await takeStep(work, step);
-      if (refusal !== null) {
-        ended ??= refusal;
+      const end = await takeStep(work, step).catch((error: unknown) => ({ kind: "threw" as const, error }));
+      if (end !== null) {
+        ends.push(end);
         stop.abort();
         return;
       }
@@ -63,9 +73,10 @@ export async function obtainAll(doors: SyncDoors, spec: SourceSpec, steps: reado
       run.report(step.kind === "fetch" ? step.artifact.path : step.entry.path, done, steps.length, "files");
     }
   };
-  const results = await Promise.allSettled(Array.from({ length: spec.network.parallel }, worker));
-  if (ended !== null) return ended;
-  for (const result of results) if (result.status === "rejected") throw result.reason;
+  await Promise.all(Array.from({ length: spec.network.parallel }, worker));
+  const [end] = ends;
+  if (end?.kind === "refused") return end;
+  if (end?.kind === "threw") throw end.error;
   timeLeft(spec, run, doors.clock.now());
   return { kind: "obtained", entries: work.entries, notes: work.notes };
 }
@@ -77,12 +88,7 @@ async function takeStep(work: Work, step: Step): Promise<Refusal | null> {
     if (note !== undefined) work.notes.push(note);
     return null;
   }
-  try {
-    return await obtain(work, step.artifact, step.companion);
-  } catch (error) {
-    work.stop.abort();
-    throw error;
-  }
+  return obtain(work, step.artifact, step.companion);
 }
 
 /** Obtains one artifact with its signature: from the feed's own address first, then from the others. */
@@ -94,11 +100,29 @@ async function obtain(work: Work, artifact: WantedArtifact, companion: WantedArt
     try {
       const refusal = await obtainFrom(work, artifact, companion, address);
       if (refusal === null) return null;
-      doors.events.emit("artifact.refused", { source: spec.name, path: artifact.path, address: address + 1, code: refusal.code, detail: refusal.detail });
+      doors.events.emit("artifact.refused", {
+        source: spec.name,
+        path: artifact.path,
+        address: address + 1,
+        code: refusal.code,
+        detail: refusal.detail,
+      });
       first ??= refusal;
     } catch (error) {
-      if (!(error instanceof Failure) || !error.code.startsWith("upstream.") || work.stop.signal.aborted || run.signal.aborted) throw error;
-      doors.events.emit("address.failed", { source: spec.name, path: artifact.path, address: address + 1, code: error.code, detail: error.message });
+      if (
+        !(error instanceof Failure) ||
+        !error.code.startsWith("upstream.") ||
+        work.stop.signal.aborted ||
+        run.signal.aborted
+      )
+        throw error;
+      doors.events.emit("address.failed", {
+        source: spec.name,
+        path: artifact.path,
+        address: address + 1,
+        code: error.code,
+        detail: error.message,
+      });
       first ??= error;
     }
   }
@@ -106,7 +130,12 @@ async function obtain(work: Work, artifact: WantedArtifact, companion: WantedArt
   return first;
 }
 
-async function obtainFrom(work: Work, artifact: WantedArtifact, companion: WantedArtifact | null, address: number): Promise<Refusal | null> {
+async function obtainFrom(
+  work: Work,
+  artifact: WantedArtifact,
+  companion: WantedArtifact | null,
+  address: number,
+): Promise<Refusal | null> {
   const { doors } = work;
   const landed: Candidate[] = [];
   try {
@@ -125,7 +154,12 @@ async function obtainFrom(work: Work, artifact: WantedArtifact, companion: Wante
 }
 
 /** Inspects, judges and admits a landed file and its signature, in that order and both or neither. */
-async function admit(work: Work, main: Candidate, companion: Candidate | null, note: UpstreamNote | null): Promise<Refusal | null> {
+async function admit(
+  work: Work,
+  main: Candidate,
+  companion: Candidate | null,
+  note: UpstreamNote | null,
+): Promise<Refusal | null> {
   const { doors, spec } = work;
   const judged = await inspected(work, main, companion);
   const verdicts: (Accepted | Refusal)[] = [judgeFile(judged, spec.trust, doors.clock.now())];
@@ -165,7 +199,11 @@ async function inspected({ doors, spec }: Work, main: Candidate, companion: Cand
   return { ...main, findings: { ...main.findings, content } };
 }
 
-type LandResult = { readonly kind: "landed"; readonly candidate: Candidate; readonly note: UpstreamNote | null } | { readonly kind: "kept" } | { readonly kind: "absent" } | Refusal;
+type LandResult =
+  | { readonly kind: "landed"; readonly candidate: Candidate; readonly note: UpstreamNote | null }
+  | { readonly kind: "kept" }
+  | { readonly kind: "absent" }
+  | Refusal;
 
 /** Brings one file into quarantine under its cap. What is unchanged upstream is kept as it is held. */
 async function land(work: Work, artifact: WantedArtifact, address: number): Promise<LandResult> {
@@ -176,21 +214,31 @@ async function land(work: Work, artifact: WantedArtifact, address: number): Prom
   const entry = held.get(artifact.path);
   const noted = known.get(artifact.path);
   const bound = artifact.digests.sha256 !== undefined || artifact.digests.sha512 !== undefined;
-  const unless = entry !== undefined && noted?.sha256 === entry.sha256 && !bound && artifact.version === null ? noted : null;
+  const unless =
+    entry !== undefined && noted?.sha256 === entry.sha256 && !bound && artifact.version === null ? noted : null;
   run.requests += 1;
   const fetched = await fetchUnderCap(work, artifact, address, cap.most, unless);
-  if (fetched === "over-cap") return refuse(cap.code, `${artifact.path}: it was stopped at ${cap.most} bytes; ${cap.why}`);
+  if (fetched === "over-cap" && run.bytes > spec.budget.bytes)
+    return refuse("budget.total-bytes", `the run was stopped at ${run.bytes} bytes`);
+  if (fetched === "over-cap")
+    return refuse(cap.code, `${artifact.path}: it was stopped at ${cap.most} bytes; ${cap.why}`);
   if (fetched.kind === "absent") return fetched;
   if (fetched.kind === "not-modified") {
-    if (entry === undefined || noted === undefined) throw new Failure("upstream.malformed", `${artifact.path}: "not modified", but nothing was held`);
+    if (entry === undefined || noted === undefined)
+      throw new Failure("upstream.malformed", `${artifact.path}: "not modified", but nothing was held`);
     work.entries.push(entry);
     work.notes.push(noted);
     return { kind: "kept" };
   }
   const { landed, etag, lastModified } = fetched;
-  const file = quarantinedAs(artifact.path, landed, { partial: false, dialect: null, lastModified: parseHttpDate(lastModified) });
+  const file = quarantinedAs(artifact.path, landed, {
+    partial: false,
+    dialect: null,
+    lastModified: parseHttpDate(lastModified),
+  });
   const findings = { size: landed.size, sha256: landed.sha256, sha512: landed.sha512, content: null };
-  const note = etag === null && lastModified === null ? null : { path: artifact.path, etag, lastModified, sha256: landed.sha256 };
+  const note =
+    etag === null && lastModified === null ? null : { path: artifact.path, etag, lastModified, sha256: landed.sha256 };
   return { kind: "landed", candidate: { artifact, file: file.file, findings, lastModified: file.lastModified }, note };
 }
 

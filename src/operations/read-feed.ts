@@ -1,6 +1,6 @@
+import { type AcceptedFeed, judgeFeed } from "../core/intake/judge-feed.ts";
 import { Failure, type Refusal } from "../core/kernel/errors.ts";
 import { LIMITS } from "../core/kernel/limits.ts";
-import { type AcceptedFeed, judgeFeed } from "../core/intake/judge-feed.ts";
 import type { Revision } from "../core/model/revision.ts";
 import type { SourceSpec } from "../core/model/source.ts";
 import type { FeedReading, InspectableFile, UpstreamNote } from "../core/ports.ts";
@@ -8,7 +8,12 @@ import { parseHttpDate, quarantinedAs, timeLeft } from "./run-limits.ts";
 import type { Run, SyncDoors } from "./sync-run.ts";
 
 export type FeedRead =
-  | { readonly kind: "read"; readonly feed: AcceptedFeed; readonly address: number; readonly notes: readonly UpstreamNote[] }
+  | {
+      readonly kind: "read";
+      readonly feed: AcceptedFeed;
+      readonly address: number;
+      readonly notes: readonly UpstreamNote[];
+    }
   | { readonly kind: "not-modified" }
   | Refusal;
 
@@ -21,15 +26,30 @@ type Needed = Extract<FeedReading, { kind: "needs" }>["files"][number];
 export async function readFeed(doors: SyncDoors, spec: SourceSpec, last: Revision | null, run: Run): Promise<FeedRead> {
   let first: Refusal | Failure | null = null;
   for (const address of spec.addresses.keys()) {
-    run.report(`reading the feed (address ${address + 1} of ${spec.addresses.length})`, address, spec.addresses.length, "steps");
+    run.report(
+      `reading the feed (address ${address + 1} of ${spec.addresses.length})`,
+      address,
+      spec.addresses.length,
+      "steps",
+    );
     try {
       const read = await readFrom(doors, spec, last, address, run);
       if (read.kind !== "refused") return read;
-      doors.events.emit("feed.refused", { source: spec.name, address: address + 1, code: read.code, detail: read.detail });
+      doors.events.emit("feed.refused", {
+        source: spec.name,
+        address: address + 1,
+        code: read.code,
+        detail: read.detail,
+      });
       first ??= read;
     } catch (error) {
       if (!(error instanceof Failure) || !error.code.startsWith("upstream.") || run.signal.aborted) throw error;
-      doors.events.emit("address.failed", { source: spec.name, address: address + 1, code: error.code, detail: error.message });
+      doors.events.emit("address.failed", {
+        source: spec.name,
+        address: address + 1,
+        code: error.code,
+        detail: error.message,
+      });
       first ??= error;
     }
   }
@@ -38,10 +58,18 @@ export async function readFeed(doors: SyncDoors, spec: SourceSpec, last: Revisio
   return first;
 }
 
-async function readFrom(doors: SyncDoors, spec: SourceSpec, last: Revision | null, address: number, run: Run): Promise<FeedRead> {
+async function readFrom(
+  doors: SyncDoors,
+  spec: SourceSpec,
+  last: Revision | null,
+  address: number,
+  run: Run,
+): Promise<FeedRead> {
   const files: InspectableFile[] = [];
   const notes: UpstreamNote[] = [];
-  const known = new Map((last === null ? [] : await doors.ledger.upstreamNotes(spec.name)).map((note) => [note.path, note]));
+  const known = new Map(
+    (last === null ? [] : await doors.ledger.upstreamNotes(spec.name)).map((note) => [note.path, note]),
+  );
   try {
     for (let round = 0; round < LIMITS.listingRounds; round += 1) {
       const reading = await doors.inspector.readFeed(spec, files, doors.clock.now());
@@ -56,7 +84,10 @@ async function readFrom(doors: SyncDoors, spec: SourceSpec, last: Revision | nul
         await fetchIndex(doors, spec, unchanged, new Map(), address, files, notes, run);
       }
     }
-    throw new Failure("upstream.malformed", `the feed's index asks for more than ${LIMITS.listingRounds} rounds of files`);
+    throw new Failure(
+      "upstream.malformed",
+      `the feed's index asks for more than ${LIMITS.listingRounds} rounds of files`,
+    );
   } finally {
     for (const { file, absent } of files) if (!absent) await doors.quarantine.discard(file);
   }
@@ -97,10 +128,25 @@ async function fetchIndex(
       unchanged.push(need);
     } else if (fetched.kind === "landed") {
       const { landed, etag, lastModified, dialect } = fetched;
-      files.push(quarantinedAs(need.path, landed, { partial: need.first !== null, dialect, lastModified: parseHttpDate(lastModified) }));
-      if (etag !== null || lastModified !== null) notes.push({ path: need.path, etag, lastModified, sha256: landed.sha256 });
+      files.push(
+        quarantinedAs(need.path, landed, {
+          partial: need.first !== null,
+          dialect,
+          lastModified: parseHttpDate(lastModified),
+        }),
+      );
+      if (etag !== null || lastModified !== null)
+        notes.push({ path: need.path, etag, lastModified, sha256: landed.sha256 });
     } else if (need.optional) {
-      files.push({ path: need.path, file: "", size: 0, partial: false, dialect: null, lastModified: null, absent: true });
+      files.push({
+        path: need.path,
+        file: "",
+        size: 0,
+        partial: false,
+        dialect: null,
+        lastModified: null,
+        absent: true,
+      });
     } else {
       throw new Failure("upstream.not-found", `${need.path || "the directory"} is not at address ${address + 1}`);
     }

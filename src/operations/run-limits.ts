@@ -8,12 +8,21 @@ import type { Run } from "./sync-run.ts";
 export function timeLeft(spec: SourceSpec, run: Run, now: Instant): number {
   if (run.signal.aborted) throw new Failure("daemon.stopping", "the run was ended from outside", { retry: "later" });
   const left = spec.budget.wallTime - (now - run.startedAt);
-  if (left <= 0) throw new Failure("upstream.timeout", `the run took longer than its budget of ${formatDuration(spec.budget.wallTime)}`, { retry: "later" });
+  if (left <= 0)
+    throw new Failure(
+      "upstream.timeout",
+      `the run took longer than its budget of ${formatDuration(spec.budget.wallTime)}`,
+      { retry: "later" },
+    );
   return Math.max(1, Math.floor(left));
 }
 
 /** A landed file as inspection is told of it. */
-export function quarantinedAs(path: string, landed: Landed, rest: Pick<InspectableFile, "partial" | "dialect" | "lastModified">): InspectableFile {
+export function quarantinedAs(
+  path: string,
+  landed: Landed,
+  rest: Pick<InspectableFile, "partial" | "dialect" | "lastModified">,
+): InspectableFile {
   return { path, file: landed.file, size: landed.size, absent: false, ...rest };
 }
 

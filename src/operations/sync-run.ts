@@ -1,7 +1,17 @@
 import { Failure, type Refusal } from "../core/kernel/errors.ts";
 import type { Instant } from "../core/kernel/instant.ts";
 import type { Revision } from "../core/model/revision.ts";
-import type { BlobStore, Clock, Events, Fetcher, Inspector, Ledger, Quarantine, SyncRecord, Views } from "../core/ports.ts";
+import type {
+  BlobStore,
+  Clock,
+  Events,
+  Fetcher,
+  Inspector,
+  Ledger,
+  Quarantine,
+  SyncRecord,
+  Views,
+} from "../core/ports.ts";
 
 /** Everything that moving channels asks of the world. `channels`: the configured names in order of promotion. */
 export interface ChannelDoors {
@@ -12,6 +22,8 @@ export interface ChannelDoors {
   readonly channels: readonly string[];
   /** Tells a channel's server that its pointer file was replaced; resolves when it serves the new one. */
   readonly announce: (channel: string) => Promise<void>;
+  /** One pointer file is written at a time: the later of two writers must have seen the earlier one's move. */
+  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 export interface SyncDoors extends ChannelDoors {

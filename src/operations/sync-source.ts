@@ -1,14 +1,14 @@
+import type { AcceptedFeed } from "../core/intake/judge-feed.ts";
+import { planSync, sameContent } from "../core/intake/plan-sync.ts";
 import type { Sha256 } from "../core/kernel/digest.ts";
 import type { Refusal } from "../core/kernel/errors.ts";
 import type { Instant } from "../core/kernel/instant.ts";
-import { type AcceptedFeed, judgeFeed } from "../core/intake/judge-feed.ts";
-import { planSync, sameContent } from "../core/intake/plan-sync.ts";
 import type { Revision, RevisionEntry } from "../core/model/revision.ts";
 import type { SourceSpec } from "../core/model/source.ts";
 import type { SyncRecord, UpstreamNote } from "../core/ports.ts";
 import { obtainAll } from "./obtain-artifacts.ts";
-import { readFeed } from "./read-feed.ts";
 import { ensureView, promoteChannel } from "./promote.ts";
+import { readFeed } from "./read-feed.ts";
 import { outcomeOf, type Run, type SyncDoors } from "./sync-run.ts";
 
 /** The sealed set of a run that brought something new. */
@@ -22,9 +22,24 @@ export async function syncSource(doors: SyncDoors, spec: SourceSpec, by: string,
   const startedAt = run.startedAt;
   doors.events.emit("sync.started", { source: spec.name, by });
   const outcome = await outcomeOf(() => walk(doors, spec, by, run));
-  const record = { source: spec.name, startedAt, endedAt: doors.clock.now(), bytes: run.bytes, requests: run.requests, by, ...outcome };
+  const record = {
+    source: spec.name,
+    startedAt,
+    endedAt: doors.clock.now(),
+    bytes: run.bytes,
+    requests: run.requests,
+    by,
+    ...outcome,
+  };
   await doors.ledger.recordSync(record);
-  doors.events.emit("sync.ended", { source: spec.name, outcome: record.outcome, code: record.code, detail: record.detail, revision: record.revision, bytes: record.bytes });
+  doors.events.emit("sync.ended", {
+    source: spec.name,
+    outcome: record.outcome,
+    code: record.code,
+    detail: record.detail,
+    revision: record.revision,
+    bytes: record.bytes,
+  });
   return record;
 }
 
@@ -37,7 +52,11 @@ async function walk(doors: SyncDoors, spec: SourceSpec, by: string, run: Run): P
 
   const held = last === null ? [] : await doors.ledger.entries(spec.name, last.number);
   const heldByPath = new Map<string, RevisionEntry>(held.map((entry) => [entry.path, entry]));
-  const steps = planSync(read.feed.artifacts, { entries: heldByPath, series: last?.series ?? [], blobs: await blobsAtHand(doors, read.feed, heldByPath) });
+  const steps = planSync(read.feed.artifacts, {
+    entries: heldByPath,
+    series: last?.series ?? [],
+    blobs: await blobsAtHand(doors, read.feed, heldByPath),
+  });
   const obtained = await obtainAll(doors, spec, steps, last, read.address, run);
   if (obtained.kind === "refused") return obtained;
 
@@ -47,30 +66,61 @@ async function walk(doors: SyncDoors, spec: SourceSpec, by: string, run: Run): P
   }
   const revision = await seal(doors, spec, read.feed, obtained.entries, doors.clock.now());
   await doors.ledger.putUpstreamNotes(spec.name, notes(read.notes, obtained.notes));
-  await promoteChannel(doors, { source: spec.name, channel: doors.channels[0] ?? "", revision: revision.number, by, reason: "sync" });
+  await promoteChannel(doors, {
+    source: spec.name,
+    channel: doors.channels[0] ?? "",
+    revision: revision.number,
+    by,
+    reason: "sync",
+  });
   return revision;
 }
 
 /** Nothing new: but a first channel that a stop left behind is moved now. */
 async function finish(doors: SyncDoors, spec: SourceSpec, last: Revision | null, by: string): Promise<null> {
   const first = doors.channels[0] ?? "";
-  const everMoved = (await doors.ledger.moves(spec.name, 10_000)).some((move) => move.channel === first && move.to === last?.number);
-  if (last !== null && !everMoved) await promoteChannel(doors, { source: spec.name, channel: first, revision: last.number, by, reason: "sync" });
+  const everMoved = (await doors.ledger.moves(spec.name, 10_000)).some(
+    (move) => move.channel === first && move.to === last?.number,
+  );
+  if (last !== null && !everMoved)
+    await promoteChannel(doors, { source: spec.name, channel: first, revision: last.number, by, reason: "sync" });
   return null;
 }
 
 /** The write order of docs/store-format.md: the directories of the new blobs, then the ledger, then the view. */
-async function seal(doors: SyncDoors, spec: SourceSpec, feed: AcceptedFeed, entries: Sealed, now: Instant): Promise<Revision> {
+async function seal(
+  doors: SyncDoors,
+  spec: SourceSpec,
+  feed: AcceptedFeed,
+  entries: Sealed,
+  now: Instant,
+): Promise<Revision> {
   await doors.blobs.settle();
-  const draft = { source: spec.name, entries, series: feed.series, vouchedBy: feed.vouchedBy, unsigned: spec.trust.kind === "none" };
+  const draft = {
+    source: spec.name,
+    entries,
+    series: feed.series,
+    vouchedBy: feed.vouchedBy,
+    unsigned: spec.trust.kind === "none",
+  };
   const revision = await doors.ledger.sealRevision(draft, now);
   await ensureView(doors, revision);
-  doors.events.emit("revision.sealed", { source: spec.name, revision: revision.number, files: revision.files, bytes: revision.bytes, vouchedBy: revision.vouchedBy });
+  doors.events.emit("revision.sealed", {
+    source: spec.name,
+    revision: revision.number,
+    files: revision.files,
+    bytes: revision.bytes,
+    vouchedBy: revision.vouchedBy,
+  });
   return revision;
 }
 
 /** Which of the digests that the feed binds are in the store already, under whatever path and source. */
-async function blobsAtHand(doors: SyncDoors, feed: AcceptedFeed, held: ReadonlyMap<string, RevisionEntry>): Promise<ReadonlyMap<Sha256, number>> {
+async function blobsAtHand(
+  doors: SyncDoors,
+  feed: AcceptedFeed,
+  held: ReadonlyMap<string, RevisionEntry>,
+): Promise<ReadonlyMap<Sha256, number>> {
   const blobs = new Map<Sha256, number>();
   for (const { path, digests } of feed.artifacts) {
     const sha256 = digests.sha256 as Sha256 | undefined;

@@ -1,8 +1,9 @@
 import * as z from "zod";
 import { FAILURES, type FailureCode } from "../core/kernel/errors.ts";
 import { LIMITS } from "../core/kernel/limits.ts";
-import { contentFindings } from "../core/model/findings.ts";
 import { feedListing, listedArtifact, listingFindings } from "../core/model/feed-listing.ts";
+import { contentFindings } from "../core/model/findings.ts";
+import { channelName, sourceName } from "../core/model/source.ts";
 
 /**
  * Every job that the daemon gives to a worker and every answer, with its schema. A worker answers a job with any number
@@ -13,7 +14,10 @@ const path = z.string().max(LIMITS.pathLength * 4);
 const login = z.strictObject({ user: z.string().max(255), password: z.string().max(4_096) });
 
 /** What a later request sends to ask whether the file has changed (RFC 9110 section 13). */
-export const validators = z.strictObject({ etag: z.string().max(1_024).nullable(), lastModified: z.string().max(128).nullable() });
+export const validators = z.strictObject({
+  etag: z.string().max(1_024).nullable(),
+  lastModified: z.string().max(128).nullable(),
+});
 export type Validators = z.infer<typeof validators>;
 
 const fetchJob = z.strictObject({
@@ -94,7 +98,13 @@ const quarantined = z.strictObject({
 export type QuarantinedFile = z.infer<typeof quarantined>;
 
 /** A file that reading the feed needs next. */
-const neededFile = z.strictObject({ path, list: z.boolean(), first: z.int().positive().nullable(), optional: z.boolean(), most: z.int().positive() });
+const neededFile = z.strictObject({
+  path,
+  list: z.boolean(),
+  first: z.int().positive().nullable(),
+  optional: z.boolean(),
+  most: z.int().positive(),
+});
 export type NeededFile = z.infer<typeof neededFile>;
 
 export const inspectRequest = z.discriminatedUnion("kind", [
@@ -128,16 +138,105 @@ export const inspectAnswer = z.discriminatedUnion("kind", [
 ]);
 export type InspectAnswer = z.infer<typeof inspectAnswer>;
 
+/** The walls around one channel's listeners, and their defaults. Durations in milliseconds. */
+export const serveLimits = z.strictObject({
+  /** For a request's head to arrive. */
+  headerTimeout: z.int().positive().default(5_000),
+  /** For a whole request to arrive. */
+  requestTimeout: z.int().positive().default(10_000),
+  checkingInterval: z.int().positive().default(1_000),
+  /** How long an idle connection is kept for a next request. */
+  keepAlive: z.int().positive().default(3_000),
+  headerBytes: z
+    .int()
+    .positive()
+    .default(8 * 1_024),
+  connections: z.int().positive().default(512),
+  /** From one IPv4 address, or one IPv6 /64. */
+  connectionsPerClient: z.int().positive().default(32),
+  requestsPerConnection: z.int().positive().default(100),
+  /** Bytes a second that a client must take, averaged over `leastRateWindow`; a slower one is cut. */
+  leastRate: z.int().nonnegative().default(1_024),
+  leastRateWindow: z.int().positive().default(8_000),
+  /** How long a stop waits for transfers under way. */
+  stopGrace: z.int().nonnegative().default(10_000),
+});
+export type ServeLimits = z.infer<typeof serveLimits>;
+
+/** The fields that an access log may have, in the order that is used unless said otherwise (W3C Extended Log Format). */
+export const ACCESS_LOG_FIELDS = [
+  "date",
+  "time",
+  "s-sitename",
+  "s-ip",
+  "cs-method",
+  "cs-uri-stem",
+  "cs-uri-query",
+  "s-port",
+  "c-ip",
+  "cs-version",
+  "cs(User-Agent)",
+  "cs(Referer)",
+  "sc-status",
+  "sc-bytes",
+  "cs-bytes",
+  "time-taken",
+  "x-source",
+  "x-revision",
+] as const;
+export type AccessLogField = (typeof ACCESS_LOG_FIELDS)[number];
+
+/**
+ * The first message to a serve process. Lane: descriptor 3; access log, opened for appending: descriptor 4. The
+ * process may read `blobs` and `views` (both as the data folder has them) and nothing else but the program.
+ */
+const serveStart = z.strictObject({
+  kind: z.literal("serve-start"),
+  channel: channelName,
+  listen: z.strictObject({
+    protocol: z.literal("http").default("http"),
+    host: z.string().max(255),
+    port: z.int().min(0).max(65_535),
+  }),
+  /** The data folder's `blobs` and `views`, absolute. */
+  blobs: z.string().max(4_096),
+  views: z.string().max(4_096),
+  limits: serveLimits.prefault({}),
+  /** Milliseconds. A client's requests within `idle` of its last see the revision that its first saw, but no longer than `most` after
+   * that: a blob must be kept longer than `most` and a transfer after it is no longer shown. */
+  session: z.strictObject({ idle: z.int().nonnegative(), most: z.int().nonnegative() }),
+  logFields: z
+    .array(z.enum(ACCESS_LOG_FIELDS))
+    .min(1)
+    .max(64)
+    .default([...ACCESS_LOG_FIELDS]),
+});
+export type ServeStart = z.infer<typeof serveStart>;
+
 export const serveRequest = z.discriminatedUnion("kind", [
+  serveStart,
   /** The channel's pointer file has been replaced: read it again. */
   z.strictObject({ kind: z.literal("reopen"), serial: z.int() }),
   /** Stop accepting, finish what is under way, exit. */
   z.strictObject({ kind: z.literal("stop") }),
 ]);
 
+/** As the daemon writes it: what has a default may be left out. */
+export type ServeRequest = z.input<typeof serveRequest>;
+
 export const serveAnswer = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("listening"), address: z.string().max(256), port: z.int() }),
   z.strictObject({ kind: z.literal("reopened"), serial: z.int() }),
+  /** A file of the channel could not be served; said once a minute of each blob. Needs no request. */
+  z.strictObject({
+    kind: z.literal("blob-missing"),
+    sha256: z.string().regex(/^[0-9a-f]{64}$/),
+    path,
+    source: sourceName,
+    revision: z.int().positive(),
+    reason: z.enum(["missing", "size-differs", "unreadable"]),
+  }),
+  /** Begins, or the last `reopen`, failed; or, without a request and once a minute, a view is damaged. */
   failed,
 ]);
 export type ServeAnswer = z.infer<typeof serveAnswer>;

@@ -25,12 +25,31 @@ export const request = z.discriminatedUnion("verb", [
   z.strictObject({ verb: z.literal("channels"), source: sourceName.nullable() }),
   z.strictObject({ verb: z.literal("revisions"), source: sourceName }),
   z.strictObject({ verb: z.literal("diff"), source: sourceName, from: revisionRef, to: revisionRef }),
-  z.strictObject({ verb: z.literal("promote"), source: sourceName, channel: channelName, revision: revisionNumber.nullable(), reason, by }),
-  z.strictObject({ verb: z.literal("rollback"), source: sourceName, channel: channelName, revision: revisionNumber.nullable(), reason, by }),
+  z.strictObject({
+    verb: z.literal("promote"),
+    source: sourceName,
+    channel: channelName,
+    revision: revisionNumber.nullable(),
+    reason,
+    by,
+  }),
+  z.strictObject({
+    verb: z.literal("rollback"),
+    source: sourceName,
+    channel: channelName,
+    revision: revisionNumber.nullable(),
+    reason,
+    by,
+  }),
   z.strictObject({ verb: z.literal("status") }),
   z.strictObject({ verb: z.literal("store-check"), repair: z.boolean(), by }),
   z.strictObject({ verb: z.literal("gc"), preview: z.boolean(), by }),
-  z.strictObject({ verb: z.literal("log"), what: z.enum(["runs", "moves", "events"]), source: sourceName.nullable(), limit: z.int().min(1).max(10_000) }),
+  z.strictObject({
+    verb: z.literal("log"),
+    what: z.enum(["runs", "moves", "events"]),
+    source: sourceName.nullable(),
+    limit: z.int().min(1).max(10_000),
+  }),
 ]);
 export type Request = z.infer<typeof request>;
 export type Verb = Request["verb"];
@@ -86,7 +105,11 @@ const move = z.strictObject({
   reason: z.string(),
 });
 
-const event = z.strictObject({ at: instant, name: z.string(), fields: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])) });
+const event = z.strictObject({
+  at: instant,
+  name: z.string(),
+  fields: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
+});
 
 const sourceSummary = z.strictObject({
   name: z.string(),
@@ -114,7 +137,10 @@ export const results = {
   "source-list": z.strictObject({ sources: z.array(sourceSummary) }),
   "source-show": z.strictObject({ summary: sourceSummary, spec: sourceSpec, revisions: z.array(revisionSummary) }),
   "source-remove": z.strictObject({ source: z.string() }),
-  sync: z.strictObject({ run, channel: z.string().nullable().describe("the channel that was moved to the new revision") }),
+  sync: z.strictObject({
+    run,
+    channel: z.string().nullable().describe("the channel that was moved to the new revision"),
+  }),
   channels: z.strictObject({ positions: z.array(position) }),
   revisions: z.strictObject({ revisions: z.array(revisionSummary) }),
   diff: z.strictObject({
@@ -127,13 +153,25 @@ export const results = {
     series: z.array(z.strictObject({ name: z.string(), before: z.number().nullable(), after: z.number().nullable() })),
   }),
   promote: z.strictObject({ move, url: z.string().nullable() }),
-  rollback: z.strictObject({ move, url: z.string().nullable(), recovery: z.array(z.string()).describe("who follows by itself, who does not, and what to do about it") }),
+  rollback: z.strictObject({
+    move,
+    url: z.string().nullable(),
+    recovery: z.array(z.string()).describe("who follows by itself, who does not, and what to do about it"),
+  }),
   status: z.strictObject({
     version: z.string(),
     startedAt: instant,
     data: z.string(),
     store: z.strictObject({ blobs: z.int(), bytes, freeBytes: bytes }),
-    processes: z.array(z.strictObject({ role: z.string(), pid: z.int().nullable(), restarts: z.int(), state: z.enum(["running", "idle", "waiting", "stopped"]), permissions: z.string() })),
+    processes: z.array(
+      z.strictObject({
+        role: z.string(),
+        pid: z.int().nullable(),
+        restarts: z.int(),
+        state: z.enum(["running", "idle", "waiting", "stopped"]),
+        permissions: z.string(),
+      }),
+    ),
     channels: z.array(z.strictObject({ channel: z.string(), url: z.string().nullable() })),
     sources: z.array(sourceSummary),
     positions: z.array(position),
@@ -165,7 +203,16 @@ export type Progress = z.infer<typeof progress>;
 export const reply = z.discriminatedUnion("kind", [
   progress,
   z.strictObject({ kind: z.literal("result"), value: z.unknown() }),
-  z.strictObject({ kind: z.literal("refused"), code: z.enum(Object.keys(REFUSALS) as [RefusalCode, ...RefusalCode[]]), detail: z.string() }),
-  z.strictObject({ kind: z.literal("failed"), code: z.enum(Object.keys(FAILURES) as [FailureCode, ...FailureCode[]]), detail: z.string(), retry: z.enum(["never", "later"]) }),
+  z.strictObject({
+    kind: z.literal("refused"),
+    code: z.enum(Object.keys(REFUSALS) as [RefusalCode, ...RefusalCode[]]),
+    detail: z.string(),
+  }),
+  z.strictObject({
+    kind: z.literal("failed"),
+    code: z.enum(Object.keys(FAILURES) as [FailureCode, ...FailureCode[]]),
+    detail: z.string(),
+    retry: z.enum(["never", "later"]),
+  }),
 ]);
 export type Reply = z.infer<typeof reply>;

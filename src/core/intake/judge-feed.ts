@@ -24,20 +24,34 @@ export interface AcceptedFeed {
  * Judges one reading of a vendor's index: readable, signed by enough of the trusted keys, not older than what we hold,
  * without a name that could escape or hide, within budget. Pure.
  */
-export function judgeFeed(listing: FeedListing, findings: ListingFindings, spec: SourceSpec, last: Revision | null, now: Instant): AcceptedFeed | Refusal {
+export function judgeFeed(
+  listing: FeedListing,
+  findings: ListingFindings,
+  spec: SourceSpec,
+  last: Revision | null,
+  now: Instant,
+): AcceptedFeed | Refusal {
   if (findings.malformed !== null) return refuse("feed.malformed", findings.malformed);
-  if (listing.artifacts.length > LIMITS.feedNames) return refuse("feed.too-many-names", `${listing.artifacts.length} names`);
+  if (listing.artifacts.length > LIMITS.feedNames)
+    return refuse("feed.too-many-names", `${listing.artifacts.length} names`);
   const refusal = judgeSignatures(findings.signatures, spec, now) ?? judgeAge(listing.series, last);
   if (refusal !== null) return refusal;
   const wanted = listing.artifacts.filter((artifact) => selected(artifact.path, spec.selection));
   if (wanted.length === 0) return refuse("feed.empty", `none of ${listing.artifacts.length} names is selected`);
   const named = judgeNames(wanted) ?? judgeListedSizes(wanted, spec.budget, last);
   if (named !== null) return named;
-  return { kind: "accepted-feed", artifacts: wanted as WantedArtifact[], series: listing.series, vouchedBy: vouchers(findings.signatures, spec) };
+  return {
+    kind: "accepted-feed",
+    artifacts: wanted as WantedArtifact[],
+    series: listing.series,
+    vouchedBy: vouchers(findings.signatures, spec),
+  };
 }
 
 function selected(path: string, { include, exclude }: SourceSpec["selection"]): boolean {
-  return include.some((pattern) => matchesGlob(pattern, path)) && !exclude.some((pattern) => matchesGlob(pattern, path));
+  return (
+    include.some((pattern) => matchesGlob(pattern, path)) && !exclude.some((pattern) => matchesGlob(pattern, path))
+  );
 }
 
 function judgeSignatures(signatures: readonly SignatureFinding[], spec: SourceSpec, now: Instant): Refusal | null {
@@ -56,8 +70,14 @@ function judgeSignatures(signatures: readonly SignatureFinding[], spec: SourceSp
     if (stranger !== undefined) return refuse("feed.signer-unknown", describe(stranger));
     return refuse("feed.unsigned", `${signers.size} of ${trust.threshold} demanded signatures`);
   }
-  const early = signatures.find((s) => s.status === "good" && s.signedAt !== null && s.signedAt > now + LIMITS.clockTolerance);
-  if (early !== undefined) return refuse("feed.from-the-future", `signed ${formatInstant(early.signedAt ?? 0)}, our clock says ${formatInstant(now)}`);
+  const early = signatures.find(
+    (s) => s.status === "good" && s.signedAt !== null && s.signedAt > now + LIMITS.clockTolerance,
+  );
+  if (early !== undefined)
+    return refuse(
+      "feed.from-the-future",
+      `signed ${formatInstant(early.signedAt ?? 0)}, our clock says ${formatInstant(now)}`,
+    );
   return null;
 }
 
@@ -84,14 +104,19 @@ function judgeNames(artifacts: readonly ListedArtifact[]): Refusal | null {
     const key = collisionKey(path);
     const other = byKey.get(key);
     if (other === path) return refuse("feed.duplicate-name", `"${quoteOutside(path)}" is listed twice`);
-    if (other !== undefined) return refuse("feed.name-collision", `"${quoteOutside(other)}" and "${quoteOutside(path)}"`);
+    if (other !== undefined)
+      return refuse("feed.name-collision", `"${quoteOutside(other)}" and "${quoteOutside(path)}"`);
     byKey.set(key, path);
   }
   // A name that is a file here and a folder there can't stand in one tree.
   for (const [key, path] of byKey) {
     for (let slash = key.indexOf("/"); slash !== -1; slash = key.indexOf("/", slash + 1)) {
       const file = byKey.get(key.slice(0, slash));
-      if (file !== undefined) return refuse("feed.name-collision", `"${quoteOutside(file)}" is a file, and the folder of "${quoteOutside(path)}"`);
+      if (file !== undefined)
+        return refuse(
+          "feed.name-collision",
+          `"${quoteOutside(file)}" is a file, and the folder of "${quoteOutside(path)}"`,
+        );
     }
   }
   return null;
@@ -103,7 +128,10 @@ function vouchers(signatures: readonly SignatureFinding[], { trust }: SourceSpec
       return "ClamAV production key";
     case "openpgp":
     case "minisign":
-      return [...new Set(signatures.filter((s) => s.status === "good").map((s) => `${trust.kind} ${s.signer}`))].sort().join(", ").slice(0, 1_000);
+      return [...new Set(signatures.filter((s) => s.status === "good").map((s) => `${trust.kind} ${s.signer}`))]
+        .sort()
+        .join(", ")
+        .slice(0, 1_000);
     case "pinned":
       return "pinned";
     case "none":

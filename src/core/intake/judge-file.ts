@@ -2,9 +2,9 @@ import type { Sha256 } from "../kernel/digest.ts";
 import { type Refusal, refuse } from "../kernel/errors.ts";
 import { formatInstant, type Instant } from "../kernel/instant.ts";
 import { LIMITS } from "../kernel/limits.ts";
-import { safePath, type SafePath } from "../kernel/safe-path.ts";
-import type { FileFindings } from "../model/findings.ts";
+import { type SafePath, safePath } from "../kernel/safe-path.ts";
 import type { ListedArtifact, SignatureFinding } from "../model/feed-listing.ts";
+import type { FileFindings } from "../model/findings.ts";
 import type { Trust } from "../model/source.ts";
 
 declare const acceptedBrand: unique symbol;
@@ -47,8 +47,14 @@ export function judgeCompanion(companion: Candidate, main: Candidate, trust: Tru
   const refusal = judgeBytes(companion, trust);
   if (refusal !== null) return refusal;
   const path = companion.artifact.path;
-  const good = main.artifact.companion === path && main.findings.content?.signatures.some((s) => s.over === main.artifact.path && s.scheme === "x509-cms" && s.status === "good");
-  return good === true ? accept(companion, now) : refuse("artifact.signature-wrong", `${path}: it does not sign ${main.artifact.path}`);
+  const good =
+    main.artifact.companion === path &&
+    main.findings.content?.signatures.some(
+      (s) => s.over === main.artifact.path && s.scheme === "x509-cms" && s.status === "good",
+    );
+  return good === true
+    ? accept(companion, now)
+    : refuse("artifact.signature-wrong", `${path}: it does not sign ${main.artifact.path}`);
 }
 
 function accept(candidate: Candidate, now: Instant): Accepted {
@@ -75,7 +81,10 @@ function judgeBytes({ artifact, findings }: Candidate, trust: Trust): Refusal | 
     return refuse("artifact.digest-differs", `${path}: SHA-256 is ${findings.sha256}, should be ${digests.sha256}`);
   }
   if (digests.sha512 !== undefined && digests.sha512 !== findings.sha512) {
-    return refuse("artifact.digest-differs", `${path}: SHA-512 is ${findings.sha512 ?? "not computed"}, should be ${digests.sha512}`);
+    return refuse(
+      "artifact.digest-differs",
+      `${path}: SHA-512 is ${findings.sha512 ?? "not computed"}, should be ${digests.sha512}`,
+    );
   }
   const bound = digests.sha256 !== undefined || digests.sha512 !== undefined;
   const boundByDigest = trust.kind === "openpgp" || trust.kind === "minisign" || trust.kind === "pinned";
@@ -86,17 +95,24 @@ function judgeBytes({ artifact, findings }: Candidate, trust: Trust): Refusal | 
 function judgeContent({ artifact, findings: { content } }: Candidate, now: Instant): Refusal | null {
   const path = artifact.path;
   if (content === null) return artifact.inspect ? refuse("artifact.malformed", `${path}: it was not inspected`) : null;
-  if (content.expandedPastCap) return refuse("artifact.expands-too-far", `${path}: unpacking was stopped at ${content.expandedBytes ?? 0} bytes`);
+  if (content.expandedPastCap)
+    return refuse("artifact.expands-too-far", `${path}: unpacking was stopped at ${content.expandedBytes ?? 0} bytes`);
   if (content.malformed !== null) return refuse("artifact.malformed", `${path}: ${content.malformed}`);
   const refusal = judgeSignatures(path, content.signatures);
   if (refusal !== null) return refusal;
   const [contradiction] = content.contradictions;
   if (contradiction !== undefined) return refuse("artifact.contradicts-itself", `${path}: ${contradiction}`);
   if (artifact.version !== null && content.version !== artifact.version) {
-    return refuse("artifact.version-differs", `${path}: it is version ${content.version ?? "unknown"}, the index says ${artifact.version}`);
+    return refuse(
+      "artifact.version-differs",
+      `${path}: it is version ${content.version ?? "unknown"}, the index says ${artifact.version}`,
+    );
   }
   if (content.builtAt !== null && content.builtAt > now + LIMITS.clockTolerance) {
-    return refuse("artifact.from-the-future", `${path}: built ${formatInstant(content.builtAt)}, our clock says ${formatInstant(now)}`);
+    return refuse(
+      "artifact.from-the-future",
+      `${path}: built ${formatInstant(content.builtAt)}, our clock says ${formatInstant(now)}`,
+    );
   }
   return null;
 }
@@ -107,7 +123,10 @@ function judgeSignatures(path: string, signatures: readonly SignatureFinding[]):
   for (const { status, scheme, signer, detail } of signatures) {
     if (status === "good") continue;
     const code = status === "unknown-key" ? "artifact.signer-unknown" : "artifact.signature-wrong";
-    return refuse(code, `${path}: ${scheme} ${status}${signer === "" ? "" : `, signer ${signer}`}${detail === "" ? "" : `: ${detail}`}`);
+    return refuse(
+      code,
+      `${path}: ${scheme} ${status}${signer === "" ? "" : `, signer ${signer}`}${detail === "" ? "" : `: ${detail}`}`,
+    );
   }
   return null;
 }

@@ -44,7 +44,11 @@ function keep(artifact: WantedArtifact, held: HeldContent): Omit<RevisionEntry, 
   if (digests.sha256 !== undefined) {
     if (entry?.sha256 === digests.sha256) return entry;
     const blobSize = held.blobs.get(digests.sha256 as Sha256);
-    const fits = blobSize !== undefined && (size === null || size === blobSize) && digests.sha512 === undefined && !artifact.inspect;
+    const fits =
+      blobSize !== undefined &&
+      (size === null || size === blobSize) &&
+      digests.sha512 === undefined &&
+      !artifact.inspect;
     return fits ? { path, sha256: digests.sha256 as Sha256, size: blobSize, builtAt: null } : null;
   }
   if (entry === undefined) return null;
@@ -54,6 +58,9 @@ function keep(artifact: WantedArtifact, held: HeldContent): Omit<RevisionEntry, 
 }
 
 /** Whether a complete set says what the last revision says: then nothing is sealed. */
-export function sameContent(entries: readonly Omit<RevisionEntry, "since">[], held: ReadonlyMap<string, RevisionEntry>): boolean {
+export function sameContent(
+  entries: readonly Omit<RevisionEntry, "since">[],
+  held: ReadonlyMap<string, RevisionEntry>,
+): boolean {
   return entries.length === held.size && entries.every(({ path, sha256 }) => held.get(path)?.sha256 === sha256);
 }

@@ -31,7 +31,6 @@ export const REFUSALS = {
   "budget.total-bytes": "the run would take more bytes than the source's budget",
   "budget.files": "the feed has more files than the source's budget",
   "budget.growth": "the feed has grown faster than its own history allows",
-  "budget.wall-time": "the run took longer than the source's budget",
   "budget.free-disk": "the run would eat into the free-disk reserve",
   "promotion.unsigned-source": "content of an unsigned source never leaves staging",
   "promotion.not-in-earlier-channel": "the revision was never in the channel before this one",
@@ -80,6 +79,7 @@ export const FAILURES = {
   "source.in-use": "the source still holds a channel",
   "channel.unknown": "no channel of that name",
   "revision.unknown": "no such revision",
+  "revision.in-use": "a channel points at the revision",
   "daemon.unreachable": "the daemon does not answer on its control socket",
   "daemon.stopping": "the daemon is stopping",
   "request.malformed": "the request is not one that the daemon knows",
@@ -104,7 +104,11 @@ export class Failure extends Error {
   readonly code: FailureCode;
   readonly retry: "never" | "later";
 
-  constructor(code: FailureCode, detail: string, options: { readonly retry?: "never" | "later"; readonly cause?: unknown } = {}) {
+  constructor(
+    code: FailureCode,
+    detail: string,
+    options: { readonly retry?: "never" | "later"; readonly cause?: unknown } = {},
+  ) {
     super(detail, options.cause === undefined ? {} : { cause: options.cause });
     this.name = "Failure";
     this.code = code;
@@ -119,7 +123,10 @@ export const EXIT = { done: 0, failure: 1, usage: 2, refused: 3, later: 4, waiti
 export function quoteOutside(text: string, most = 120): string {
   const cut = text.length > most ? `${text.slice(0, most)}…` : text;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced
-  return cut.replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return cut.replace(
+    /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /** A URL without its login, query and fragment: what may stand in logs, events and messages. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { matchesGlob } from "./glob.ts";
 
 const table: readonly (readonly [pattern: string, path: string, matches: boolean])[] = [
@@ -37,12 +37,15 @@ const table: readonly (readonly [pattern: string, path: string, matches: boolean
 ];
 
 test("the table of patterns and paths", () => {
-  for (const [pattern, path, matches] of table) assert.equal(matchesGlob(pattern, path), matches, `${pattern} on ${path}`);
+  for (const [pattern, path, matches] of table)
+    assert.equal(matchesGlob(pattern, path), matches, `${pattern} on ${path}`);
 });
 
 test("the same verdict as a plain reading of the rules", () => {
   const text = fc.string({ unit: fc.constantFrom("a", "b", "/"), maxLength: 8 });
-  const pattern = fc.array(fc.constantFrom("a", "b", "/", "*", "**", "?", "/**/"), { maxLength: 7 }).map((parts) => parts.join(""));
+  const pattern = fc
+    .array(fc.constantFrom("a", "b", "/", "*", "**", "?", "/**/"), { maxLength: 7 })
+    .map((parts) => parts.join(""));
   fc.assert(
     fc.property(pattern, text, (glob, path) => {
       assert.equal(matchesGlob(glob, path), new RegExp(`^${asRegExp(glob)}$`).test(path), `${glob} on ${path}`);
@@ -53,7 +56,8 @@ test("the same verdict as a plain reading of the rules", () => {
 
 test("a pattern made to blow up a backtracking matcher costs no more than its length", () => {
   const started = performance.now();
-  for (const star of ["*a", "**a", "**/a"]) assert.equal(matchesGlob(star.repeat(300), `${"a/".repeat(100)}${"a".repeat(800)}b`), false);
+  for (const star of ["*a", "**a", "**/a"])
+    assert.equal(matchesGlob(star.repeat(300), `${"a/".repeat(100)}${"a".repeat(800)}b`), false);
   assert.ok(performance.now() - started < 2_000);
 });
 

@@ -38,7 +38,7 @@ type Token =
 
 function tokenize(pattern: string): readonly Token[] {
   const tokens: Token[] = [];
-  const characters = [...pattern];
+  const characters = Array.from(pattern);
   for (let at = 0; at < characters.length; at += 1) {
     const character = characters[at] ?? "";
     if (character === "?") tokens.push({ kind: "one" });
@@ -58,20 +58,12 @@ function tokenize(pattern: string): readonly Token[] {
 
 /** How many places the token moves on when it takes the character; `null` when it does not take it. */
 function advance(token: Token, character: string): number | null {
-  switch (token.kind) {
-    case "literal":
-      return token.character === character ? 1 : null;
-    case "one":
-      return character === "/" ? null : 1;
-    case "segment-run":
-      return character === "/" ? null : 0;
-    case "run":
-      return 0;
-    case "folders":
-      return character === "/" ? 0 : 1;
-    case "in-folder":
-      return character === "/" ? -1 : 0;
-  }
+  if (token.kind === "literal") return token.character === character ? 1 : null;
+  if (token.kind === "run") return 0;
+  const slash = character === "/";
+  if (token.kind === "folders") return slash ? 0 : 1;
+  if (token.kind === "in-folder") return slash ? -1 : 0;
+  return slash ? null : token.kind === "one" ? 1 : 0;
 }
 
 /** Opens, from every active place, the places behind what may also match nothing. */

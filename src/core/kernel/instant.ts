@@ -13,7 +13,10 @@ const UNITS: Readonly<Record<string, Duration>> = { ms: 1, s: SECOND, m: MINUTE,
 
 /** Reads "90s", "1h 30m", "250ms"; `null` for anything else. */
 export function parseDuration(text: string): Duration | null {
-  const parts = text.trim().match(/^(?:\d+(?:\.\d+)?\s*(?:ms|s|m|h|d)\s*)+$/) === null ? null : text.matchAll(/(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)/g);
+  const parts =
+    text.trim().match(/^(?:\d+(?:\.\d+)?\s*(?:ms|s|m|h|d)\s*)+$/) === null
+      ? null
+      : text.matchAll(/(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)/g);
   if (parts === null) return null;
   let total = 0;
   for (const [, amount, unit] of parts) total += Number(amount) * (UNITS[unit ?? ""] ?? Number.NaN);

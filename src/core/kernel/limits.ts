@@ -28,6 +28,8 @@ export const LIMITS = {
   indexBytes: 64 * 1024 * 1024,
   /** Names in one feed. */
   feedNames: 1_000_000,
+  /** Folders that one listing may lead through. */
+  listingFolders: 5_000,
   /** Bytes of one line of a checksum list or listing. */
   listLineBytes: 4 * 1024,
   signatureBytes: 1024 * 1024,
@@ -35,6 +37,8 @@ export const LIMITS = {
   /** Members of one archive, and how many bytes they may unpack to, beside the source's expansion ratio. */
   archiveMembers: 100_000,
   archiveExpandedBytes: 4 * 1024 * 1024 * 1024,
+  /** Bytes of the `.info` member of a ClamAV database. */
+  databaseInfoBytes: 1024 * 1024,
   /** How far ahead of our clock a vendor's build or signing time may lie: more means that one of the clocks is wrong. */
   clockTolerance: 24 * 60 * 60 * 1_000,
 } as const;

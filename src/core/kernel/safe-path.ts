@@ -32,7 +32,7 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2
 /** The first fault of a name from outside, or `null` when it is safe. */
 export function pathFault(text: string): PathFault | null {
   if (text === "") return "empty";
-  if (text.length > LIMITS.pathLength || new TextEncoder().encode(text).length > LIMITS.pathLength) return "too-long";
+  if (longerThan(text, LIMITS.pathLength)) return "too-long";
   if (!text.isWellFormed() || text !== text.normalize("NFC")) return "not-unicode";
   if (CONTROL.test(text)) return "control-character";
   if (text.includes("\\")) return "backslash";
@@ -42,12 +42,19 @@ export function pathFault(text: string): PathFault | null {
   for (const segment of segments) {
     if (segment === "") return "empty-segment";
     if (segment === "." || segment === "..") return "dot-segment";
-    if (new TextEncoder().encode(segment).length > LIMITS.pathSegment) return "too-long";
+    if (longerThan(segment, LIMITS.pathSegment)) return "too-long";
     if (segment.includes(":")) return "drive-or-stream";
     if (/[. ]$/.test(segment)) return "trailing-dot-or-space";
     if (RESERVED.test(segment)) return "reserved-name";
   }
   return null;
+}
+
+const UTF8 = new TextEncoder();
+
+// A code unit is at most three bytes of UTF-8: most names need no encoding to be seen short enough.
+function longerThan(text: string, mostBytes: number): boolean {
+  return text.length > mostBytes || (text.length * 3 > mostBytes && UTF8.encode(text).length > mostBytes);
 }
 
 /** A safe path, or the name of what is wrong with it. */

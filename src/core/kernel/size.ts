@@ -20,7 +20,12 @@ export function parseSize(text: string): number | null {
 
 /** "28.4 MB", "512 B": three significant figures, powers of ten. */
 export function formatSize(bytes: number): string {
-  for (const [unit, size] of [["TB", 1e12], ["GB", 1e9], ["MB", 1e6], ["KB", 1e3]] as const) {
+  for (const [unit, size] of [
+    ["TB", 1e12],
+    ["GB", 1e9],
+    ["MB", 1e6],
+    ["KB", 1e3],
+  ] as const) {
     if (bytes >= size) return `${Number((bytes / size).toPrecision(3))} ${unit}`;
   }
   return `${Math.round(bytes)} B`;

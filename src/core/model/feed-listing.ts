@@ -10,7 +10,16 @@ export const listedArtifact = z.strictObject({
   path: z.string().max(LIMITS.pathLength * 4),
   /** Bytes, where the feed says. */
   size: z.int().nonnegative().nullable(),
-  digests: z.strictObject({ sha256: z.string().regex(/^[0-9a-f]{64}$/).optional(), sha512: z.string().regex(/^[0-9a-f]{128}$/).optional() }),
+  digests: z.strictObject({
+    sha256: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/)
+      .optional(),
+    sha512: z
+      .string()
+      .regex(/^[0-9a-f]{128}$/)
+      .optional(),
+  }),
   /**
    * The series that this file moves with, and the version that the feed says it has: held under the same path at the
    * same version, it is not asked for again.
@@ -22,7 +31,10 @@ export const listedArtifact = z.strictObject({
   /** Its path names one content for ever: what we hold under it need not be asked for again. */
   immutable: z.boolean(),
   /** The path of the detached signature that comes before it and is inspected with it; listed as an artifact too. */
-  companion: z.string().max(LIMITS.pathLength * 4).nullable(),
+  companion: z
+    .string()
+    .max(LIMITS.pathLength * 4)
+    .nullable(),
   /** Its content must be inspected before it can be judged; otherwise its digest says all. */
   inspect: z.boolean(),
 });
@@ -38,7 +50,7 @@ export const feedListing = z.strictObject({
 
 /** What was seen of one signature. `good`: it verifies, by a trusted key. Facts, never a verdict. */
 export const signatureFinding = z.strictObject({
-  scheme: z.enum(["openpgp", "minisign", "cvd-rsa", "cdiff-rsa-pss", "x509-cms"]),
+  scheme: z.enum(["openpgp", "minisign", "cvd-rsa", "cvd-info-rsa-pss", "cdiff-rsa-pss", "x509-cms"]),
   /** Which file it covers. */
   over: z.string().max(LIMITS.pathLength * 4),
   status: z.enum(["good", "wrong", "unknown-key", "expired", "malformed", "weak"]),

@@ -120,7 +120,7 @@ const signaturePath = artifactPath
   .optional()
   .describe("The detached signature's path below the address, where it is not beside the list under its usual name.");
 
-const trust = z
+export const trust = z
   .discriminatedUnion("kind", [
     z
       .strictObject({
@@ -194,7 +194,7 @@ export const budget = z.strictObject({
 
 const login = z.strictObject({
   user: z.string().max(255),
-  passwordFile: z.string().max(4_096).describe("A file that holds the password; the fetch process reads it."),
+  passwordFile: z.string().max(4_096).describe("A file that holds the password; the daemon reads it."),
 });
 
 const network = z.strictObject({
@@ -255,7 +255,7 @@ export const sourceSpec = z
           .min(1)
           .max(10_000)
           .default(10)
-          .describe("How many revisions are kept beside those that a channel points at."),
+          .describe("How many of the newest revisions are kept, beside those that a channel points at."),
       })
       .prefault({})
       .describe("What garbage collection keeps."),

@@ -25,11 +25,18 @@ export interface PromotionFacts {
 export function decidePromotion({ channels, channel, revision, position, earlier }: PromotionFacts): MayMove | Refusal {
   const first = channels[0] === channel;
   if (!first && revision.unsigned) {
-    return refuse("promotion.unsigned-source", `revision ${revision.number} of ${revision.source} was accepted with trust "none"`);
+    return refuse(
+      "promotion.unsigned-source",
+      `revision ${revision.number} of ${revision.source} was accepted with trust "none"`,
+    );
   }
-  if (position?.revision === revision.number) return refuse("promotion.already-there", `${channel} is at revision ${revision.number}`);
+  if (position?.revision === revision.number)
+    return refuse("promotion.already-there", `${channel} is at revision ${revision.number}`);
   if (position !== null && revision.number < position.revision) {
-    return refuse("promotion.not-newer", `${channel} is at revision ${position.revision}; revision ${revision.number} is older`);
+    return refuse(
+      "promotion.not-newer",
+      `${channel} is at revision ${position.revision}; revision ${revision.number} is older`,
+    );
   }
   if (!first && !earlier.has(revision.number)) {
     const before = channels[channels.indexOf(channel) - 1] ?? "";
@@ -56,10 +63,16 @@ export function decideRollback({ channel, asked, position, history, held }: Roll
   if (asked === null) {
     const number = older.find((candidate) => held.has(candidate));
     const revision = number === undefined ? undefined : held.get(number);
-    return revision === undefined ? refuse("rollback.nothing-older", `${channel} is at revision ${current || "none"}`) : { kind: "may-move", revision };
+    return revision === undefined
+      ? refuse("rollback.nothing-older", `${channel} is at revision ${current || "none"}`)
+      : { kind: "may-move", revision };
   }
   if (asked === current) return refuse("promotion.already-there", `${channel} is at revision ${asked}`);
-  if (!older.includes(asked)) return refuse("rollback.never-there", `${channel} has never pointed at revision ${asked}, or it is not older than ${current}`);
+  if (!older.includes(asked))
+    return refuse(
+      "rollback.never-there",
+      `${channel} has never pointed at revision ${asked}, or it is not older than ${current}`,
+    );
   const revision = held.get(asked);
   return revision === undefined ? refuse("revision.gone", `revision ${asked}`) : { kind: "may-move", revision };
 }

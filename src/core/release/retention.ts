@@ -14,13 +14,22 @@ export interface Surplus {
  * The revisions of one source that nothing needs: not among the newest `keep`, pointed at by no channel, and not the
  * one that a channel would roll back to. Pure.
  */
-export function surplusRevisions(revisions: readonly Revision[], positions: readonly ChannelPosition[], rollbackTargets: ReadonlySet<number>, keep: number): readonly Surplus[] {
+export function surplusRevisions(
+  revisions: readonly Revision[],
+  positions: readonly ChannelPosition[],
+  rollbackTargets: ReadonlySet<number>,
+  keep: number,
+): readonly Surplus[] {
   const newestFirst = [...revisions].sort((a, b) => b.number - a.number);
   const pointedAt = new Set(positions.map((position) => position.revision));
   return newestFirst
     .slice(keep)
     .filter(({ number }) => !pointedAt.has(number) && !rollbackTargets.has(number))
-    .map(({ source, number }) => ({ source, revision: number, why: `not among the newest ${keep}, in no channel, and no rollback leads to it` }));
+    .map(({ source, number }) => ({
+      source,
+      revision: number,
+      why: `not among the newest ${keep}, in no channel, and no rollback leads to it`,
+    }));
 }
 
 export interface StoredBlob {
@@ -44,7 +53,8 @@ export function planBlobCollection(
   grace: Duration,
 ): BlobPlan {
   const loose = stored.filter(({ sha256 }) => !referenced.has(sha256));
-  const remove = loose.filter(({ sha256, admittedAt }) => now - Math.max(admittedAt, unreferencedSince.get(sha256) ?? now) >= grace);
+  const remove = loose.filter(
+    ({ sha256, admittedAt }) => now - Math.max(admittedAt, unreferencedSince.get(sha256) ?? now) >= grace,
+  );
   return { remove, waiting: loose.length - remove.length };
 }
-

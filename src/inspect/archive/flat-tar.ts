@@ -25,7 +25,7 @@ export class FlatTarReader {
   #filled = 0;
   #left = 0;
   #padding = 0;
-  #zeroBlocks = 0;
+  #ended = false;
   #offset = 0;
   #fault: string | null = null;
 
@@ -49,11 +49,13 @@ export class FlatTarReader {
     return this.#fault;
   }
 
-  /** To be called at the end of the bytes: whether the archive was closed as POSIX says, with two blocks of zeros. */
+  /**
+   * To be called at the end of the bytes: whether a member or a block was cut off. ClamAV writes no end mark of zeros, so
+   * that members missing behind the last one are noticed only by who knows how many there should be.
+   */
   finish(): string | null {
-    if (this.#fault !== null) return this.#fault;
-    if (this.#left > 0 || this.#padding > 0 || this.#filled > 0) return this.#fail("the archive is cut off");
-    return this.#zeroBlocks >= 2 ? null : this.#fail("the archive has no end mark");
+    const open = this.#left > 0 || this.#padding > 0 || this.#filled > 0;
+    return this.#fault ?? (open ? this.#fail("the archive is cut off") : null);
   }
 
   #take(piece: Uint8Array): number {
@@ -82,10 +84,10 @@ export class FlatTarReader {
 
   #header(): void {
     if (this.#block.every((byte) => byte === 0)) {
-      this.#zeroBlocks++;
+      this.#ended = true;
       return;
     }
-    if (this.#zeroBlocks > 0) {
+    if (this.#ended) {
       this.#fail("bytes follow the archive's end mark");
       return;
     }
@@ -111,7 +113,8 @@ export class FlatTarReader {
   }
 
   #fail(what: string): string {
-    this.#fault = `${what} (at byte ${this.#offset} of the unpacked archive)`;
+    const block = this.#offset - (this.#offset % BLOCK);
+    this.#fault = `${what} (in the block at byte ${block} of the unpacked archive)`;
     return this.#fault;
   }
 }

@@ -1,0 +1,101 @@
+import type { FailureCode, RefusalCode } from "../core/kernel/errors.ts";
+
+/** What to do next, for every code there is. The error page (docs/reference/errors.md) is made from it too. */
+export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
+  "feed.malformed":
+    "look at the index at the upstream's address; if it is what you expect, the source's format is set wrong",
+  "feed.empty": "compare the source's selection and format with what the upstream holds: ringfort source show NAME",
+  "feed.too-many-names": "check that the address leads where you mean; a narrower listing depth or address helps",
+  "feed.unsafe-name": "tell the vendor; nothing with such a name is ever written or served",
+  "feed.name-collision": "tell the vendor, or leave one of the two names out with --exclude",
+  "feed.duplicate-name": "tell the vendor; which of the two is meant cannot be known here",
+  "feed.unsigned":
+    "ask the vendor where the signature is and name it with --signature; if there is none, trust must be declared otherwise",
+  "feed.signature-wrong":
+    "the index was changed or damaged after it was signed: wait for the next run, try another address, then ask the vendor",
+  "feed.signer-unknown":
+    "ask the vendor over another road whether the key has changed; then give the new key with ringfort source change",
+  "feed.signature-expired": "ask the vendor for a fresh signature or key; the held revision goes on being served",
+  "feed.older-than-held":
+    "wait for the upstream to catch up, or try another address; if the vendor really went back, roll the channel back",
+  "feed.from-the-future": "compare this machine's clock with the real time, then ask the vendor",
+  "feed.digest-missing": "ask the vendor for SHA-256 or SHA-512 digests, or pin the files",
+  "artifact.missing": "wait: the upstream is likely half updated; if it stays so, exclude the file or ask the vendor",
+  "artifact.digest-differs":
+    "wait for the next run, for the upstream may be half updated; if it stays so, ask the vendor over another road",
+  "artifact.size-differs":
+    "wait for the next run, for the upstream may be half updated; if it stays so, ask the vendor",
+  "artifact.malformed": "wait for the next run; if it stays so, try another address and ask the vendor",
+  "artifact.signature-wrong": "do not use the file from elsewhere either; try another address and ask the vendor",
+  "artifact.signer-unknown":
+    "ask the vendor over another road whether the key has changed; then give the new key with ringfort source change",
+  "artifact.contradicts-itself": "try another address: somebody may have changed what the signature does not cover",
+  "artifact.version-differs": "wait for the next run: the upstream is half updated",
+  "artifact.from-the-future": "compare this machine's clock with the real time, then ask the vendor",
+  "artifact.expands-too-far":
+    "if the file is really meant to unpack so far, raise budget.expansion with ringfort source change",
+  "budget.artifact-bytes":
+    "if the file is really meant to be so large, raise budget.artifactBytes with ringfort source change",
+  "budget.total-bytes":
+    "if the feed is really so large, raise budget.bytes with ringfort source change, or select less of it",
+  "budget.files": "if the feed is really so long, raise budget.files with ringfort source change, or select less of it",
+  "budget.growth": "look at what is new upstream; if it is meant, raise budget.growth with ringfort source change",
+  "budget.free-disk": "free space on the store's file system: ringfort gc shows what could go",
+  "promotion.unsigned-source":
+    "find something that vouches for the content (a key, a signed list, pinned digests) and change the source's trust",
+  "promotion.not-in-earlier-channel": "promote it to the channel before this one first: ringfort channels SOURCE",
+  "promotion.already-there": "nothing: the channel already shows it",
+  "promotion.changed-meanwhile": "look at the channel again (ringfort channels), then decide again",
+  "promotion.not-newer": "if you mean to go back, say so: ringfort rollback SOURCE --channel CHANNEL --revision NUMBER",
+  "rollback.nothing-older": "there is nothing to go back to; ringfort revisions SOURCE shows what is held",
+  "rollback.never-there": "choose a revision that the channel has shown: ringfort log --moves --source SOURCE",
+  "revision.gone": "choose a revision that is still held: ringfort revisions SOURCE",
+  "upstream.unreachable": "check the line, the firewall and the source's address and proxy; the next run tries again",
+  "upstream.name-unknown": "check the address for a slip and this machine's name resolution",
+  "upstream.tls":
+    "check the clock and the address; an authority of your own is given with --ca, checking is never turned off",
+  "upstream.status": "look at the status in the detail; the next run tries again",
+  "upstream.not-found": "compare the source's address and file names with what the upstream holds",
+  "upstream.malformed": "check that the address leads to the vendor and no portal or proxy answers in its place",
+  "upstream.cut-off": "sync again: what came is kept and the rest is fetched",
+  "upstream.changed": "sync again: the upstream was being updated",
+  "upstream.stalled": "try another address, or lower budget.leastRate for a slow line",
+  "upstream.timeout": "sync again; for a slow line raise the time limits with ringfort source change",
+  "upstream.over-cap": "if the file is really meant to be so large, raise the budget with ringfort source change",
+  "upstream.redirect-loop": "give the address where the redirects end, or raise budget.redirects",
+  "upstream.redirect-scheme": "give the address that is redirected to, or allow the change with --allow-scheme-change",
+  "upstream.redirect-inside": "if the upstream really is inside your network, allow it with --allow-inside",
+  "upstream.login": "check the user and the password file of the source's login",
+  "upstream.proxy": "check the proxy's address and login",
+  "address.unsupported": "write an http, https, ftp or file address",
+  "worker.died": "look into the daemon's log for what came before; it has been started again by itself",
+  "worker.protocol":
+    "make sure that the command line and the daemon are of the same version, and restart the daemon after an upgrade",
+  "worker.silent": "look into the daemon's log; the worker has been started again by itself",
+  "store.full": "free space on the store's file system: ringfort gc shows what could go",
+  "store.io": "check the disk and the rights of the data folder; the daemon's log names the file",
+  "store.damaged": "run ringfort store check --repair",
+  "store.busy": "another daemon runs with this data folder: stop it, or give this one a folder of its own",
+  "store.schema": "start the Ringfort that wrote it, or a newer one; the ledger is never taken back to an older form",
+  "config.unreadable": "check the path and its rights; --config names another file",
+  "config.invalid": "mend the lines named above, then: ringfort config check",
+  "revision.in-use": "move the channel off it first: ringfort channels shows which one points at it",
+  "source.unknown": "ringfort source list shows the names",
+  "source.exists": "change it with ringfort source change NAME --from FILE, or choose another name",
+  "source.invalid": "mend what is named above; docs/reference/source.md describes every field",
+  "source.busy": "wait for the run that is going: ringfort status --watch",
+  "source.in-use": "if its clients may lose it, say --force",
+  "channel.unknown": "ringfort channels shows the names; channels are declared in the configuration file",
+  "revision.unknown": "ringfort revisions SOURCE shows the numbers",
+  "daemon.unreachable": "start it: npm start, or ringfortd --config FILE; --socket names another control socket",
+  "daemon.stopping": "wait until it runs again",
+  "request.malformed": "make sure that the command line and the daemon are of the same version",
+  "listen.failed":
+    "see whether another program holds the address, and whether the port needs a right that the daemon lacks",
+};
+
+/** What to do about an error's code; a code of a newer daemon has no advice. */
+export function adviceFor(code: string): string {
+  const known: Readonly<Record<string, string>> = ADVICE;
+  return known[code] ?? "look into the daemon's log";
+}

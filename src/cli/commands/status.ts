@@ -1,0 +1,78 @@
+import type { Command } from "commander";
+import { EXIT, quoteOutside } from "../../core/kernel/errors.ts";
+import { formatDuration, SECOND } from "../../core/kernel/instant.ts";
+import { formatSize } from "../../core/kernel/size.ts";
+import type { Results } from "../../wire/requests.ts";
+import { type CommandContext, isRefusal, type Outcome, type Perform } from "../context.ts";
+import { teach } from "../lesson.ts";
+import { positionTable } from "../position-table.ts";
+import { UsageError } from "../report.ts";
+import { sourceTable } from "../source-table.ts";
+import { facts, table } from "../table.ts";
+
+/** Milliseconds between two looks of --watch. */
+const WATCH_EVERY = 2 * SECOND;
+const CLEAR_SCREEN = "\u001b[H\u001b[2J";
+
+export function addStatusCommand(program: Command, perform: Perform): void {
+  teach(
+    program
+      .command("status")
+      .description("The daemon, its processes and what they may do, the store, the sources, the channels.")
+      .option("--watch", "look again every two seconds, until interrupted")
+      .action(({ watch }: { readonly watch?: boolean }) =>
+        perform(async (context) => {
+          if (watch === true && context.options.json === true)
+            throw new UsageError("--json prints one document; it does not go with --watch");
+          for (;;) {
+            const answer = await context.ask({ verb: "status" });
+            if (isRefusal(answer)) return answer;
+            const outcome: Outcome = { json: answer, text: statusText(answer, context), exit: EXIT.done };
+            if (watch !== true) return outcome;
+            context.terminal.out((context.terminal.outIsTerminal ? CLEAR_SCREEN : "") + outcome.text);
+            if (!(await context.surroundings.pause(WATCH_EVERY))) return { ...outcome, text: "" };
+          }
+        }),
+      ),
+    {
+      examples: [
+        ["ringfort status", "look once"],
+        ["ringfort status --watch", "keep looking"],
+      ],
+      exits: [
+        [EXIT.done, "the daemon answered"],
+        [EXIT.later, "no daemon answers"],
+      ],
+    },
+  );
+}
+
+function statusText(status: Results["status"], context: CommandContext): string {
+  const { paint, terminal } = context;
+  const head = facts(
+    [
+      ["ringfort", `${status.version}, up ${formatDuration(Math.max(0, terminal.now() - status.startedAt))}`],
+      ["data", status.data],
+      [
+        "store",
+        `${status.store.blobs} blobs, ${formatSize(status.store.bytes)}; ${formatSize(status.store.freeBytes)} free`,
+      ],
+      ...status.channels.map(({ channel, url }): readonly [string, string | null] => [quoteOutside(channel), url]),
+    ],
+    paint,
+  );
+  const processes = table(
+    ["PROCESS", "PID", "STATE", "RESTARTS", "MAY"],
+    status.processes.map((one) => [
+      one.role,
+      one.pid,
+      one.state === "stopped" ? { text: one.state, tone: "bad" } : one.state,
+      one.restarts,
+      one.permissions,
+    ]),
+    paint,
+  );
+  const blocks = [head, processes, sourceTable(status.sources, context)];
+  if (status.positions.length > 0) blocks.push(positionTable(status.positions, context));
+  return blocks.join("\n");
+}

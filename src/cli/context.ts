@@ -1,0 +1,81 @@
+import path from "node:path";
+import type { Refusal } from "../core/kernel/errors.ts";
+import { askDaemon, type RequestOf } from "../wire/client.ts";
+import type { Results, Verb } from "../wire/requests.ts";
+import type { LoadedConfig } from "./config-file.ts";
+import { type ProgressLine, progressLine } from "./progress-line.ts";
+import { type Paint, painter, type Terminal } from "./terminal.ts";
+
+/** What the command line is surrounded by; `main/ringfort.ts` makes the real one. */
+export interface Surroundings {
+  readonly terminal: Terminal;
+  readonly cwd: string;
+  /** The operating-system user, recorded as who asked. */
+  readonly user: string;
+  readonly version: string;
+  loadConfig(asked: string | null): Promise<LoadedConfig>;
+  /** Waits so many milliseconds; `false` when the user wants to stop instead. */
+  pause(milliseconds: number): Promise<boolean>;
+}
+
+/** The options that every command takes. */
+export interface GlobalOptions {
+  readonly config?: string;
+  readonly socket?: string;
+  readonly json?: boolean;
+}
+
+/** What a command has come to: one JSON document, the same as text, and the promised exit code. */
+export interface Outcome {
+  readonly json: unknown;
+  readonly text: string;
+  readonly exit: number;
+}
+
+/** What a running command may use. */
+export interface CommandContext {
+  readonly surroundings: Surroundings;
+  readonly terminal: Terminal;
+  readonly options: GlobalOptions;
+  /** Colours for results. */
+  readonly paint: Paint;
+  readonly by: string;
+  loadConfig(): Promise<LoadedConfig>;
+  /** Asks the daemon; progress is shown on a terminal unless `silent`. Throws `Failure`. */
+  ask<V extends Verb>(request: RequestOf<V>, options?: { readonly silent?: boolean }): Promise<Results[V] | Refusal>;
+}
+
+/** Something to run in a context; a refusal is a value like the rest. */
+export type Work = (context: CommandContext) => Promise<Outcome | Refusal>;
+
+/** Runs a command's work and shows what it came to; the commands are built around one. */
+export type Perform = (work: Work) => Promise<void>;
+
+export function commandContext(surroundings: Surroundings, options: GlobalOptions): CommandContext {
+  const { terminal } = surroundings;
+  const loadConfig = (): Promise<LoadedConfig> => surroundings.loadConfig(options.config ?? null);
+  return {
+    surroundings,
+    terminal,
+    options,
+    paint: painter(terminal, "out"),
+    by: surroundings.user,
+    loadConfig,
+    async ask(request, { silent = false } = {}) {
+      const socket =
+        options.socket === undefined
+          ? path.join((await loadConfig()).config.data, "control.sock")
+          : path.resolve(surroundings.cwd, options.socket);
+      const line: ProgressLine = progressLine(terminal, silent);
+      try {
+        return await askDaemon(socket, request, (progress) => line.show(progress));
+      } finally {
+        line.clear();
+      }
+    },
+  };
+}
+
+export function isRefusal(answer: object): answer is Refusal {
+  return "kind" in answer && answer.kind === "refused";
+}

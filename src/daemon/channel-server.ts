@@ -1,0 +1,148 @@
+import { Failure } from "../core/kernel/errors.ts";
+import { SECOND } from "../core/kernel/instant.ts";
+import type { Events } from "../core/ports.ts";
+import { type ServeAnswer, type ServeRequest, serveAnswer } from "../wire/jobs.ts";
+import type { Lane } from "../wire/lane.ts";
+import type { Jail } from "./jails.ts";
+import type { WorkerProcess, WorkerState } from "./worker-process.ts";
+
+/** How long a server may take to open a new view; after that it is taken for hung and started again. */
+const REOPEN_LIMIT = 10 * SECOND;
+const START_LIMIT = 20 * SECOND;
+
+type Start = Extract<ServeRequest, { kind: "serve-start" }>;
+
+/**
+ * One channel's server: its process is kept up, and told when the channel's pointer has moved. It keeps its address
+ * over restarts, also one that the system chose.
+ */
+export class ChannelServer {
+  readonly channel: string;
+  readonly #worker: WorkerProcess;
+  readonly #start: Start;
+  readonly #events: Events;
+  #lane: Lane | null = null;
+  #port: number;
+  #url: string | null = null;
+  #serial = 0;
+  #stopping = false;
+  readonly #waiting = new Map<number, () => void>();
+  #listening: PromiseWithResolvers<void> | null = null;
+
+  constructor(worker: WorkerProcess, start: Start, events: Events) {
+    this.channel = start.channel;
+    this.#worker = worker;
+    this.#start = start;
+    this.#events = events;
+    this.#port = start.listen.port;
+  }
+
+  /** Where clients find the channel, while it is served: "http://10.20.0.10:80/". */
+  get url(): string | null {
+    return this.#url;
+  }
+
+  get jail(): Jail {
+    return this.#worker.role.jail;
+  }
+
+  get state(): WorkerState {
+    return this.#worker.state;
+  }
+
+  /** Brings the server up; rejects with `listen.failed` when its address can't be had. */
+  async start(): Promise<void> {
+    const listening = Promise.withResolvers<void>();
+    this.#listening = listening;
+    const timer = setTimeout(
+      () =>
+        listening.reject(
+          new Failure("worker.silent", `the server of ${this.channel} did not start in time`, { retry: "later" }),
+        ),
+      START_LIMIT,
+    );
+    try {
+      const [lane] = await this.#worker.start(
+        [{ message: (value) => this.#message(serveAnswer.parse(value)), data: () => this.#worker.kill() }],
+        () => this.#lost(),
+      );
+      if (lane === undefined) throw new Failure("worker.died", `the server of ${this.channel} has no lane`);
+      this.#lane = lane;
+      lane.onClose(() => {});
+      lane.send({ ...this.#start, listen: { ...this.#start.listen, port: this.#port } } satisfies Start);
+      await listening.promise;
+    } finally {
+      clearTimeout(timer);
+      this.#listening = null;
+    }
+  }
+
+  #message(answer: ServeAnswer): void {
+    switch (answer.kind) {
+      case "listening":
+        this.#port = answer.port;
+        this.#url = `http://${answer.address.includes(":") ? `[${answer.address}]` : answer.address}:${answer.port}/`;
+        this.#events.emit("channel.listening", { channel: this.channel, url: this.#url });
+        this.#listening?.resolve();
+        return;
+      case "reopened":
+        this.#waiting.get(answer.serial)?.();
+        this.#waiting.delete(answer.serial);
+        return;
+      case "blob-missing":
+        this.#events.emit("blob.missing", { channel: this.channel, sha256: answer.sha256, path: answer.path });
+        return;
+      case "failed":
+        this.#listening?.reject(new Failure(answer.code, answer.detail, { retry: answer.retry }));
+        return;
+    }
+  }
+
+  #lost(): void {
+    this.#lane?.close();
+    this.#lane = null;
+    this.#url = null;
+    this.#listening?.reject(
+      new Failure("worker.died", `the server of ${this.channel} died as it started`, { retry: "later" }),
+    );
+    // Whoever waits for a view to be opened need not: the next start opens what the pointer file then says.
+    for (const resolve of this.#waiting.values()) resolve();
+    this.#waiting.clear();
+    if (this.#stopping || this.#listening !== null) return;
+    this.#events.emit("worker.died", { role: this.state.role, restarts: this.state.restarts });
+    void this.#again();
+  }
+
+  async #again(): Promise<void> {
+    while (!this.#stopping) {
+      try {
+        await this.start();
+        return;
+      } catch (error) {
+        if (!(error instanceof Failure)) throw error;
+        this.#events.emit("channel.down", { channel: this.channel, code: error.code, detail: error.message });
+        this.#worker.kill();
+      }
+    }
+  }
+
+  /** Has the server read the pointer file again; resolves when it serves what the file says. */
+  async reopen(): Promise<void> {
+    const lane = this.#lane;
+    if (lane === null || this.#url === null) return;
+    this.#serial += 1;
+    const serial = this.#serial;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.set(serial, resolve);
+    const timer = setTimeout(() => this.#worker.kill(), REOPEN_LIMIT);
+    lane.send({ kind: "reopen", serial } satisfies ServeRequest);
+    await promise;
+    clearTimeout(timer);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#lane?.send({ kind: "stop" } satisfies ServeRequest);
+    await this.#worker.stop(12 * SECOND);
+  }
+}

@@ -1,0 +1,81 @@
+import type * as z from "zod";
+import { Failure, type Refusal } from "../core/kernel/errors.ts";
+import type { Report } from "../operations/sync-run.ts";
+import { type Caller, type LocalServer, listenLocally } from "../wire/local-server.ts";
+import { type Request, type Results, request as requestSchema, type Verb } from "../wire/requests.ts";
+
+type Reading<T> = T extends readonly (infer E)[]
+  ? readonly Reading<E>[]
+  : T extends object
+    ? { readonly [K in keyof T]: Reading<T[K]> }
+    : T;
+
+/** A result, as it is given: nobody changes it any more. */
+export type Answers = { readonly [V in Verb]: Reading<Results[V]> };
+
+/** What the daemon does for each verb: a result, a refusal, or a thrown `Failure`. */
+export type Verbs = {
+  readonly [V in Verb]: (
+    request: Extract<Request, { verb: V }>,
+    report: Report,
+    gone: AbortSignal,
+  ) => Promise<Answers[V] | Refusal>;
+};
+
+/** How often a watcher is told how far the work is. */
+const REPORT_EVERY = 100;
+
+/** Answers the command line on the control socket. */
+export function openControlServer(path: string, verbs: Verbs, onBug: (error: unknown) => void): Promise<LocalServer> {
+  return listenLocally(path, (value, caller) => {
+    void answer(value, verbs, caller).catch(onBug);
+  });
+}
+
+async function answer(value: unknown, verbs: Verbs, caller: Caller): Promise<void> {
+  const parsed = requestSchema.safeParse(value);
+  try {
+    if (!parsed.success) throw new Failure("request.malformed", describe(parsed.error));
+    const result = await perform(parsed.data, verbs, reporter(caller), caller.gone);
+    if (isRefusal(result)) caller.reply(result);
+    else caller.reply({ kind: "result", value: result });
+  } catch (error) {
+    if (!(error instanceof Failure)) {
+      caller.end();
+      throw error;
+    }
+    caller.reply({ kind: "failed", code: error.code, detail: error.message, retry: error.retry });
+  }
+  caller.end();
+}
+
+/** The one place where the verb's name chooses its function; the table's type keeps each pair together. */
+function perform(request: Request, verbs: Verbs, report: Report, gone: AbortSignal): Promise<Answers[Verb] | Refusal> {
+  const verb = verbs[request.verb] as (
+    given: Request,
+    report: Report,
+    gone: AbortSignal,
+  ) => Promise<Answers[Verb] | Refusal>;
+  return verb(request, report, gone);
+}
+
+function reporter(caller: Caller): Report {
+  let last = 0;
+  return (phase, done, total, unit) => {
+    const now = performance.now();
+    if (now - last < REPORT_EVERY && done !== total) return;
+    last = now;
+    caller.reply({ kind: "progress", phase: phase.slice(0, 1_200), done, total, unit });
+  };
+}
+
+function isRefusal(result: object): result is Refusal {
+  return "kind" in result && result.kind === "refused";
+}
+
+function describe(error: z.ZodError): string {
+  return error.issues
+    .slice(0, 5)
+    .map((issue) => `${issue.path.join(".") || "request"}: ${issue.message}`)
+    .join("; ");
+}

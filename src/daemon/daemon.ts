@@ -1,0 +1,130 @@
+import type { Config } from "../core/config.ts";
+import { Failure } from "../core/kernel/errors.ts";
+import type { AtStep, BlobStore, Clock, Events, Ledger, Quarantine, Views } from "../core/ports.ts";
+import { recover } from "../operations/recover.ts";
+import type { SyncDoors } from "../operations/sync-run.ts";
+import type { LocalServer } from "../wire/local-server.ts";
+import { openControlServer } from "./control-server.ts";
+import { openFetchDoor } from "./fetch-door.ts";
+import { openInspectDoor } from "./inspect-door.ts";
+import type { Confine } from "./jails.ts";
+import { Runs } from "./runs.ts";
+import { Schedule } from "./schedule.ts";
+import { Turnstile } from "./turnstile.ts";
+import { runNow, type VerbParts, verbsOf } from "./verbs.ts";
+import { type Places, Workers } from "./workers.ts";
+
+/** What the keeper is made of; `main/ringfortd.ts` chooses each part. */
+export interface DaemonParts {
+  readonly config: Config;
+  readonly version: string;
+  readonly places: Places & { readonly control: string };
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly ledger: Ledger;
+  readonly blobs: BlobStore;
+  readonly quarantine: Quarantine;
+  readonly views: Views;
+  readonly events: Events;
+  readonly atStep: AtStep;
+  readonly confine: Confine;
+  /** Opens a channel's access log for appending; its server inherits the descriptor and can open nothing itself. */
+  readonly openLog: (channel: string) => number;
+  readonly readSecret: (file: string) => Promise<string>;
+  /** Where a bug of ours goes that nobody waits for. */
+  readonly onBug: (error: unknown) => void;
+}
+
+export interface Daemon {
+  /** Where clients find each channel. */
+  readonly urls: ReadonlyMap<string, string | null>;
+  stop(): Promise<void>;
+}
+
+/** Starts the keeper: recover, serve, listen, schedule, in that order. Clients are served before anything is fetched. */
+export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
+  const { config, clock, events, places } = parts;
+  const workers = new Workers(config, places, parts.confine, parts.openLog, events);
+  const doors = doorsOf(parts, workers);
+  const turnstile = new Turnstile();
+  const runs = new Runs(doors, turnstile);
+  const schedule = new Schedule(
+    () => clock.now(),
+    parts.random,
+    (source) => void runDue(verbParts, source).catch(parts.onBug),
+  );
+  const verbParts: VerbParts = {
+    doors,
+    runs,
+    schedule,
+    workers,
+    turnstile,
+    atStep: parts.atStep,
+    grace: config.collect.grace,
+    version: parts.version,
+    data: config.data,
+    startedAt: clock.now(),
+  };
+  let control: LocalServer | null = null;
+  const stop = async (): Promise<void> => {
+    schedule.stop();
+    await control?.close();
+    await runs.stop();
+    await workers.stop();
+    events.emit("daemon.stopped", {});
+  };
+  try {
+    const recovered = await recover(doors);
+    await Promise.all([...workers.servers.values()].map((server) => server.start()));
+    control = await openControlServer(places.control, verbsOf(verbParts), parts.onBug);
+    for (const spec of await parts.ledger.sources())
+      schedule.plan(spec, (await parts.ledger.syncs(spec.name, 1))[0]?.startedAt ?? null);
+    events.emit("daemon.started", { version: parts.version, ...recovered });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    get urls() {
+      return new Map([...workers.servers].map(([channel, { url }]) => [channel, url]));
+    },
+    stop,
+  };
+}
+
+function doorsOf(parts: DaemonParts, workers: Workers): SyncDoors {
+  const { clock, ledger, blobs, quarantine, views, events } = parts;
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    clock,
+    ledger,
+    blobs,
+    quarantine,
+    views,
+    events,
+    channels: Object.keys(parts.config.channels),
+    announce: async (channel) => workers.servers.get(channel)?.reopen(),
+    inTurn: (work) => {
+      const turn = last.then(work, work);
+      last = turn.catch(() => {});
+      return turn;
+    },
+    fetcher: openFetchDoor({
+      quarantine,
+      lanesFor: (address) => workers.lanesFor(address),
+      readSecret: parts.readSecret,
+    }),
+    inspector: openInspectDoor(workers.inspect),
+  };
+}
+
+/** A scheduled run: what it refuses or fails is recorded, and shown by `status` and `log`; nobody waits for it here. */
+async function runDue(parts: VerbParts, source: string): Promise<void> {
+  const spec = await parts.doors.ledger.source(source);
+  if (spec === null) return;
+  try {
+    await runNow(parts, spec, "schedule", () => {});
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+  }
+}

@@ -1,0 +1,282 @@
+import { createHash } from "node:crypto";
+import { Failure } from "../core/kernel/errors.ts";
+import { SECOND } from "../core/kernel/instant.ts";
+import type { SourceSpec } from "../core/model/source.ts";
+import type { Fetched, Fetcher, FetchWish, Landing, Quarantine } from "../core/ports.ts";
+import { type FetchAnswer, type FetchJob, fetchAnswer, type Validators } from "../wire/jobs.ts";
+import type { Lane } from "../wire/lane.ts";
+import type { JobLanes } from "./job-lanes.ts";
+
+/** How often one address is tried again after a fault that may pass, resuming where it stopped. */
+const TRIES = 3;
+const PAUSE_BETWEEN_TRIES = 250;
+
+/** Faults after which what came may be the beginning of the same file. */
+const RESUMABLE: ReadonlySet<string> = new Set([
+  "upstream.cut-off",
+  "upstream.stalled",
+  "upstream.unreachable",
+  "upstream.timeout",
+  "worker.died",
+  "daemon.stopping",
+]);
+
+/** What is remembered of an interrupted download. */
+interface Held {
+  readonly url: string;
+  readonly validators: Validators;
+}
+
+export interface FetchDoorParts {
+  readonly quarantine: Quarantine;
+  /** The lanes of the process that may reach this address. */
+  readonly lanesFor: (address: string) => JobLanes;
+  /** Reads a password file of the operator's. */
+  readonly readSecret: (file: string) => Promise<string>;
+}
+
+/** The fetcher: gives jobs to the fetch process and lands what comes, counting it a second time on our side of the wall. */
+export function openFetchDoor(parts: FetchDoorParts): Fetcher {
+  return {
+    fetch: async (source, wish, signal) => {
+      const url = urlBelow(source.addresses[wish.address] ?? "", wish.path);
+      const network = await networkOf(source, parts);
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          return await new Download(parts, source, wish, url, network, signal).run();
+        } catch (error) {
+          const passing =
+            error instanceof Failure && error.retry === "later" && RESUMABLE.has(error.code) && !signal.aborted;
+          if (!passing || attempt >= TRIES) throw error;
+          await new Promise((resolve) => setTimeout(resolve, PAUSE_BETWEEN_TRIES * attempt));
+        }
+      }
+    },
+  };
+}
+
+/** The address of a path below a source's address: each segment percent-encoded, so that none can leave it. */
+export function urlBelow(address: string, path: string): string {
+  const base = address.endsWith("/") ? address : `${address}/`;
+  const below = path
+    .split("/")
+    .map((segment) => encodeURIComponent(segment))
+    .join("/");
+  return new URL(below === "" ? base : base + below).href;
+}
+
+async function networkOf({ network }: SourceSpec, { readSecret }: FetchDoorParts): Promise<FetchJob["network"]> {
+  const login = async (given: { readonly user: string; readonly passwordFile: string } | undefined) =>
+    given === undefined ? null : { user: given.user, password: await readSecret(given.passwordFile) };
+  const proxy = network.proxy === undefined ? null : new URL(network.proxy);
+  return {
+    proxy:
+      proxy === null
+        ? null
+        : { host: proxy.hostname, port: Number(proxy.port || 80), login: await login(network.proxyLogin) },
+    login: await login(network.login),
+    allowSchemeChange: network.allowSchemeChange,
+    allowInside: network.allowInside,
+    authorities: network.authorities,
+  };
+}
+
+/** One try at one file. */
+class Download {
+  readonly #parts: FetchDoorParts;
+  readonly #source: SourceSpec;
+  readonly #wish: FetchWish;
+  readonly #url: string;
+  readonly #network: FetchJob["network"];
+  readonly #signal: AbortSignal;
+  readonly #key: string;
+  #landing: Landing | null = null;
+  #opening: Promise<void> | null = null;
+  /** Pieces that came before the landing was open: at most what one read of the lane holds, for it is paused meanwhile. */
+  #early: Uint8Array[] = [];
+  #head: Extract<FetchAnswer, { kind: "head" }> | null = null;
+  #end: Exclude<FetchAnswer, { kind: "head" }> | null = null;
+  /** Why we ended it ourselves; what the worker says after that does not count. */
+  #ours: Failure | null = null;
+
+  constructor(
+    parts: FetchDoorParts,
+    source: SourceSpec,
+    wish: FetchWish,
+    url: string,
+    network: FetchJob["network"],
+    signal: AbortSignal,
+  ) {
+    this.#parts = parts;
+    this.#source = source;
+    this.#wish = wish;
+    this.#url = url;
+    this.#network = network;
+    this.#signal = signal;
+    this.#key = createHash("sha256").update(`${source.name}\n${wish.path}`).digest("hex");
+  }
+
+  async run(): Promise<Fetched> {
+    const resume = await this.#resumable();
+    const lanes = this.#parts.lanesFor(this.#source.addresses[this.#wish.address] ?? "");
+    let lane: Lane | null = null;
+    const onAbort = (): void => {
+      const reason: unknown = this.#signal.reason;
+      this.#stop(
+        reason instanceof Failure
+          ? reason
+          : new Failure("daemon.stopping", "the transfer was ended", { retry: "later" }),
+        lane,
+      );
+    };
+    if (this.#signal.aborted) onAbort();
+    if (this.#ours !== null) throw this.#ours;
+    this.#signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      await lanes.run({
+        request: this.#job(resume),
+        limit: this.#wish.wallTime + 30 * SECOND,
+        started: (given) => {
+          lane = given;
+          if (this.#ours !== null) given.send({ kind: "cancel" });
+        },
+        message: (value, from) => this.#message(fetchAnswer.parse(value), resume, from),
+        data: (piece, from) => this.#data(piece, from),
+      });
+      return await this.#settle();
+    } catch (error) {
+      await this.#abandon(error);
+      throw error;
+    } finally {
+      this.#signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  async #resumable(): Promise<FetchJob["resume"]> {
+    if (this.#wish.list || this.#wish.first !== null) return null;
+    const held = await this.#parts.quarantine.held(this.#key);
+    if (held === null || held.size === 0 || held.size >= this.#wish.most) return null;
+    const note = JSON.parse(held.note) as Held;
+    return note.url === this.#url ? { offset: held.size, validators: note.validators } : null;
+  }
+
+  #job(resume: FetchJob["resume"]): FetchJob {
+    const { budget, network } = this.#source;
+    const { most, wallTime, list, first, unless } = this.#wish;
+    return {
+      kind: "fetch",
+      url: this.#url,
+      list,
+      first,
+      resume,
+      unless: unless === null ? null : { etag: unless.etag, lastModified: unless.lastModified },
+      caps: {
+        bytes: most,
+        wallTime,
+        leastRate: budget.leastRate,
+        leastRateWindow: Math.max(1, budget.leastRateWindow),
+        redirects: budget.redirects,
+        connectTimeout: Math.max(1, network.connectTimeout),
+      },
+      network: this.#network,
+    };
+  }
+
+  #message(answer: FetchAnswer, resume: FetchJob["resume"], lane: Lane): boolean {
+    if (answer.kind !== "head") {
+      this.#end = answer;
+      return true;
+    }
+    if (this.#head !== null || (answer.offset !== 0 && answer.offset !== resume?.offset))
+      throw new Failure("worker.protocol", "a head out of place");
+    this.#head = answer;
+    lane.pause();
+    this.#opening = this.#open(answer.offset > 0)
+      .catch((error: unknown) => this.#stop(asFailure(error), lane))
+      .finally(() => lane.resume());
+    return false;
+  }
+
+  async #open(resume: boolean): Promise<void> {
+    const landing = await this.#parts.quarantine.land(this.#key, {
+      most: this.#wish.most,
+      resume,
+      sha512: this.#wish.sha512,
+    });
+    this.#landing = landing;
+    for (const piece of this.#early) landing.write(piece);
+    this.#early = [];
+    await landing.ready();
+  }
+
+  #data(piece: Uint8Array, lane: Lane): void {
+    if (this.#ours !== null) return;
+    this.#wish.progress(piece.length);
+    if (this.#landing === null) {
+      this.#early.push(Uint8Array.from(piece));
+      return;
+    }
+    try {
+      if (this.#landing.write(piece)) return;
+      lane.pause();
+      this.#landing
+        .ready()
+        .catch((error: unknown) => this.#stop(asFailure(error), lane))
+        .finally(() => lane.resume());
+    } catch (error) {
+      this.#stop(asFailure(error), lane);
+    }
+  }
+
+  /** Ends the job from our side; the worker's closing answer frees the lane. */
+  #stop(why: Failure, lane: Lane | null): void {
+    if (this.#ours !== null) return;
+    this.#ours = why;
+    lane?.send({ kind: "cancel" });
+  }
+
+  async #settle(): Promise<Fetched> {
+    await this.#opening;
+    if (this.#ours !== null) throw this.#ours;
+    const end = this.#end;
+    if (end === null) throw new Failure("worker.protocol", "a job that ended without an answer");
+    if (end.kind === "failed") {
+      if (end.code === "upstream.not-found") return { kind: "absent" };
+      throw new Failure(end.code, end.detail, { retry: end.retry });
+    }
+    if (end.kind === "not-modified") return { kind: "not-modified" };
+    const head = this.#head;
+    if (head === null || this.#landing === null) throw new Failure("worker.protocol", "a body without a head");
+    const landed = await this.#landing.finish();
+    return {
+      kind: "landed",
+      landed,
+      etag: head.validators.etag,
+      lastModified: head.validators.lastModified,
+      dialect: head.dialect,
+    };
+  }
+
+  async #abandon(error: unknown): Promise<void> {
+    await this.#opening;
+    if (this.#landing === null) return;
+    const validators = this.#head?.validators ?? { etag: null, lastModified: null };
+    const named = validators.etag !== null || validators.lastModified !== null;
+    const keep =
+      error instanceof Failure &&
+      RESUMABLE.has(error.code) &&
+      named &&
+      this.#wish.first === null &&
+      !this.#wish.list &&
+      this.#landing.size > 0;
+    await this.#landing.abandon(keep);
+    if (keep)
+      await this.#parts.quarantine.note(this.#key, JSON.stringify({ url: this.#url, validators } satisfies Held));
+  }
+}
+
+function asFailure(error: unknown): Failure {
+  return error instanceof Failure
+    ? error
+    : new Failure("store.io", error instanceof Error ? error.message : "unknown", { cause: error });
+}

@@ -1,0 +1,37 @@
+/**
+ * What each role may do, as Node's permission flags (level 0, on every platform). They are the second wall, never the
+ * first: symbolic links are followed out of an allowed tree, `node:sqlite` ignores them, and they disable fsync; which
+ * is why the roles that have them open no database, make no durable write and see no tree in which anyone could
+ * plant a link. The kernel's wall is put around the same table in `confine`.
+ */
+export interface Jail {
+  readonly role: string;
+  /** Folders whose files may be read. */
+  readonly reads: readonly string[];
+  readonly network: boolean;
+}
+
+/** The seam of the kernel layer: what turns a command line into one that runs confined. */
+export type Confine = (jail: Jail, command: readonly string[]) => readonly string[];
+
+/** Level 0: the flags alone. */
+export const permissionFlagsOnly: Confine = (jail, command) => {
+  const [node = "", ...rest] = command;
+  return [node, ...permissionFlags(jail), ...rest];
+};
+
+function permissionFlags({ reads, network }: Jail): readonly string[] {
+  return [
+    "--permission",
+    ...reads.map((folder) => `--allow-fs-read=${folder}`),
+    ...(network ? ["--allow-net"] : []),
+    // The permission model says of itself that it is experimental, once in each process.
+    "--disable-warning=ExperimentalWarning",
+    "--disable-warning=SecurityWarning",
+  ];
+}
+
+/** For a person: "reads quarantine; no network". */
+export function describeJail({ reads, network }: Jail): string {
+  return `${network ? "network" : "no network"}; reads ${reads.length === 0 ? "nothing" : reads.join(", ")}; writes nothing`;
+}

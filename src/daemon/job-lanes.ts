@@ -1,0 +1,154 @@
+import { Failure } from "../core/kernel/errors.ts";
+import { type Duration, SECOND } from "../core/kernel/instant.ts";
+import type { FrameHandler } from "../wire/frame.ts";
+import type { Lane } from "../wire/lane.ts";
+import type { WorkerProcess } from "./worker-process.ts";
+
+/** One job on one lane. */
+export interface Job {
+  readonly request: unknown;
+  /** The longest that it may take; then the worker is ended. */
+  readonly limit: Duration;
+  /** Called with the lane when the job has been sent. */
+  started?(lane: Lane): void;
+  /** Takes one answer; `true` when it closes the job. */
+  message(value: unknown, lane: Lane): boolean;
+  data(piece: Uint8Array, lane: Lane): void;
+}
+
+/** One place for a job: a lane where the process is up, and the job that has it. */
+interface Berth {
+  lane: Lane | null;
+  job: { readonly job: Job; readonly resolve: () => void; readonly reject: (error: Failure) => void } | null;
+}
+
+/** Shares the lanes of one worker process among jobs, first come, first served. */
+export class JobLanes {
+  readonly worker: WorkerProcess;
+  readonly #berths: readonly Berth[];
+  readonly #free: Set<Berth>;
+  readonly #queue: ((berth: Berth) => void)[] = [];
+  #up: Promise<void> | null = null;
+
+  constructor(worker: WorkerProcess) {
+    this.worker = worker;
+    this.#berths = Array.from({ length: worker.role.lanes }, () => ({ lane: null, job: null }));
+    this.#free = new Set(this.#berths);
+  }
+
+  /** Runs one job to its closing answer. Rejects with `worker.died` when the process goes away under it. */
+  async run(job: Job): Promise<void> {
+    const berth = await this.#berth();
+    try {
+      await this.#start();
+      await this.#talk(berth, job);
+    } finally {
+      berth.job = null;
+      const next = this.#queue.shift();
+      if (next === undefined) this.#free.add(berth);
+      else next(berth);
+    }
+  }
+
+  /** Ends the process: its lanes close, and that is its sign. */
+  async stop(): Promise<void> {
+    for (const berth of this.#berths) berth.lane?.close();
+    await this.worker.stop(2 * SECOND);
+  }
+
+  async #berth(): Promise<Berth> {
+    for (const berth of this.#free) {
+      this.#free.delete(berth);
+      return berth;
+    }
+    return new Promise((resolve) => this.#queue.push(resolve));
+  }
+
+  #start(): Promise<void> {
+    this.#up ??= this.#bringUp().catch((error: unknown) => {
+      this.#up = null;
+      throw error;
+    });
+    return this.#up;
+  }
+
+  async #bringUp(): Promise<void> {
+    const lanes = await this.worker.start(
+      this.#berths.map((berth) => this.#handler(berth)),
+      () => this.#lost(),
+    );
+    for (const [index, lane] of lanes.entries()) {
+      const berth = this.#berths[index];
+      if (berth !== undefined) berth.lane = lane;
+      lane.onClose(() => {
+        if (berth?.lane === lane) this.worker.kill();
+      });
+      lane.unref();
+    }
+  }
+
+  #lost(): void {
+    this.#up = null;
+    for (const berth of this.#berths) {
+      berth.lane?.close();
+      berth.lane = null;
+      berth.job?.reject(
+        new Failure("worker.died", `the ${this.worker.role.jail.role} process died while at this job`, {
+          retry: "later",
+        }),
+      );
+    }
+  }
+
+  #handler(berth: Berth): FrameHandler {
+    return {
+      message: (value) => {
+        const { job, lane } = berth;
+        if (job === null || lane === null) return;
+        try {
+          if (job.job.message(value, lane)) job.resolve();
+        } catch (cause) {
+          this.worker.kill();
+          job.reject(
+            cause instanceof Failure
+              ? cause
+              : new Failure(
+                  "worker.protocol",
+                  `the ${this.worker.role.jail.role} process answered outside its protocol`,
+                  { cause },
+                ),
+          );
+        }
+      },
+      data: (piece) => {
+        if (berth.job !== null && berth.lane !== null) berth.job.job.data(piece, berth.lane);
+      },
+    };
+  }
+
+  async #talk(berth: Berth, job: Job): Promise<void> {
+    const { lane } = berth;
+    if (lane === null)
+      throw new Failure("worker.died", `the ${this.worker.role.jail.role} process died as it started`, {
+        retry: "later",
+      });
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        berth.job = { job, resolve, reject };
+        timer = setTimeout(() => {
+          reject(
+            new Failure("worker.silent", `the ${this.worker.role.jail.role} process did not answer in time`, {
+              retry: "later",
+            }),
+          );
+          this.worker.kill();
+        }, job.limit);
+        lane.send(job.request);
+        job.started?.(lane);
+      });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

@@ -1,0 +1,245 @@
+import * as z from "zod";
+import { Failure, type Refusal } from "../core/kernel/errors.ts";
+import type { Duration } from "../core/kernel/instant.ts";
+import type { ChannelMove } from "../core/model/channel.ts";
+import type { Revision } from "../core/model/revision.ts";
+import { mountOf, type SourceSpec, sourceSpec } from "../core/model/source.ts";
+import type { AtStep, SyncRecord } from "../core/ports.ts";
+import { recoveryAfterRollback } from "../core/release/recovery.ts";
+import { checkStore } from "../operations/check-store.ts";
+import { collectGarbage } from "../operations/collect-garbage.ts";
+import { compareRevisions } from "../operations/compare-revisions.ts";
+import { type MoveWish, promoteChannel, rollBackChannel } from "../operations/promote.ts";
+import { removeSource, setUpSource } from "../operations/set-up-source.ts";
+import type { SyncDoors } from "../operations/sync-run.ts";
+import type { Answers, Verbs } from "./control-server.ts";
+import { describeJail } from "./jails.ts";
+import type { Runs } from "./runs.ts";
+import { nextRun, type Schedule } from "./schedule.ts";
+import type { Turnstile } from "./turnstile.ts";
+import type { Workers } from "./workers.ts";
+
+export interface VerbParts {
+  readonly doors: SyncDoors;
+  readonly runs: Runs;
+  readonly schedule: Schedule;
+  readonly workers: Workers;
+  readonly turnstile: Turnstile;
+  readonly atStep: AtStep;
+  readonly grace: Duration;
+  readonly version: string;
+  readonly data: string;
+  readonly startedAt: number;
+}
+
+type Summary = Answers["source-list"]["sources"][number];
+type Position = Answers["channels"]["positions"][number];
+
+/** Everything that the command line may ask for, each verb a few lines over the operations. */
+export function verbsOf(parts: VerbParts): Verbs {
+  const { doors, runs, schedule, turnstile } = parts;
+  const { ledger } = doors;
+  return {
+    "source-add": ({ spec, by }) => putSource(parts, spec, false, by),
+    "source-change": ({ spec, by }) => putSource(parts, spec, true, by),
+    "source-list": async () => ({ sources: await summaries(parts) }),
+    "source-show": async ({ source }) => {
+      const spec = await known(parts, source);
+      return { summary: await summaryOf(parts, spec), spec, revisions: await revisionsOf(parts, source) };
+    },
+    "source-remove": async ({ source, force, by }) => {
+      if (runs.isGoing(source))
+        throw new Failure("source.busy", `a sync of ${source} is still going`, { retry: "later" });
+      await removeSource(doors, source, force, by);
+      schedule.forget(source);
+      return { source };
+    },
+    sync: async ({ source, by }, report) => {
+      const record = await runNow(parts, await known(parts, source), by, report);
+      if (record.outcome === "refused") return { kind: "refused", code: record.code, detail: record.detail } as Refusal;
+      const position = await ledger.position(source, doors.channels[0] ?? "");
+      return {
+        run: record,
+        channel: record.revision !== null && position?.revision === record.revision ? position.channel : null,
+      };
+    },
+    channels: async ({ source }) => ({ positions: await positionsOf(parts, source) }),
+    revisions: async ({ source }) => {
+      await known(parts, source);
+      return { revisions: await revisionsOf(parts, source) };
+    },
+    diff: ({ source, from, to }) => compareRevisions(ledger, source, from, to),
+    promote: async (wish) => {
+      await known(parts, wish.source);
+      const move = await promoteChannel(doors, wish);
+      return "code" in move ? move : { move, url: urlOf(parts, wish) };
+    },
+    rollback: async (wish) => {
+      const spec = await known(parts, wish.source);
+      const move = await rollBackChannel(doors, wish);
+      return "code" in move ? move : { move, url: urlOf(parts, wish), recovery: recoveryAfterRollback(spec) };
+    },
+    status: () => status(parts),
+    "store-check": ({ repair }, report, gone) => turnstile.shared(() => checkStore(doors, repair, gone, report)),
+    gc: async ({ preview }, report) => {
+      const collect = () => collectGarbage({ ...doors, atStep: parts.atStep }, parts.grace, preview, report);
+      const { revisions, blobs, bytes, waiting } = await (preview ? collect() : turnstile.alone(collect));
+      return { preview, revisions, blobs: blobs.map(({ sha256, size }) => ({ sha256, size })), bytes, waiting };
+    },
+    log: async ({ what, source, limit }) => ({
+      runs: what === "runs" ? await ledger.syncs(source, limit) : [],
+      moves: what === "moves" ? await movesOf(parts, source, limit) : [],
+      events:
+        what === "events"
+          ? (await ledger.events(limit)).filter(({ fields }) => source === null || fields["source"] === source)
+          : [],
+    }),
+  };
+}
+
+async function known({ doors }: VerbParts, name: string): Promise<SourceSpec> {
+  const spec = await doors.ledger.source(name);
+  if (spec !== null) return spec;
+  const names = (await doors.ledger.sources()).map((other) => other.name);
+  throw new Failure(
+    "source.unknown",
+    `no source "${name}"; ${names.length === 0 ? "there is none yet" : `there are ${names.join(", ")}`}`,
+  );
+}
+
+async function putSource(
+  parts: VerbParts,
+  value: unknown,
+  change: boolean,
+  by: string,
+): Promise<Answers["source-add"]> {
+  const parsed = sourceSpec.safeParse(value);
+  if (!parsed.success) throw new Failure("source.invalid", z.prettifyError(parsed.error));
+  const spec = parsed.data;
+  // A schedule that can't be read is refused here, not when it is first due.
+  nextRun(spec.schedule, parts.doors.clock.now(), null);
+  await setUpSource(parts.doors, spec, change, by);
+  parts.schedule.plan(spec, (await lastRun(parts, spec.name))?.startedAt ?? null);
+  return { spec };
+}
+
+/** Runs a source now and plans its next run. */
+export async function runNow(
+  parts: VerbParts,
+  spec: SourceSpec,
+  by: string,
+  report: Parameters<Runs["start"]>[2],
+): Promise<SyncRecord> {
+  const startedAt = parts.doors.clock.now();
+  const record = await parts.runs.start(spec, by, report).finally(async () => {
+    const present = await parts.doors.ledger.source(spec.name);
+    if (present !== null) parts.schedule.plan(present, startedAt);
+  });
+  if (record.outcome === "failed") {
+    const failure = record.code as ConstructorParameters<typeof Failure>[0];
+    throw new Failure(failure, record.detail, {
+      retry: failure.startsWith("upstream.") || failure === "store.full" ? "later" : "never",
+    });
+  }
+  return record;
+}
+
+async function lastRun({ doors }: VerbParts, source: string): Promise<SyncRecord | null> {
+  return (await doors.ledger.syncs(source, 1))[0] ?? null;
+}
+
+async function summaries(parts: VerbParts): Promise<readonly Summary[]> {
+  const specs = await parts.doors.ledger.sources();
+  return Promise.all(specs.map((spec) => summaryOf(parts, spec)));
+}
+
+async function summaryOf(parts: VerbParts, spec: SourceSpec): Promise<Summary> {
+  return {
+    name: spec.name,
+    format: spec.feed.format,
+    trust: spec.trust.kind,
+    addresses: spec.addresses,
+    schedule: spec.schedule,
+    nextRun: parts.schedule.nextRun(spec.name),
+    syncing: parts.runs.isGoing(spec.name),
+    lastRun: await lastRun(parts, spec.name),
+    latestRevision: (await parts.doors.ledger.latestRevision(spec.name))?.number ?? null,
+  };
+}
+
+async function revisionsOf({ doors }: VerbParts, source: string): Promise<Answers["revisions"]["revisions"]> {
+  const positions = (await doors.ledger.positions()).filter((position) => position.source === source);
+  const summary = (revision: Revision) => {
+    const { number, newestBuiltAt: _, ...rest } = revision;
+    return {
+      ...rest,
+      revision: number,
+      channels: positions.filter((position) => position.revision === number).map((position) => position.channel),
+    };
+  };
+  return (await doors.ledger.revisions(source)).map(summary);
+}
+
+async function positionsOf(parts: VerbParts, only: string | null): Promise<readonly Position[]> {
+  const { ledger, channels } = parts.doors;
+  const specs = only === null ? await ledger.sources() : [await known(parts, only)];
+  const positions = await ledger.positions();
+  const found: Position[] = [];
+  for (const spec of specs) {
+    const latest = await ledger.latestRevision(spec.name);
+    for (const channel of channels) {
+      const at = positions.find((position) => position.source === spec.name && position.channel === channel);
+      const revision = at === undefined ? null : await ledger.revision(spec.name, at.revision);
+      found.push({
+        source: spec.name,
+        channel,
+        revision: at?.revision ?? null,
+        movedAt: at?.movedAt ?? null,
+        files: revision?.files ?? null,
+        bytes: revision?.bytes ?? null,
+        url: urlOf(parts, { source: spec.name, channel }, spec),
+        behind:
+          at === undefined || latest === null
+            ? null
+            : (await ledger.revisions(spec.name)).filter(({ number }) => number > at.revision).length,
+        unsigned: revision?.unsigned ?? spec.trust.kind === "none",
+      });
+    }
+  }
+  return found;
+}
+
+function urlOf(
+  { workers }: VerbParts,
+  { source, channel }: Pick<MoveWish, "source" | "channel">,
+  spec?: SourceSpec,
+): string | null {
+  const base = workers.servers.get(channel)?.url ?? null;
+  return base === null ? null : base.replace(/\/$/, "") + mountOf(spec ?? { name: source, mount: undefined });
+}
+
+async function movesOf({ doors }: VerbParts, source: string | null, limit: number): Promise<readonly ChannelMove[]> {
+  const names = source === null ? (await doors.ledger.sources()).map(({ name }) => name) : [source];
+  const moves = await Promise.all(names.map((name) => doors.ledger.moves(name, limit)));
+  return moves
+    .flat()
+    .sort((a, b) => b.at - a.at)
+    .slice(0, limit);
+}
+
+async function status(parts: VerbParts): Promise<Answers["status"]> {
+  const { doors, workers } = parts;
+  const blobs = await doors.ledger.referencedBlobs();
+  let bytes = 0;
+  for (const size of blobs.values()) bytes += size;
+  return {
+    version: parts.version,
+    startedAt: parts.startedAt,
+    data: parts.data,
+    store: { blobs: blobs.size, bytes, freeBytes: await doors.blobs.freeBytes() },
+    processes: workers.states().map(({ state, jail }) => ({ ...state, permissions: describeJail(jail) })),
+    channels: [...workers.servers.values()].map(({ channel, url }) => ({ channel, url })),
+    sources: await summaries(parts),
+    positions: await positionsOf(parts, null),
+  };
+}

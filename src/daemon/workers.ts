@@ -1,0 +1,107 @@
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Config } from "../core/config.ts";
+import type { Events } from "../core/ports.ts";
+import { ChannelServer } from "./channel-server.ts";
+import type { Confine, Jail } from "./jails.ts";
+import { JobLanes } from "./job-lanes.ts";
+import { WorkerProcess, type WorkerState } from "./worker-process.ts";
+
+/** Where things lie: all absolute. */
+export interface Places {
+  /** The program's own folder: what every worker must read to run. */
+  readonly app: string;
+  readonly quarantine: string;
+  readonly blobs: string;
+  readonly views: string;
+  readonly entries: { readonly fetch: string; readonly inspect: string; readonly serve: string };
+}
+
+/** How many files are inspected side by side: inspection is work for the processor, not for the line. */
+const INSPECT_LANES = 2;
+
+/** Every process of the house but the keeper, by role. */
+export class Workers {
+  readonly inspect: JobLanes;
+  readonly servers: ReadonlyMap<string, ChannelServer>;
+  readonly #places: Places;
+  readonly #confine: Confine;
+  readonly #fetchLanes: number;
+  readonly #online: JobLanes;
+  /** One process for each folder that a `file:` address names: it has no network, and reads that folder alone. */
+  readonly #offline = new Map<string, JobLanes>();
+
+  constructor(config: Config, places: Places, confine: Confine, openLog: (channel: string) => number, events: Events) {
+    this.#places = places;
+    this.#confine = confine;
+    this.#fetchLanes = config.fetch.lanes;
+    this.#online = this.#lanes(
+      { role: "fetch", reads: [places.app], network: true },
+      places.entries.fetch,
+      config.fetch.lanes,
+      [],
+    );
+    this.inspect = this.#lanes(
+      { role: "inspect", reads: [places.app, places.quarantine], network: false },
+      places.entries.inspect,
+      INSPECT_LANES,
+      [places.quarantine],
+    );
+    const servers = Object.entries(config.channels).map(([channel, { listen }]): [string, ChannelServer] => {
+      const colon = listen.lastIndexOf(":");
+      const host = listen.slice(0, colon).replace(/^\[|\]$/g, "");
+      const jail: Jail = { role: `serve-${channel}`, reads: [places.app, places.blobs, places.views], network: true };
+      const worker = new WorkerProcess(
+        { jail, entry: places.entries.serve, args: [], lanes: 1, inherits: [openLog(channel)] },
+        confine,
+      );
+      const { limits, session } = config;
+      const start = {
+        kind: "serve-start",
+        channel,
+        listen: { host, port: Number(listen.slice(colon + 1)) },
+        blobs: places.blobs,
+        views: places.views,
+        limits,
+        session,
+      } as const;
+      return [channel, new ChannelServer(worker, start, events)];
+    });
+    this.servers = new Map(servers);
+  }
+
+  #lanes(jail: Jail, entry: string, lanes: number, args: readonly string[]): JobLanes {
+    return new JobLanes(
+      new WorkerProcess({ jail, entry, args: [String(lanes), ...args], lanes, inherits: [] }, this.#confine),
+    );
+  }
+
+  /** The lanes of the process that may reach an address of a source. */
+  lanesFor(address: string): JobLanes {
+    if (!address.startsWith("file:")) return this.#online;
+    const folder = path.resolve(fileURLToPath(address));
+    const known = this.#offline.get(folder);
+    if (known !== undefined) return known;
+    const jail = { role: `fetch ${folder}`, reads: [this.#places.app, folder], network: false };
+    const lanes = this.#lanes(jail, this.#places.entries.fetch, this.#fetchLanes, []);
+    this.#offline.set(folder, lanes);
+    return lanes;
+  }
+
+  states(): readonly { readonly state: WorkerState; readonly jail: Jail }[] {
+    const jobs = [this.#online, this.inspect, ...this.#offline.values()].map(({ worker }) => ({
+      state: worker.state,
+      jail: worker.role.jail,
+    }));
+    const servers = [...this.servers.values()].map((server) => ({ state: server.state, jail: server.jail }));
+    return [...jobs, ...servers];
+  }
+
+  async stop(): Promise<void> {
+    const jobs = [this.#online, this.inspect, ...this.#offline.values()];
+    await Promise.all([
+      ...jobs.map((lanes) => lanes.stop()),
+      ...[...this.servers.values()].map((server) => server.stop()),
+    ]);
+  }
+}

@@ -1,0 +1,70 @@
+import { type KeyObject, X509Certificate } from "node:crypto";
+import { Certificate } from "pkijs";
+import { quoteOutside } from "../../core/kernel/errors.ts";
+
+/** One certificate, read twice: OpenSSL's view for names, keys and signatures, pkijs's for extensions and algorithms. */
+export interface ReadCertificate {
+  readonly x509: X509Certificate;
+  readonly fields: Certificate;
+  /** On one line, fit for a log. */
+  readonly subject: string;
+}
+
+/** Reads one DER certificate; `null` when either reader refuses it. */
+export function readCertificate(der: Uint8Array): ReadCertificate | null {
+  try {
+    const x509 = new X509Certificate(der);
+    const fields = Certificate.fromBER(x509.raw);
+    return { x509, fields, subject: quoteOutside(x509.subject.replaceAll("\n", ", "), 500) };
+  } catch {
+    return null;
+  }
+}
+
+const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+/** The certificates of PEM texts; text around them is skipped, as every reader of PEM does. */
+export function readPemCertificates(texts: readonly string[]): readonly ReadCertificate[] {
+  const blocks = texts.flatMap((text) => text.match(PEM) ?? []);
+  return blocks.flatMap((block) => {
+    const der = Buffer.from(block.replace(/-----[A-Z ]+-----/g, ""), "base64");
+    return readCertificate(der) ?? [];
+  });
+}
+
+// Signature algorithms of certificates that are not MD5 or SHA-1 underneath (RFC 8017, RFC 5758, RFC 8410).
+const STRONG: ReadonlySet<string> = new Set([
+  "1.2.840.113549.1.1.10",
+  "1.2.840.113549.1.1.11",
+  "1.2.840.113549.1.1.12",
+  "1.2.840.113549.1.1.13",
+  "1.2.840.10045.4.3.2",
+  "1.2.840.10045.4.3.3",
+  "1.2.840.10045.4.3.4",
+  "1.3.101.112",
+]);
+
+const LEAST_RSA_BITS = 2_048;
+const CURVES: ReadonlySet<string> = new Set(["prime256v1", "secp384r1", "secp521r1"]);
+
+/** Why nobody should rely on this key today; `null` when there is nothing against it. */
+export function weaknessOfKey(key: KeyObject): string | null {
+  const { modulusLength = 0, namedCurve = "" } = key.asymmetricKeyDetails ?? {};
+  switch (key.asymmetricKeyType) {
+    case "rsa":
+    case "rsa-pss":
+      return modulusLength < LEAST_RSA_BITS ? `an RSA key of ${modulusLength} bits` : null;
+    case "ec":
+      return CURVES.has(namedCurve) ? null : `the curve ${quoteOutside(namedCurve, 40)}`;
+    case "ed25519":
+      return null;
+    default:
+      return "a key of an unknown kind";
+  }
+}
+
+/** Why this certificate's own signature by its issuer proves too little; `null` when it is strong. */
+export function weaknessOfIssuance({ fields }: ReadCertificate): string | null {
+  const { algorithmId } = fields.signatureAlgorithm;
+  return STRONG.has(algorithmId) ? null : `the algorithm ${quoteOutside(algorithmId, 60)} over a certificate`;
+}

@@ -1,0 +1,17 @@
+import { quarantineReader } from "../inspect/quarantine-reader.ts";
+import { serveInspectLane } from "../inspect/worker.ts";
+
+/**
+ * The inspection process: `inspect-worker.ts <lanes> <quarantine folder>`. Its lanes are the descriptors from 3 on. It
+ * runs under Node's permission model with leave to read the program and the quarantine and nothing else: it parses what
+ * strangers wrote. It ends when its last lane is closed, for then nothing is left that could wake it.
+ */
+const [lanes, quarantine] = process.argv.slice(2);
+if (lanes === undefined || quarantine === undefined || !/^[1-9]\d?$/.test(lanes))
+  throw new Error("usage: inspect-worker.ts <lanes> <quarantine folder>");
+
+const reader = quarantineReader(quarantine);
+for (let fd = 3; fd < 3 + Number(lanes); fd += 1) {
+  // Without a listener the end of a lane would go unnoticed.
+  serveInspectLane(fd, reader).onClose(() => {});
+}

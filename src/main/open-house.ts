@@ -1,0 +1,114 @@
+import { randomBytes } from "node:crypto";
+import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Config } from "../core/config.ts";
+import { Failure } from "../core/kernel/errors.ts";
+import type { AtStep } from "../core/ports.ts";
+import { type Daemon, type DaemonParts, startDaemon } from "../daemon/daemon.ts";
+import { permissionFlagsOnly } from "../daemon/jails.ts";
+import { openEventLog } from "../store/event-log.ts";
+import { openQuarantine } from "../store/quarantine.ts";
+import { blobStores, ledgers } from "../store/registry.ts";
+import { openViews } from "../store/views.ts";
+
+const app = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
+/** Sources run as they are; a release runs what was compiled of them. */
+const ending = path.extname(fileURLToPath(import.meta.url));
+
+/** Bytes of a password file. */
+const MOST_SECRET_BYTES = 4_096;
+
+export interface HouseOptions {
+  readonly config: Config;
+  readonly atStep: AtStep;
+  /** Takes each event's line. */
+  readonly echo: (line: string) => void;
+  readonly onBug: (error: unknown) => void;
+}
+
+/** Chooses every concrete part and starts the daemon with them. Whoever holds the ledger holds the store. */
+export async function openHouse({ config, atStep, echo, onBug }: HouseOptions): Promise<Daemon> {
+  const places = placesOf(config.data);
+  for (const folder of [config.data, places.logs]) mkdirSync(folder, { recursive: true, mode: 0o750 });
+  const clock = { now: () => Date.now() };
+  const ledger = await ledgers.sqlite({ file: path.join(config.data, "ledger.sqlite"), atStep });
+  const events = openEventLog({ file: path.join(places.logs, "events.log"), ledger, clock, echo, onError: onBug });
+  const logs: number[] = [];
+  const close = async (): Promise<void> => {
+    await events.settle();
+    events.close();
+    await ledger.close();
+    for (const fd of logs) closeSync(fd);
+  };
+  try {
+    const daemon = await startDaemon({
+      config,
+      version: version(),
+      places,
+      clock,
+      random: Math.random,
+      ledger,
+      blobs: await blobStores.filesystem({
+        folder: places.blobs,
+        quarantine: places.quarantine,
+        atStep,
+        now: clock.now,
+      }),
+      quarantine: await openQuarantine({
+        folder: places.quarantine,
+        atStep,
+        random: () => randomBytes(8).toString("hex"),
+      }),
+      views: await openViews(places.views, atStep),
+      events,
+      atStep,
+      confine: permissionFlagsOnly,
+      openLog: (channel) => {
+        const fd = openSync(path.join(places.logs, `${channel}.access.log`), "a", 0o640);
+        logs.push(fd);
+        return fd;
+      },
+      readSecret,
+      onBug,
+    });
+    return { urls: daemon.urls, stop: () => daemon.stop().finally(close) };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Where everything lies below the data folder: docs/store-format.md. */
+function placesOf(data: string): DaemonParts["places"] & { readonly logs: string } {
+  const entry = (name: string): string => path.join(path.dirname(fileURLToPath(import.meta.url)), `${name}${ending}`);
+  return {
+    app,
+    quarantine: path.join(data, "quarantine"),
+    blobs: path.join(data, "blobs"),
+    views: path.join(data, "views"),
+    logs: path.join(data, "logs"),
+    control: path.join(data, "control.sock"),
+    entries: { fetch: entry("fetch-worker"), inspect: entry("inspect-worker"), serve: entry("serve-worker") },
+  };
+}
+
+/** The version that package.json states. */
+export function version(): string {
+  const { version: stated } = JSON.parse(readFileSync(path.join(app, "package.json"), "utf8")) as {
+    readonly version: string;
+  };
+  return stated;
+}
+
+async function readSecret(file: string): Promise<string> {
+  try {
+    const text = await readFile(file, "utf8");
+    if (text.length > MOST_SECRET_BYTES) throw new Failure("config.invalid", `${file} is too long for a password`);
+    return text.replace(/\r?\n$/, "");
+  } catch (cause) {
+    if (cause instanceof Failure) throw cause;
+    throw new Failure("config.unreadable", `the password file ${file} cannot be read`, { cause });
+  }
+}

@@ -1,0 +1,46 @@
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { EXIT, Failure } from "../core/kernel/errors.ts";
+import { loadConfigHere } from "./load-config.ts";
+import { openHouse, version } from "./open-house.ts";
+
+const USAGE = `ringfortd: the Ringfort daemon
+
+  ringfortd [--config FILE]     runs in the foreground until SIGTERM or SIGINT
+  ringfortd --version
+
+Without --config: $RINGFORT_CONFIG, ./ringfort.yaml, /etc/ringfort/ringfort.yaml, then embedded defaults.
+Events go to standard error, one JSON line each. The command line "ringfort" talks to it.
+`;
+
+/** Exits at once on a bug: the store is crash-safe by design, and a daemon in an unknown state is not. */
+function onBug(error: unknown): void {
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.exit(70);
+}
+
+async function run(): Promise<void> {
+  const { values } = parseArgs({
+    options: { config: { type: "string" }, help: { type: "boolean" }, version: { type: "boolean" } },
+  });
+  if (values.help === true || values.version === true) {
+    process.stdout.write(values.help === true ? USAGE : `${version()}\n`);
+    return;
+  }
+  const { config } = await loadConfigHere(values.config ?? null);
+  const house = await openHouse({ config, atStep: () => {}, echo: (line) => process.stderr.write(`${line}\n`), onBug });
+  const stop = (): void => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.off(signal, stop);
+    void house.stop().then(() => process.exit(EXIT.done), onBug);
+  };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, stop);
+}
+
+process.on("unhandledRejection", onBug);
+run().catch((error: unknown) => {
+  if (!(error instanceof Failure) && !(error instanceof TypeError)) return onBug(error);
+  process.stderr.write(
+    `ringfortd: ${error.message}${error instanceof Failure ? ` (${error.code})` : `\n\n${USAGE}`}\n`,
+  );
+  process.exitCode = error instanceof Failure ? EXIT.failure : EXIT.usage;
+});

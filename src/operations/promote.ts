@@ -1,0 +1,158 @@
+import { Failure, type Refusal, refuse } from "../core/kernel/errors.ts";
+import type { ChannelMove, ChannelPosition, MoveKind } from "../core/model/channel.ts";
+import type { Revision } from "../core/model/revision.ts";
+import { mountOf } from "../core/model/source.ts";
+import { nextMove } from "../core/publish/last-modified.ts";
+import { decidePromotion, decideRollback } from "../core/release/decide-move.ts";
+import type { ChannelDoors } from "./sync-run.ts";
+
+/** Who asks for which move, and why. `revision`: by number, or what the channel before (or its own past) suggests. */
+export interface MoveWish {
+  readonly source: string;
+  readonly channel: string;
+  readonly revision: number | null;
+  readonly by: string;
+  readonly reason: string;
+}
+
+const ALL_MOVES = 1_000_000;
+
+/** Promotes a channel: to the revision asked for, or to the one that the channel before it points at. */
+export async function promoteChannel(doors: ChannelDoors, wish: MoveWish): Promise<ChannelMove | Refusal> {
+  const { ledger, channels } = doors;
+  const index = channels.indexOf(wish.channel);
+  if (index === -1)
+    throw new Failure("channel.unknown", `no channel "${wish.channel}"; there are ${channels.join(", ")}`);
+  const before = index === 0 ? null : (channels[index - 1] ?? null);
+  const suggested =
+    before === null
+      ? (await ledger.latestRevision(wish.source))?.number
+      : (await ledger.position(wish.source, before))?.revision;
+  const number = wish.revision ?? suggested;
+  if (number === undefined)
+    throw new Failure(
+      "revision.unknown",
+      `${wish.source} has no revision ${before === null ? "yet: sync it first" : `in ${before} yet`}`,
+    );
+  const revision = await knownRevision(doors, wish.source, number);
+  const moves = await ledger.moves(wish.source, ALL_MOVES);
+  const earlier = new Set(moves.filter((move) => move.channel === before).map((move) => move.to));
+  const position = await ledger.position(wish.source, wish.channel);
+  const decision = decidePromotion({ channels, channel: wish.channel, revision, position, earlier });
+  if (decision.kind === "refused") return refused(doors, wish, decision);
+  return moveTo(doors, wish, "promotion", position, decision.revision);
+}
+
+/** Takes a channel back: to the revision asked for, or to the newest older one that it has pointed at. */
+export async function rollBackChannel(doors: ChannelDoors, wish: MoveWish): Promise<ChannelMove | Refusal> {
+  const { ledger, channels } = doors;
+  if (!channels.includes(wish.channel))
+    throw new Failure("channel.unknown", `no channel "${wish.channel}"; there are ${channels.join(", ")}`);
+  const position = await ledger.position(wish.source, wish.channel);
+  const moves = await ledger.moves(wish.source, ALL_MOVES);
+  const history = new Set(moves.filter((move) => move.channel === wish.channel).map((move) => move.to));
+  const held = new Map((await ledger.revisions(wish.source)).map((revision) => [revision.number, revision]));
+  const decision = decideRollback({ channel: wish.channel, asked: wish.revision, position, history, held });
+  if (decision.kind === "refused") return refused(doors, wish, decision);
+  return moveTo(doors, wish, "rollback", position, decision.revision);
+}
+
+/**
+ * One recorded pointer move: view at hand, ledger, pointer file, server, in that order. The pointer file names
+ * revisions and holds none, so that a move takes the same time for ten files or a hundred thousand.
+ */
+async function moveTo(
+  doors: ChannelDoors,
+  wish: MoveWish,
+  kind: MoveKind,
+  position: ChannelPosition | null,
+  revision: Revision,
+): Promise<ChannelMove | Refusal> {
+  const { ledger, clock } = doors;
+  await ensureView(doors, revision);
+  const shown =
+    position === null ? null : ((await ledger.revision(wish.source, position.revision))?.newestBuiltAt ?? null);
+  const next = nextMove({ present: position, kind, target: revision.number, now: clock.now(), newestShown: shown });
+  const moves = position?.moves ?? 0;
+  const move: ChannelMove = {
+    source: wish.source,
+    channel: wish.channel,
+    kind,
+    from: position?.revision ?? null,
+    to: revision.number,
+    at: next.movedAt,
+    by: wish.by,
+    reason: wish.reason,
+  };
+  const moved = await ledger.moveChannel(
+    {
+      source: wish.source,
+      channel: wish.channel,
+      revision: revision.number,
+      movedAt: next.movedAt,
+      moves: moves + 1,
+      steps: next.steps,
+    },
+    move,
+    moves,
+  );
+  if (!moved)
+    return refuse(
+      "promotion.changed-meanwhile",
+      `${wish.channel} of ${wish.source} was moved while this was being decided; look again`,
+    );
+  await publishChannel(doors, wish.channel);
+  doors.events.emit("channel.moved", {
+    source: wish.source,
+    channel: wish.channel,
+    kind,
+    from: move.from,
+    to: move.to,
+    by: move.by,
+    reason: move.reason,
+  });
+  return move;
+}
+
+function refused(doors: ChannelDoors, wish: MoveWish, refusal: Refusal): Refusal {
+  doors.events.emit("channel.move-refused", {
+    source: wish.source,
+    channel: wish.channel,
+    code: refusal.code,
+    detail: refusal.detail,
+    by: wish.by,
+  });
+  return refusal;
+}
+
+async function knownRevision({ ledger }: ChannelDoors, source: string, number: number): Promise<Revision> {
+  const revision = await ledger.revision(source, number);
+  if (revision === null) throw new Failure("revision.unknown", `${source} has no revision ${number}`);
+  return revision;
+}
+
+/** Writes the revision's view where it is missing: after a stop between the ledger and the view. */
+export async function ensureView(
+  { ledger, views }: Pick<ChannelDoors, "ledger" | "views">,
+  revision: Revision,
+): Promise<void> {
+  if (await views.hasRevision(revision.source, revision.number)) return;
+  await views.writeRevision(revision, await ledger.entries(revision.source, revision.number));
+}
+
+/** Writes a channel's pointer file as the ledger has it, and lets its server know. */
+export async function publishChannel(
+  { ledger, views, announce, inTurn }: Pick<ChannelDoors, "ledger" | "views" | "announce" | "inTurn">,
+  channel: string,
+): Promise<void> {
+  await inTurn(async () => {
+    const sources = new Map((await ledger.sources()).map((spec) => [spec.name, spec]));
+    const positions = (await ledger.positions()).filter((position) => position.channel === channel);
+    const mounts = positions.flatMap(({ source, revision, steps }) => {
+      const spec = sources.get(source);
+      return spec === undefined ? [] : [{ source, mount: mountOf(spec), revision, steps }];
+    });
+    await views.writePointer(channel, mounts);
+    await announce(channel);
+  });
+}

@@ -1,0 +1,51 @@
+import { Failure } from "../core/kernel/errors.ts";
+import { mountOf, type SourceSpec } from "../core/model/source.ts";
+import { publishChannel } from "./promote.ts";
+import type { ChannelDoors } from "./sync-run.ts";
+
+/** Takes a new source, or a changed description of one that exists. */
+export async function setUpSource(doors: ChannelDoors, spec: SourceSpec, change: boolean, by: string): Promise<void> {
+  const { ledger, events } = doors;
+  const before = await ledger.source(spec.name);
+  if (before !== null && !change)
+    throw new Failure("source.exists", `there is a source "${spec.name}" already; change it with "source change"`);
+  if (before === null && change) throw new Failure("source.unknown", `no source "${spec.name}"`);
+  if (before !== null && before.feed.format !== spec.feed.format) {
+    throw new Failure(
+      "source.invalid",
+      `a source keeps its feed format: "${spec.name}" is ${before.feed.format}; add another source instead`,
+    );
+  }
+  const rival = (await ledger.sources()).find((other) => other.name !== spec.name && mountOf(other) === mountOf(spec));
+  if (rival !== undefined)
+    throw new Failure(
+      "source.invalid",
+      `${mountOf(spec)} is where clients find source "${rival.name}"; give one of them another mount`,
+    );
+  await ledger.putSource(spec);
+  // What the upstream said before may have been asked with other addresses or another selection.
+  if (before !== null) await ledger.putUpstreamNotes(spec.name, []);
+  if (before !== null && mountOf(before) !== mountOf(spec))
+    for (const channel of doors.channels) await publishChannel(doors, channel);
+  events.emit(change ? "source.changed" : "source.added", {
+    source: spec.name,
+    format: spec.feed.format,
+    trust: spec.trust.kind,
+    by,
+  });
+}
+
+/** Forgets a source. One that a channel serves is only forgotten by force: its clients would find nothing. */
+export async function removeSource(doors: ChannelDoors, name: string, force: boolean, by: string): Promise<void> {
+  const { ledger, views, events } = doors;
+  if ((await ledger.source(name)) === null) throw new Failure("source.unknown", `no source "${name}"`);
+  const serving = (await ledger.positions())
+    .filter((position) => position.source === name)
+    .map((position) => position.channel);
+  if (serving.length > 0 && !force) throw new Failure("source.in-use", `${name} is served in ${serving.join(", ")}`);
+  const revisions = await ledger.revisions(name);
+  await ledger.removeSource(name);
+  for (const channel of doors.channels) await publishChannel(doors, channel);
+  for (const { number } of revisions) await views.removeRevision(name, number);
+  events.emit("source.removed", { source: name, by });
+}

@@ -1,0 +1,257 @@
+import { createHash, type Hash } from "node:crypto";
+import { type FileHandle, rm } from "node:fs/promises";
+import { parseSha256, type Sha256 } from "../core/kernel/digest.ts";
+import { Failure } from "../core/kernel/errors.ts";
+import type { Landed, Landing } from "../core/ports.ts";
+import { storeFailure } from "./durable.ts";
+
+/** Bytes gathered for one write. */
+const BUFFER_BYTES = 1024 * 1024;
+/** Buffers that wait for use; more than that are given back to the heap. */
+const SPARE_BUFFERS = 32;
+/** Bytes of one landing that may wait for the disk before its sender is asked to wait, and below which it goes on. */
+const MOST_UNWRITTEN = 4 * BUFFER_BYTES;
+const GO_ON = BUFFER_BYTES;
+
+/** Buffers that every landing of one quarantine shares: a thousand small files need no thousand buffers. */
+export class BufferPool {
+  readonly #spare: Buffer[] = [];
+
+  take(): Buffer {
+    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  }
+
+  give(buffer: Buffer): void {
+    if (this.#spare.length < SPARE_BUFFERS) this.#spare.push(buffer);
+  }
+
+  async lend<T>(use: (buffer: Buffer) => Promise<T>): Promise<T> {
+    const buffer = this.take();
+    try {
+      return await use(buffer);
+    } finally {
+      this.give(buffer);
+    }
+  }
+}
+
+/** The digests of a file so far, with its size. */
+export class RunningDigest {
+  size = 0;
+  readonly #sha256: Hash = createHash("sha256");
+  readonly #sha512: Hash | null;
+
+  constructor(sha512: boolean) {
+    this.#sha512 = sha512 ? createHash("sha512") : null;
+  }
+
+  update(piece: Uint8Array): void {
+    this.#sha256.update(piece);
+    this.#sha512?.update(piece);
+    this.size += piece.length;
+  }
+
+  /** Takes in the first `size` bytes of a file; `false` when it has fewer. */
+  async read(handle: FileHandle, buffer: Buffer, size: number): Promise<boolean> {
+    while (this.size < size) {
+      const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, size - this.size), this.size);
+      if (bytesRead === 0) return false;
+      this.update(buffer.subarray(0, bytesRead));
+    }
+    return true;
+  }
+
+  sha256(): Sha256 {
+    const digest = parseSha256(this.#sha256.copy().digest("hex"));
+    if (digest === null) throw new Error("a SHA-256 that is none");
+    return digest;
+  }
+
+  sha512(): string | null {
+    return this.#sha512?.copy().digest("hex") ?? null;
+  }
+}
+
+/** What is known of the bytes of an interrupted download. */
+export interface KeptPart {
+  readonly path: string;
+  readonly size: number;
+  readonly sha256: Sha256;
+}
+
+export interface LandingOptions {
+  readonly file: string;
+  readonly path: string;
+  readonly handle: FileHandle;
+  /** Of the bytes that the file holds already; its size is where writing goes on. */
+  readonly digest: RunningDigest;
+  readonly most: number;
+  readonly pool: BufferPool;
+  readonly written: () => void;
+  /** Takes a part over for a later resume; `false` when it is not wanted. */
+  readonly keep: (part: KeptPart) => Promise<boolean>;
+  readonly ended: () => void;
+}
+
+/** One file on its way into quarantine. Slices are copied and hashed as they come, and written behind the sender's back. */
+export class LandingFile implements Landing {
+  readonly #options: LandingOptions;
+  readonly #digest: RunningDigest;
+  #position: number;
+  #filling: Buffer | null = null;
+  #filled = 0;
+  readonly #queue: { readonly buffer: Buffer; readonly length: number }[] = [];
+  #unwritten = 0;
+  #pumping: Promise<void> | null = null;
+  #waiting: (() => void)[] = [];
+  #failure: Failure | null = null;
+  #over = false;
+
+  constructor(options: LandingOptions) {
+    this.#options = options;
+    this.#digest = options.digest;
+    this.#position = options.digest.size;
+  }
+
+  get size(): number {
+    return this.#digest.size;
+  }
+
+  write(piece: Uint8Array): boolean {
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#over) throw new Error("the landing is over");
+    // Before the first byte of the slice is kept: an endless file never stands on the disk past its cap.
+    if (piece.length > this.#options.most - this.size) {
+      this.#failure = new Failure("upstream.over-cap", `more than ${this.#options.most} bytes`);
+      throw this.#failure;
+    }
+    this.#digest.update(piece);
+    for (let at = 0; at < piece.length; ) {
+      this.#filling ??= this.#options.pool.take();
+      const taken = Math.min(piece.length - at, this.#filling.length - this.#filled);
+      this.#filling.set(piece.subarray(at, at + taken), this.#filled);
+      this.#filled += taken;
+      at += taken;
+      if (this.#filled === this.#filling.length) this.#flush();
+    }
+    return this.#unwritten < MOST_UNWRITTEN;
+  }
+
+  async ready(): Promise<void> {
+    while (this.#failure === null && this.#unwritten > GO_ON) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    if (this.#failure !== null) throw this.#failure;
+  }
+
+  async finish(): Promise<Landed> {
+    if (this.#over) throw new Error("the landing is over");
+    this.#over = true;
+    await this.#drain();
+    const failure = this.#failure ?? (await this.#close());
+    if (failure !== null) {
+      await this.#forget();
+      throw failure;
+    }
+    this.#options.ended();
+    this.#options.written();
+    return { file: this.#options.file, size: this.size, sha256: this.#digest.sha256(), sha512: this.#digest.sha512() };
+  }
+
+  /**
+   * Keeps nothing after a failure: past its cap the file is known to be wrong, and after a failed write its hash
+   * covers bytes that are not there. Never throws: what cannot be kept or removed now, the next sweep removes.
+   */
+  async abandon(keep: boolean): Promise<void> {
+    if (this.#over) return;
+    this.#over = true;
+    if (!keep) this.#empty();
+    await this.#drain();
+    const wanted = keep && this.#failure === null && this.size > 0;
+    if (!wanted || (await this.#close()) !== null || !(await this.#handOver())) await this.#forget();
+    else this.#options.ended();
+  }
+
+  async #handOver(): Promise<boolean> {
+    const part = { path: this.#options.path, size: this.size, sha256: this.#digest.sha256() };
+    return this.#options.keep(part).catch((cause: unknown) => {
+      storeFailure(cause, "keeping an interrupted download");
+      return false;
+    });
+  }
+
+  #flush(): void {
+    if (this.#filling === null) return;
+    this.#queue.push({ buffer: this.#filling, length: this.#filled });
+    this.#unwritten += this.#filled;
+    this.#filling = null;
+    this.#filled = 0;
+    this.#pumping ??= this.#pump();
+  }
+
+  // One write at a time and in order: the disk gets long sequential writes, and a failure leaves no hole behind it.
+  async #pump(): Promise<void> {
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+        try {
+          await this.#writeAll(next.buffer, next.length);
+        } finally {
+          this.#options.pool.give(next.buffer);
+          this.#unwritten -= next.length;
+        }
+        this.#wake();
+      }
+    } catch (cause) {
+      this.#failure ??= storeFailure(cause, "writing into quarantine");
+      this.#empty();
+    } finally {
+      this.#pumping = null;
+      this.#wake();
+    }
+  }
+
+  async #writeAll(buffer: Buffer, length: number): Promise<void> {
+    for (let at = 0; at < length; ) {
+      const { bytesWritten } = await this.#options.handle.write(buffer, at, length - at, this.#position);
+      at += bytesWritten;
+      this.#position += bytesWritten;
+    }
+  }
+
+  async #drain(): Promise<void> {
+    if (this.#failure === null) this.#flush();
+    else this.#empty();
+    await this.#pumping;
+  }
+
+  /** Gives back what waits to be written; a write under way keeps its buffer until it ends. */
+  #empty(): void {
+    for (const { buffer, length } of this.#queue.splice(0)) {
+      this.#options.pool.give(buffer);
+      this.#unwritten -= length;
+    }
+    if (this.#filling !== null) this.#options.pool.give(this.#filling);
+    this.#filling = null;
+    this.#filled = 0;
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  // Some file systems tell of a full disk or a quota only here.
+  async #close(): Promise<Failure | null> {
+    return this.#options.handle.close().then(
+      () => null,
+      (cause: unknown) => storeFailure(cause, "closing a file in quarantine"),
+    );
+  }
+
+  async #forget(): Promise<void> {
+    this.#options.ended();
+    await this.#options.handle.close().catch(() => undefined);
+    await rm(this.#options.path, { force: true }).catch(() => undefined);
+  }
+}

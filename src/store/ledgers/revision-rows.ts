@@ -1,0 +1,132 @@
+import { Failure } from "../../core/kernel/errors.ts";
+import type { Instant } from "../../core/kernel/instant.ts";
+import type { Revision, RevisionDraft, RevisionEntry } from "../../core/model/revision.ts";
+import type { Connection } from "./connection.ts";
+import { entryFrom, text, whole, wholeOrNull } from "./rows.ts";
+
+type DraftEntry = RevisionDraft["entries"][number];
+
+/** The row of a source, or `Failure` `source.unknown`. */
+export function sourceId(connection: Connection, name: string): number {
+  const row = connection.get("SELECT id FROM source WHERE name = ?", name);
+  if (row === undefined) throw new Failure("source.unknown", `no source ${name}`);
+  return whole(row["id"]);
+}
+
+/**
+ * Writes the next revision, within the caller's transaction: only what differs from the newest one. A changed build
+ * time alone is no change: the bytes are the same, and clients that hold them have nothing to fetch.
+ */
+export function sealRows(connection: Connection, draft: RevisionDraft, sealedAt: Instant): Revision {
+  const id = sourceId(connection, draft.source);
+  const number = nextNumber(connection, draft.source);
+  const gone = openRows(connection, id);
+  const seen = new Set<string>();
+  let bytes = 0;
+  let newestBuiltAt: Instant | null = null;
+  // In the order of the table's key: rows are appended to its pages instead of splitting them.
+  for (const entry of [...draft.entries].sort(byPath)) {
+    if (seen.has(entry.path)) throw new Error("a draft names a path twice");
+    seen.add(entry.path);
+    const held = gone.get(entry.path);
+    const kept = held !== undefined && held.sha256 === entry.sha256;
+    if (kept) gone.delete(entry.path);
+    else insertEntry(connection, id, number, entry);
+    bytes += entry.size;
+    const builtAt = kept ? held.builtAt : entry.builtAt;
+    if (builtAt !== null && (newestBuiltAt === null || builtAt > newestBuiltAt)) newestBuiltAt = builtAt;
+  }
+  for (const [path, { since }] of gone) {
+    connection.run("UPDATE entry SET until = ? WHERE source = ? AND path = ? AND since = ?", number, id, path, since);
+  }
+  const { source, series, vouchedBy, unsigned } = draft;
+  const revision = { source, number, sealedAt, files: seen.size, bytes, series, vouchedBy, unsigned, newestBuiltAt };
+  insertRevision(connection, id, revision);
+  return revision;
+}
+
+/** The entries of one revision, by path in code-unit order. */
+export function entryRows(connection: Connection, id: number, number: number): readonly RevisionEntry[] {
+  const sql = `SELECT path, since, sha256, size, built_at FROM entry
+    WHERE source = ? AND since <= ? AND (until IS NULL OR until > ?) ORDER BY path`;
+  const entries = connection.arrays(sql, id, number, number).map(entryFrom);
+  // SQLite's order is that of UTF-8 bytes, which differs from that of code units past U+FFFF.
+  return [...entries].sort(byPath);
+}
+
+/**
+ * Forgets revisions, within the caller's transaction: their rows, the entries that no kept revision lies in, and what
+ * the upstream said of content that is gone. `Failure` `revision.in-use` when a channel points at one of them:
+ * it moved there after the caller looked.
+ */
+export function removeRows(connection: Connection, id: number, numbers: readonly number[]): void {
+  for (const number of numbers) {
+    const holder = connection.get("SELECT channel FROM position WHERE source = ? AND revision = ?", id, number);
+    if (holder !== undefined) {
+      const detail = `channel ${text(holder["channel"])} points at revision ${number}`;
+      throw new Failure("revision.in-use", detail, { retry: "later" });
+    }
+    connection.run("DELETE FROM revision WHERE source = ? AND number = ?", id, number);
+  }
+  connection.run(
+    `DELETE FROM entry WHERE source = ? AND NOT EXISTS (
+       SELECT 1 FROM revision r WHERE r.source = entry.source
+         AND r.number >= entry.since AND (entry.until IS NULL OR r.number < entry.until))`,
+    id,
+  );
+  // When the newest went, the rows that the newest kept one lies in are the open ones again.
+  connection.run(
+    "UPDATE entry SET until = NULL WHERE source = ?1 AND until > (SELECT max(number) FROM revision WHERE source = ?1)",
+    id,
+  );
+  connection.run(
+    `DELETE FROM upstream_note WHERE source = ?1 AND sha256 NOT IN (SELECT sha256 FROM entry WHERE source = ?1)`,
+    id,
+  );
+}
+
+function byPath(a: { readonly path: string }, b: { readonly path: string }): number {
+  return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
+}
+
+interface OpenRow {
+  readonly since: number;
+  readonly sha256: string;
+  readonly builtAt: Instant | null;
+}
+
+function openRows(connection: Connection, id: number): Map<string, OpenRow> {
+  const sql = "SELECT path, since, sha256, built_at FROM entry WHERE source = ? AND until IS NULL";
+  const rows = new Map<string, OpenRow>();
+  for (const [path, since, sha256, builtAt] of connection.arrays(sql, id)) {
+    rows.set(text(path), { since: whole(since), sha256: text(sha256), builtAt: wholeOrNull(builtAt) });
+  }
+  return rows;
+}
+
+function nextNumber(connection: Connection, source: string): number {
+  const sql = `INSERT INTO numbering (source, last) VALUES (?, 1)
+    ON CONFLICT (source) DO UPDATE SET last = last + 1 RETURNING last`;
+  return whole(connection.get(sql, source)?.["last"]);
+}
+
+function insertEntry(connection: Connection, id: number, number: number, entry: DraftEntry): void {
+  const sql = "INSERT INTO entry (source, path, since, sha256, size, built_at) VALUES (?, ?, ?, ?, ?, ?)";
+  connection.run(sql, id, entry.path, number, entry.sha256, entry.size, entry.builtAt);
+}
+
+function insertRevision(connection: Connection, id: number, revision: Revision): void {
+  connection.run(
+    `INSERT INTO revision (source, number, sealed_at, files, bytes, series, vouched_by, unsigned, newest_built_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    id,
+    revision.number,
+    revision.sealedAt,
+    revision.files,
+    revision.bytes,
+    JSON.stringify(revision.series),
+    revision.vouchedBy,
+    revision.unsigned ? 1 : 0,
+    revision.newestBuiltAt,
+  );
+}

@@ -1,0 +1,118 @@
+/**
+ * The ledger's tables, as the steps that lead from one version to the next; `user_version` counts the steps done. A
+ * step that has been released is never edited: a new one is added.
+ *
+ * Entries are intervals: a row stands for one path with one content in every revision `since <= number < until`, and
+ * `until IS NULL` means the newest revision and those to come. A revision of 100,000 files of which three changed
+ * writes three rows. `removeRevisions` keeps it so that the open rows are exactly the newest revision's.
+ *
+ * There is no index by digest: it would be written in random order and double the time and the size of a revision,
+ * and what asks by digest (a damaged blob, a collection) is rare and can read all rows.
+ *
+ * `numbering` outlives its source: a source that is removed and set up again goes on counting, so that a view or a
+ * client that remembers revision 7 never meets another one of that name.
+ */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE source (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    spec TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE numbering (
+    source TEXT PRIMARY KEY,
+    last INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE revision (
+    source INTEGER NOT NULL REFERENCES source (id),
+    number INTEGER NOT NULL CHECK (number > 0),
+    sealed_at INTEGER NOT NULL,
+    files INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    series TEXT NOT NULL,
+    vouched_by TEXT NOT NULL,
+    unsigned INTEGER NOT NULL CHECK (unsigned IN (0, 1)),
+    newest_built_at INTEGER,
+    PRIMARY KEY (source, number)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE entry (
+    source INTEGER NOT NULL REFERENCES source (id),
+    path TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    until INTEGER CHECK (until > since),
+    sha256 TEXT NOT NULL,
+    size INTEGER NOT NULL CHECK (size >= 0),
+    built_at INTEGER,
+    PRIMARY KEY (source, path, since)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE position (
+    source INTEGER NOT NULL REFERENCES source (id),
+    channel TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    moved_at INTEGER NOT NULL,
+    moves INTEGER NOT NULL,
+    steps TEXT NOT NULL,
+    PRIMARY KEY (source, channel),
+    FOREIGN KEY (source, revision) REFERENCES revision (source, number)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE move (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    source INTEGER NOT NULL REFERENCES source (id),
+    channel TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('promotion', 'rollback')),
+    from_number INTEGER,
+    to_number INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    by TEXT NOT NULL,
+    reason TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX move_by_source ON move (source, id);
+
+  CREATE TABLE upstream_note (
+    source INTEGER NOT NULL REFERENCES source (id),
+    path TEXT NOT NULL,
+    etag TEXT,
+    last_modified TEXT,
+    sha256 TEXT NOT NULL,
+    PRIMARY KEY (source, path)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE loose_blob (
+    sha256 TEXT PRIMARY KEY,
+    since INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE sync (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    source TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    ended_at INTEGER NOT NULL,
+    outcome TEXT NOT NULL CHECK (outcome IN ('new-revision', 'nothing-new', 'refused', 'failed')),
+    code TEXT,
+    detail TEXT NOT NULL,
+    revision INTEGER,
+    bytes INTEGER NOT NULL,
+    requests INTEGER NOT NULL,
+    by TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX sync_by_source ON sync (source, id);
+
+  CREATE TABLE event (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    fields TEXT NOT NULL
+  ) STRICT;
+  `,
+];
+
+/** Tables whose rows are written once: the authorizer lets no statement change them. */
+export const APPEND_ONLY: ReadonlySet<string> = new Set(["move", "sync", "event"]);
+
+/** Of those, the ones that not even the removal of a source takes anything from. */
+export const NEVER_DELETED: ReadonlySet<string> = new Set(["sync", "event", "numbering"]);

@@ -1,0 +1,225 @@
+import type { Sha256 } from "../../core/kernel/digest.ts";
+import { Failure } from "../../core/kernel/errors.ts";
+import type { Instant } from "../../core/kernel/instant.ts";
+import type { SafePath } from "../../core/kernel/safe-path.ts";
+import type { ChannelMove, ChannelPosition } from "../../core/model/channel.ts";
+import type { Revision, RevisionDraft, RevisionEntry } from "../../core/model/revision.ts";
+import type { SourceSpec } from "../../core/model/source.ts";
+import type { AtStep, EventRecord, Ledger, SyncRecord, UpstreamNote } from "../../core/ports.ts";
+import { Connection } from "./connection.ts";
+import { entryRows, removeRows, sealRows, sourceId } from "./revision-rows.ts";
+import {
+  blobFrom,
+  eventFrom,
+  moveFrom,
+  noteFrom,
+  placeFrom,
+  positionFrom,
+  revisionFrom,
+  specFrom,
+  syncFrom,
+  whole,
+} from "./rows.ts";
+
+export interface LedgerOptions {
+  /** The database file; made where there is none. */
+  readonly file: string;
+  readonly atStep: AtStep;
+}
+
+/**
+ * Opens the ledger and holds it until it is closed. Throws `Failure` `store.busy` when another process holds it,
+ * `store.schema` when a newer Ringfort wrote it, `store.damaged`, `store.full`, `store.io`.
+ */
+export async function openSqliteLedger({ file, atStep }: LedgerOptions): Promise<Ledger> {
+  return new SqliteLedger(await Connection.open(file), atStep);
+}
+
+const REVISIONS = "SELECT r.*, s.name AS source_name FROM revision r JOIN source s ON s.id = r.source WHERE s.name = ?";
+const POSITIONS = "SELECT p.*, s.name AS source_name FROM position p JOIN source s ON s.id = p.source";
+
+class SqliteLedger implements Ledger {
+  readonly #connection: Connection;
+  readonly #atStep: AtStep;
+
+  constructor(connection: Connection, atStep: AtStep) {
+    this.#connection = connection;
+    this.#atStep = atStep;
+  }
+
+  async sources(): Promise<readonly SourceSpec[]> {
+    return this.#connection.all("SELECT spec FROM source ORDER BY name").map(specFrom);
+  }
+
+  async source(name: string): Promise<SourceSpec | null> {
+    const row = this.#connection.get("SELECT spec FROM source WHERE name = ?", name);
+    return row === undefined ? null : specFrom(row);
+  }
+
+  async putSource(spec: SourceSpec): Promise<void> {
+    const sql = "INSERT INTO source (name, spec) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET spec = excluded.spec";
+    this.#connection.run(sql, spec.name, JSON.stringify(spec));
+  }
+
+  async removeSource(name: string): Promise<void> {
+    this.#connection.transaction(() => {
+      const row = this.#connection.get("SELECT id FROM source WHERE name = ?", name);
+      if (row === undefined) return;
+      const id = whole(row["id"]);
+      // Those that refer to others first.
+      for (const table of ["position", "move", "upstream_note", "entry", "revision"]) {
+        this.#connection.run(`DELETE FROM ${table} WHERE source = ?`, id);
+      }
+      this.#connection.run("DELETE FROM source WHERE id = ?", id);
+    });
+    this.#atStep("collect.revisions-removed");
+  }
+
+  async sealRevision(draft: RevisionDraft, sealedAt: Instant): Promise<Revision> {
+    const revision = this.#connection.transaction(() => sealRows(this.#connection, draft, sealedAt));
+    this.#atStep("revision.committed");
+    return revision;
+  }
+
+  async revision(source: string, number: number): Promise<Revision | null> {
+    const row = this.#connection.get(`${REVISIONS} AND r.number = ?`, source, number);
+    return row === undefined ? null : revisionFrom(row);
+  }
+
+  async latestRevision(source: string): Promise<Revision | null> {
+    const row = this.#connection.get(`${REVISIONS} ORDER BY r.number DESC LIMIT 1`, source);
+    return row === undefined ? null : revisionFrom(row);
+  }
+
+  async revisions(source: string): Promise<readonly Revision[]> {
+    return this.#connection.all(`${REVISIONS} ORDER BY r.number DESC`, source).map(revisionFrom);
+  }
+
+  async entries(source: string, number: number): Promise<readonly RevisionEntry[]> {
+    const row = this.#connection.get(`${REVISIONS} AND r.number = ?`, source, number);
+    return row === undefined ? [] : entryRows(this.#connection, whole(row["source"]), number);
+  }
+
+  async referencedBlobs(): Promise<ReadonlyMap<Sha256, number>> {
+    return new Map(this.#connection.arrays("SELECT sha256, size FROM entry").map(blobFrom));
+  }
+
+  async removeRevisions(source: string, numbers: readonly number[]): Promise<void> {
+    if (numbers.length === 0) return;
+    this.#connection.transaction(() => removeRows(this.#connection, sourceId(this.#connection, source), numbers));
+    this.#atStep("collect.revisions-removed");
+  }
+
+  async looseBlobs(): Promise<ReadonlyMap<Sha256, Instant>> {
+    return new Map(this.#connection.arrays("SELECT sha256, since FROM loose_blob").map(blobFrom));
+  }
+
+  async putLooseBlobs(since: ReadonlyMap<Sha256, Instant>): Promise<void> {
+    this.#connection.transaction(() => {
+      this.#connection.run("DELETE FROM loose_blob");
+      for (const [sha256, at] of since) {
+        this.#connection.run("INSERT INTO loose_blob (sha256, since) VALUES (?, ?)", sha256, at);
+      }
+    });
+  }
+
+  async whereBlob(
+    sha256: Sha256,
+  ): Promise<readonly { readonly source: string; readonly revision: number; readonly path: SafePath }[]> {
+    const sql = `SELECT s.name AS source_name, e.path AS path, max(r.number) AS number
+      FROM entry e JOIN source s ON s.id = e.source
+      JOIN revision r ON r.source = e.source AND r.number >= e.since AND (e.until IS NULL OR r.number < e.until)
+      WHERE e.sha256 = ? GROUP BY s.name, e.path ORDER BY s.name, e.path`;
+    return this.#connection.all(sql, sha256).map(placeFrom);
+  }
+
+  async position(source: string, channel: string): Promise<ChannelPosition | null> {
+    const row = this.#connection.get(`${POSITIONS} WHERE s.name = ? AND p.channel = ?`, source, channel);
+    return row === undefined ? null : positionFrom(row);
+  }
+
+  async positions(): Promise<readonly ChannelPosition[]> {
+    return this.#connection.all(`${POSITIONS} ORDER BY s.name, p.channel`).map(positionFrom);
+  }
+
+  async moveChannel(position: ChannelPosition, move: ChannelMove, expectedMoves: number): Promise<boolean> {
+    if (position.moves <= expectedMoves) throw new Error("a move that does not count");
+    const moved = this.#connection.transaction(() => {
+      const id = sourceId(this.#connection, position.source);
+      const { channel, revision, movedAt, moves, steps } = position;
+      const sql = "SELECT moves FROM position WHERE source = ? AND channel = ?";
+      const row = this.#connection.get(sql, id, channel);
+      if ((row === undefined ? 0 : whole(row["moves"])) !== expectedMoves) return false;
+      // Collected between the decision and this: the channel stays where it is.
+      if (this.#connection.get("SELECT 1 FROM revision WHERE source = ? AND number = ?", id, revision) === undefined) {
+        throw new Failure("revision.unknown", `${position.source} has no revision ${revision}`);
+      }
+      this.#connection.run(
+        `INSERT INTO position (source, channel, revision, moved_at, moves, steps) VALUES (?, ?, ?, ?, ?, ?)
+         ON CONFLICT (source, channel) DO UPDATE SET
+           revision = excluded.revision, moved_at = excluded.moved_at, moves = excluded.moves, steps = excluded.steps`,
+        ...[id, channel, revision, movedAt, moves, JSON.stringify(steps)],
+      );
+      this.#connection.run(
+        `INSERT INTO move (source, channel, kind, from_number, to_number, at, by, reason)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+        ...[id, move.channel, move.kind, move.from, move.to, move.at, move.by, move.reason],
+      );
+      return true;
+    });
+    if (moved) this.#atStep("channel.committed");
+    return moved;
+  }
+
+  async moves(source: string, limit: number): Promise<readonly ChannelMove[]> {
+    const sql = `SELECT m.*, s.name AS source_name FROM move m JOIN source s ON s.id = m.source
+      WHERE s.name = ? ORDER BY m.id DESC LIMIT ?`;
+    return this.#connection.all(sql, source, limit).map(moveFrom);
+  }
+
+  async upstreamNotes(source: string): Promise<readonly UpstreamNote[]> {
+    const sql = "SELECT n.* FROM upstream_note n JOIN source s ON s.id = n.source WHERE s.name = ? ORDER BY n.path";
+    return this.#connection.all(sql, source).map(noteFrom);
+  }
+
+  async putUpstreamNotes(source: string, notes: readonly UpstreamNote[]): Promise<void> {
+    if (notes.length === 0) return;
+    this.#connection.transaction(() => {
+      const id = sourceId(this.#connection, source);
+      const sql = `INSERT INTO upstream_note (source, path, etag, last_modified, sha256) VALUES (?, ?, ?, ?, ?)
+        ON CONFLICT (source, path) DO UPDATE SET
+          etag = excluded.etag, last_modified = excluded.last_modified, sha256 = excluded.sha256`;
+      for (const note of notes) this.#connection.run(sql, id, note.path, note.etag, note.lastModified, note.sha256);
+    });
+  }
+
+  async recordSync(record: SyncRecord): Promise<void> {
+    this.#connection.run(
+      `INSERT INTO sync (source, started_at, ended_at, outcome, code, detail, revision, bytes, requests, by)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...[record.source, record.startedAt, record.endedAt, record.outcome, record.code],
+      ...[record.detail, record.revision, record.bytes, record.requests, record.by],
+    );
+  }
+
+  async syncs(source: string | null, limit: number): Promise<readonly SyncRecord[]> {
+    const rows =
+      source === null
+        ? this.#connection.all("SELECT * FROM sync ORDER BY id DESC LIMIT ?", limit)
+        : this.#connection.all("SELECT * FROM sync WHERE source = ? ORDER BY id DESC LIMIT ?", source, limit);
+    return rows.map(syncFrom);
+  }
+
+  async recordEvent(event: EventRecord): Promise<void> {
+    const sql = "INSERT INTO event (at, name, fields) VALUES (?, ?, ?)";
+    this.#connection.runLazily(sql, event.at, event.name, JSON.stringify(event.fields));
+  }
+
+  async events(limit: number): Promise<readonly EventRecord[]> {
+    return this.#connection.all("SELECT * FROM event ORDER BY id DESC LIMIT ?", limit).map(eventFrom);
+  }
+
+  async close(): Promise<void> {
+    this.#connection.close();
+  }
+}

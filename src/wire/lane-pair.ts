@@ -1,0 +1,29 @@
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import type { FrameHandler } from "./frame.ts";
+import { Lane } from "./lane.ts";
+
+/**
+ * Makes both ends of one lane: ours, and a socket to hand to a child process as one of its descriptors. Node has no
+ * socketpair, so the ends meet at a socket in a folder that only we may enter, which is gone when this resolves.
+ */
+export async function lanePair(handler: FrameHandler): Promise<{ readonly ours: Lane; readonly theirs: net.Socket }> {
+  const folder = await mkdtemp(path.join(tmpdir(), "ringfort-"));
+  const meeting = path.join(folder, "lane");
+  const server = net.createServer({ pauseOnConnect: true });
+  try {
+    server.listen(meeting);
+    await once(server, "listening");
+    const [ours, [theirs]] = await Promise.all([
+      Lane.connect(meeting, handler),
+      once(server, "connection") as Promise<[net.Socket]>,
+    ]);
+    return { ours, theirs };
+  } finally {
+    server.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,388 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { parseSha256, type Sha256 } from "../../src/core/kernel/digest.ts";
+import { Failure, type FailureCode } from "../../src/core/kernel/errors.ts";
+import { safePath } from "../../src/core/kernel/safe-path.ts";
+import type { ChannelMove, ChannelPosition } from "../../src/core/model/channel.ts";
+import type { RevisionDraft } from "../../src/core/model/revision.ts";
+import { type SourceSpec, sourceSpec } from "../../src/core/model/source.ts";
+import type { Ledger, SyncRecord } from "../../src/core/ports.ts";
+import { MemoryLedger } from "./twins/ledger.ts";
+
+export interface OpenedLedger {
+  readonly ledger: Ledger;
+  /** Closes it and opens it again: what was promised must be there. */
+  reopen(): Promise<Ledger>;
+  /** Closes it and removes what it left. */
+  end(): Promise<void>;
+}
+
+export const AT = 1_795_442_400_000;
+
+export function digestOf(text: string): Sha256 {
+  const digest = parseSha256(createHash("sha256").update(text).digest("hex"));
+  assert.ok(digest !== null);
+  return digest;
+}
+
+export function specOf(name: string): SourceSpec {
+  return sourceSpec.parse({
+    name,
+    feed: { format: "directory", list: { kind: "files", files: ["a.bin"] } },
+    addresses: ["http://127.0.0.1/feed/"],
+    trust: { kind: "none" },
+  });
+}
+
+/** A draft of `path: content`; the build time is the same for all unless said otherwise. */
+export function draftOf(
+  source: string,
+  files: Readonly<Record<string, string>>,
+  builtAt: number | null = AT,
+): RevisionDraft {
+  const entries = Object.entries(files).map(([path, content]) => {
+    return { path: safePath(path), sha256: digestOf(content), size: content.length, builtAt };
+  });
+  return {
+    source,
+    entries,
+    series: [{ name: "daily", version: entries.length }],
+    vouchedBy: "pinned",
+    unsigned: false,
+  };
+}
+
+export function moveTo(
+  source: string,
+  channel: string,
+  to: number,
+  before: ChannelPosition | null,
+): [ChannelPosition, ChannelMove, number] {
+  const moves = before?.moves ?? 0;
+  const movedAt = AT + moves * 1_000;
+  const steps = [...(before?.steps ?? []), { revision: to, movedAt }];
+  const kind = before !== null && to < before.revision ? "rollback" : "promotion";
+  const from = before?.revision ?? null;
+  return [
+    { source, channel, revision: to, movedAt, moves: moves + 1, steps },
+    { source, channel, kind, from, to, at: movedAt, by: "anna", reason: "because" },
+    moves,
+  ];
+}
+
+export function failsWith(code: FailureCode): (error: unknown) => boolean {
+  return (error) => error instanceof Failure && error.code === code;
+}
+
+/** What every ledger does. `open` gives a new, empty one. */
+export function ledgerContract(name: string, open: () => Promise<OpenedLedger>): void {
+  const given = (title: string, body: (ledger: Ledger, opened: OpenedLedger) => Promise<void>): void => {
+    void test(title, async () => {
+      const opened = await open();
+      try {
+        await body(opened.ledger, opened);
+      } finally {
+        await opened.end();
+      }
+    });
+  };
+  void describe(`ledger contract: ${name}`, () => {
+    sourcesAndRevisions(given);
+    channels(given);
+    records(given);
+    void test("it says what the naive ledger says, whatever is done in whatever order", () => modelled(open));
+  });
+}
+
+type Given = (title: string, body: (ledger: Ledger, opened: OpenedLedger) => Promise<void>) => void;
+
+function sourcesAndRevisions(given: Given): void {
+  given("a source is put, changed and removed", async (ledger, opened) => {
+    await ledger.putSource(specOf("b"));
+    await ledger.putSource(specOf("a"));
+    await ledger.putSource({ ...specOf("b"), schedule: "manual" });
+    const again = await opened.reopen();
+    assert.deepEqual(await again.sources(), [specOf("a"), { ...specOf("b"), schedule: "manual" }]);
+    await again.removeSource("a");
+    assert.equal(await again.source("a"), null);
+    assert.equal((await again.source("b"))?.schedule, "manual");
+  });
+
+  given("a revision is what was sealed, and a content keeps its since", async (ledger, opened) => {
+    await ledger.putSource(specOf("s"));
+    await ledger.sealRevision(draftOf("s", { "a.bin": "one", "b.bin": "two" }), AT);
+    const second = await ledger.sealRevision(
+      draftOf("s", { "a.bin": "one", "b.bin": "TWO!", "c/d.bin": "three" }),
+      AT + 1,
+    );
+    const again = await opened.reopen();
+    assert.deepEqual(await again.latestRevision("s"), second);
+    assert.deepEqual([second.number, second.files, second.bytes, second.newestBuiltAt], [2, 3, 12, AT]);
+    const since = (await again.entries("s", 2)).map((entry) => [entry.path, entry.sha256, entry.since]);
+    assert.deepEqual(since, [
+      ["a.bin", digestOf("one"), 1],
+      ["b.bin", digestOf("TWO!"), 2],
+      ["c/d.bin", digestOf("three"), 2],
+    ]);
+    const first = (await again.entries("s", 1)).map((entry) => [entry.path, entry.sha256, entry.since]);
+    assert.deepEqual(first, [
+      ["a.bin", digestOf("one"), 1],
+      ["b.bin", digestOf("two"), 1],
+    ]);
+  });
+
+  given("another build time of the same bytes is no change", async (ledger) => {
+    await ledger.putSource(specOf("s"));
+    await ledger.sealRevision(draftOf("s", { "a.bin": "one" }, AT), AT);
+    const second = await ledger.sealRevision(draftOf("s", { "a.bin": "one" }, AT + 5_000), AT);
+    assert.equal(second.newestBuiltAt, AT);
+    const [entry] = await ledger.entries("s", 2);
+    assert.deepEqual([entry?.since, entry?.builtAt], [1, AT]);
+  });
+
+  given("content that leaves and comes back begins anew", async (ledger) => {
+    await ledger.putSource(specOf("s"));
+    for (const files of [{ "a.bin": "one" }, { "b.bin": "x" }, { "a.bin": "one" }]) {
+      await ledger.sealRevision(draftOf("s", files as Record<string, string>), AT);
+    }
+    assert.equal((await ledger.entries("s", 3))[0]?.since, 3);
+  });
+
+  given("entries come by path in code-unit order", async (ledger) => {
+    await ledger.putSource(specOf("s"));
+    // U+1F600 stands before U+FF5E in code units, behind it in UTF-8 bytes.
+    const paths = ["a-b", "a/b", "a", "\u{1F600}", "\uFF5E", "Z"];
+    await ledger.sealRevision(draftOf("s", Object.fromEntries(paths.map((path) => [path, path]))), AT);
+    const order = (await ledger.entries("s", 1)).map(({ path }) => path as string);
+    assert.deepEqual(order, ["Z", "a", "a-b", "a/b", "\u{1F600}", "\uFF5E"]);
+  });
+
+  given("a revision that fails half-way leaves nothing", async (ledger) => {
+    await ledger.putSource(specOf("s"));
+    await ledger.sealRevision(draftOf("s", { "a.bin": "one" }), AT);
+    const good = draftOf("s", { "a.bin": "changed", "b.bin": "new" });
+    await assert.rejects(ledger.sealRevision({ ...good, entries: [...good.entries, ...good.entries] }, AT));
+    assert.equal((await ledger.revisions("s")).length, 1);
+    assert.deepEqual([...(await ledger.referencedBlobs()).keys()], [digestOf("one")]);
+    assert.equal((await ledger.sealRevision(good, AT)).number, 2);
+  });
+
+  given("removed revisions give their blobs free, and numbers never come again", async (ledger, opened) => {
+    await ledger.putSource(specOf("s"));
+    for (const content of ["one", "two", "three"])
+      await ledger.sealRevision(draftOf("s", { "a.bin": content, same: "=" }), AT);
+    await ledger.removeRevisions("s", [1, 3]);
+    assert.deepEqual(new Set((await ledger.referencedBlobs()).keys()), new Set([digestOf("two"), digestOf("=")]));
+    assert.deepEqual(await ledger.entries("s", 1), []);
+    assert.deepEqual(
+      (await ledger.revisions("s")).map(({ number }) => number),
+      [2],
+    );
+    await ledger.removeSource("s");
+    const again = await opened.reopen();
+    assert.equal((await again.referencedBlobs()).size, 0);
+    await again.putSource(specOf("s"));
+    assert.equal((await again.sealRevision(draftOf("s", { "a.bin": "one" }), AT)).number, 4);
+  });
+
+  given("an unknown source is a failure with its code", async (ledger) => {
+    await assert.rejects(ledger.sealRevision(draftOf("s", {}), AT), failsWith("source.unknown"));
+    await assert.rejects(ledger.removeRevisions("s", [1]), failsWith("source.unknown"));
+    assert.deepEqual(await ledger.revisions("s"), []);
+    assert.equal(await ledger.latestRevision("s"), null);
+  });
+
+  given("a blob is found where it stands, in the newest revision that names it", async (ledger) => {
+    for (const source of ["s", "t"]) await ledger.putSource(specOf(source));
+    await ledger.sealRevision(draftOf("s", { old: "x", both: "x" }), AT);
+    await ledger.sealRevision(draftOf("s", { both: "x" }), AT);
+    await ledger.sealRevision(draftOf("t", { there: "x", other: "y" }), AT);
+    assert.deepEqual(await ledger.whereBlob(digestOf("x")), [
+      { source: "s", revision: 2, path: "both" },
+      { source: "s", revision: 1, path: "old" },
+      { source: "t", revision: 1, path: "there" },
+    ]);
+    assert.deepEqual(await ledger.whereBlob(digestOf("nobody")), []);
+  });
+}
+
+function channels(given: Given): void {
+  given("a channel moves, and the move is recorded", async (ledger, opened) => {
+    await ledger.putSource(specOf("s"));
+    await ledger.sealRevision(draftOf("s", { a: "1" }), AT);
+    await ledger.sealRevision(draftOf("s", { a: "2" }), AT);
+    assert.equal(await ledger.position("s", "staging"), null);
+    const first = moveTo("s", "staging", 1, null);
+    assert.equal(await ledger.moveChannel(...first), true);
+    const second = moveTo("s", "staging", 2, first[0]);
+    assert.equal(await ledger.moveChannel(...second), true);
+    const again = await opened.reopen();
+    assert.deepEqual(await again.positions(), [second[0]]);
+    assert.deepEqual(await again.moves("s", 10), [second[1], first[1]]);
+    assert.deepEqual(await again.moves("s", 1), [second[1]]);
+  });
+
+  given("of two moves from one position the second is not done", async (ledger) => {
+    await ledger.putSource(specOf("s"));
+    for (const content of ["1", "2"]) await ledger.sealRevision(draftOf("s", { a: content }), AT);
+    const answers = await Promise.all([1, 2].map((to) => ledger.moveChannel(...moveTo("s", "staging", to, null))));
+    assert.deepEqual(answers, [true, false]);
+    assert.equal((await ledger.position("s", "staging"))?.revision, 1);
+    assert.equal((await ledger.moves("s", 10)).length, 1);
+  });
+
+  given("no channel points at a revision that is not there, and none that one points at is removed", async (ledger) => {
+    await ledger.putSource(specOf("s"));
+    for (const content of ["1", "2", "3"]) await ledger.sealRevision(draftOf("s", { a: content }), AT);
+    await assert.rejects(ledger.moveChannel(...moveTo("s", "staging", 9, null)), failsWith("revision.unknown"));
+    assert.equal(await ledger.moveChannel(...moveTo("s", "staging", 2, null)), true);
+    await assert.rejects(ledger.removeRevisions("s", [1, 2]), failsWith("revision.in-use"));
+    assert.equal((await ledger.revisions("s")).length, 3);
+    await ledger.removeRevisions("s", [1]);
+    await ledger.removeSource("s");
+    assert.deepEqual(await ledger.positions(), []);
+    assert.deepEqual(await ledger.moves("s", 10), []);
+  });
+}
+
+function records(given: Given): void {
+  given("notes are replaced by path, and go with the content that they speak of", async (ledger) => {
+    await ledger.putSource(specOf("s"));
+    for (const content of ["one", "two"]) await ledger.sealRevision(draftOf("s", { a: content }), AT);
+    const note = { path: "a", etag: '"1"', lastModified: null, sha256: digestOf("one") };
+    await ledger.putUpstreamNotes("s", [note, { ...note, path: "b", sha256: digestOf("two") }]);
+    await ledger.putUpstreamNotes("s", [{ ...note, etag: null, lastModified: "Mon" }]);
+    assert.deepEqual(
+      (await ledger.upstreamNotes("s")).map(({ path, etag }) => [path, etag]),
+      [
+        ["a", null],
+        ["b", '"1"'],
+      ],
+    );
+    await ledger.removeRevisions("s", [1]);
+    assert.deepEqual(
+      (await ledger.upstreamNotes("s")).map(({ path }) => path),
+      ["b"],
+    );
+  });
+
+  given("what collections found loose is replaced as a whole", async (ledger, opened) => {
+    await ledger.putLooseBlobs(new Map([[digestOf("a"), AT], [digestOf("b"), AT + 1]]));
+    await ledger.putLooseBlobs(new Map([[digestOf("b"), AT + 2]]));
+    assert.deepEqual([...(await (await opened.reopen()).looseBlobs())], [[digestOf("b"), AT + 2]]);
+  });
+
+  given("runs and events come newest first", async (ledger, opened) => {
+    const run = {
+      startedAt: AT,
+      endedAt: AT + 1,
+      outcome: "refused",
+      code: "feed.unsigned",
+      detail: "",
+      revision: null,
+      bytes: 7,
+      requests: 1,
+      by: "schedule",
+    } as const satisfies Partial<SyncRecord>;
+    for (const source of ["s", "t", "s"]) await ledger.recordSync({ ...run, source });
+    for (const at of [1, 2, 3])
+      await ledger.recordEvent({ at, name: "feed.refused", fields: { source: "s", bytes: 1, ok: false, code: null } });
+    const again = await opened.reopen();
+    assert.deepEqual((await again.syncs("s", 10)).length, 2);
+    assert.deepEqual(await again.syncs(null, 2), [
+      { ...run, source: "s" },
+      { ...run, source: "t" },
+    ]);
+    assert.deepEqual(
+      (await again.events(2)).map(({ at }) => at),
+      [3, 2],
+    );
+    assert.deepEqual((await again.events(1))[0]?.fields, { source: "s", bytes: 1, ok: false, code: null });
+  });
+}
+
+const PATHS = ["a", "b", "c/d", "c/e", "f"];
+const command = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant("seal" as const),
+      source: fc.constantFrom("s", "t"),
+      files: fc.dictionary(fc.constantFrom(...PATHS), fc.constantFrom("1", "22", "333"), { noNullPrototype: true }),
+      builtAt: fc.constantFrom(null, AT, AT + 1_000),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("remove" as const),
+      source: fc.constantFrom("s", "t"),
+      numbers: fc.uniqueArray(fc.integer({ min: 1, max: 12 }), { maxLength: 4 }),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("move" as const),
+      source: fc.constantFrom("s", "t"),
+      channel: fc.constantFrom("staging", "production"),
+      to: fc.integer({ min: 1, max: 12 }),
+      stale: fc.boolean(),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("forget" as const), source: fc.constantFrom("s", "t") }) },
+);
+type Command = typeof command extends fc.Arbitrary<infer T> ? T : never;
+
+async function obey(ledger: Ledger, done: Command): Promise<unknown> {
+  const { source } = done;
+  try {
+    switch (done.kind) {
+      case "seal":
+        return await ledger.sealRevision(draftOf(source, done.files, done.builtAt), AT);
+      case "remove":
+        return await ledger.removeRevisions(source, done.numbers);
+      case "move": {
+        const before = done.stale ? null : await ledger.position(source, done.channel);
+        return await ledger.moveChannel(...moveTo(source, done.channel, done.to, before));
+      }
+      case "forget":
+        await ledger.removeSource(source);
+        return await ledger.putSource(specOf(source));
+    }
+  } catch (cause) {
+    if (cause instanceof Failure) return cause.code;
+    throw cause;
+  }
+}
+
+async function everything(ledger: Ledger): Promise<unknown> {
+  const revisions = (await Promise.all(["s", "t"].map((source) => ledger.revisions(source)))).flat();
+  return {
+    revisions,
+    entries: await Promise.all(revisions.map(({ source, number }) => ledger.entries(source, number))),
+    positions: await ledger.positions(),
+    moves: [await ledger.moves("s", 50), await ledger.moves("t", 50)],
+    referenced: [...(await ledger.referencedBlobs())].sort(),
+    where: await Promise.all(["1", "22", "333"].map((content) => ledger.whereBlob(digestOf(content)))),
+  };
+}
+
+async function modelled(open: () => Promise<OpenedLedger>): Promise<void> {
+  const commands = fc.array(command, { minLength: 1, maxLength: 25 });
+  const property = fc.asyncProperty(commands, async (sequence) => {
+    const opened = await open();
+    const model = new MemoryLedger();
+    try {
+      for (const ledger of [opened.ledger, model])
+        for (const source of ["s", "t"]) await ledger.putSource(specOf(source));
+      for (const one of sequence) assert.deepEqual(await obey(opened.ledger, one), await obey(model, one));
+      assert.deepEqual(await everything(opened.ledger), await everything(model));
+    } finally {
+      await opened.end();
+    }
+  });
+  await fc.assert(property, { numRuns: 60, seed: 20261123 });
+}

@@ -1,0 +1,192 @@
+import type { Sha256 } from "../../../src/core/kernel/digest.ts";
+import { Failure } from "../../../src/core/kernel/errors.ts";
+import type { Instant } from "../../../src/core/kernel/instant.ts";
+import type { SafePath } from "../../../src/core/kernel/safe-path.ts";
+import type { ChannelMove, ChannelPosition } from "../../../src/core/model/channel.ts";
+import type { Revision, RevisionDraft, RevisionEntry } from "../../../src/core/model/revision.ts";
+import type { SourceSpec } from "../../../src/core/model/source.ts";
+import type { EventRecord, Ledger, SyncRecord, UpstreamNote } from "../../../src/core/ports.ts";
+
+interface Held {
+  readonly revision: Revision;
+  readonly entries: readonly RevisionEntry[];
+}
+
+interface HeldSource {
+  readonly spec: SourceSpec;
+  readonly revisions: Map<number, Held>;
+  readonly positions: Map<string, ChannelPosition>;
+  readonly notes: Map<string, UpstreamNote>;
+  moves: readonly ChannelMove[];
+}
+
+/**
+ * The ledger in memory: every revision whole and by itself, so simple that it can be seen to be right. It is what the
+ * real ledgers are compared with, and what tests of the operations run on.
+ */
+export class MemoryLedger implements Ledger {
+  readonly #sources = new Map<string, HeldSource>();
+  readonly #numbers = new Map<string, number>();
+  #loose: ReadonlyMap<Sha256, Instant> = new Map();
+  #syncs: readonly SyncRecord[] = [];
+  #events: readonly EventRecord[] = [];
+
+  #held(name: string): HeldSource {
+    const held = this.#sources.get(name);
+    if (held === undefined) throw new Failure("source.unknown", `no source ${name}`);
+    return held;
+  }
+
+  async sources(): Promise<readonly SourceSpec[]> {
+    return [...this.#sources.values()].map(({ spec }) => spec).sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  async source(name: string): Promise<SourceSpec | null> {
+    return this.#sources.get(name)?.spec ?? null;
+  }
+
+  async putSource(spec: SourceSpec): Promise<void> {
+    const none = { revisions: new Map(), positions: new Map(), notes: new Map(), moves: [] };
+    this.#sources.set(spec.name, { ...(this.#sources.get(spec.name) ?? none), spec });
+  }
+
+  async removeSource(name: string): Promise<void> {
+    this.#sources.delete(name);
+  }
+
+  async sealRevision(draft: RevisionDraft, sealedAt: Instant): Promise<Revision> {
+    const held = this.#held(draft.source);
+    const number = (this.#numbers.get(draft.source) ?? 0) + 1;
+    const last = [...held.revisions.values()].at(-1);
+    const before = new Map((last?.entries ?? []).map((entry) => [entry.path, entry]));
+    const entries = draft.entries.map((entry) => {
+      const old = before.get(entry.path);
+      return old?.sha256 === entry.sha256 ? old : { ...entry, since: number };
+    });
+    const { source, series, vouchedBy, unsigned } = draft;
+    const builtTimes = entries.map(({ builtAt }) => builtAt).filter((builtAt) => builtAt !== null);
+    const revision: Revision = {
+      ...{ source, number, sealedAt, series, vouchedBy, unsigned },
+      files: entries.length,
+      bytes: entries.reduce((sum, { size }) => sum + size, 0),
+      newestBuiltAt: builtTimes.length === 0 ? null : builtTimes.reduce((a, b) => Math.max(a, b)),
+    };
+    this.#numbers.set(source, number);
+    held.revisions.set(number, { revision, entries: entries.sort(byPath) });
+    return revision;
+  }
+
+  async revision(source: string, number: number): Promise<Revision | null> {
+    return this.#sources.get(source)?.revisions.get(number)?.revision ?? null;
+  }
+
+  async latestRevision(source: string): Promise<Revision | null> {
+    return (await this.revisions(source))[0] ?? null;
+  }
+
+  async revisions(source: string): Promise<readonly Revision[]> {
+    return [...(this.#sources.get(source)?.revisions.values() ?? [])].map(({ revision }) => revision).reverse();
+  }
+
+  async entries(source: string, number: number): Promise<readonly RevisionEntry[]> {
+    return this.#sources.get(source)?.revisions.get(number)?.entries ?? [];
+  }
+
+  async referencedBlobs(): Promise<ReadonlyMap<Sha256, number>> {
+    const named = new Map<Sha256, number>();
+    for (const { revisions } of this.#sources.values()) {
+      for (const { entries } of revisions.values()) for (const { sha256, size } of entries) named.set(sha256, size);
+    }
+    return named;
+  }
+
+  async removeRevisions(source: string, numbers: readonly number[]): Promise<void> {
+    if (numbers.length === 0) return;
+    const { revisions, positions, notes } = this.#held(source);
+    for (const { revision } of positions.values()) {
+      if (numbers.includes(revision)) throw new Failure("revision.in-use", `revision ${revision}`, { retry: "later" });
+    }
+    for (const number of numbers) revisions.delete(number);
+    const named = new Set([...revisions.values()].flatMap(({ entries }) => entries.map(({ sha256 }) => sha256)));
+    for (const note of [...notes.values()]) if (!named.has(note.sha256)) notes.delete(note.path);
+  }
+
+  async looseBlobs(): Promise<ReadonlyMap<Sha256, Instant>> {
+    return this.#loose;
+  }
+
+  async putLooseBlobs(since: ReadonlyMap<Sha256, Instant>): Promise<void> {
+    this.#loose = new Map(since);
+  }
+
+  async whereBlob(
+    sha256: Sha256,
+  ): Promise<readonly { readonly source: string; readonly revision: number; readonly path: SafePath }[]> {
+    const found: { readonly source: string; readonly revision: number; readonly path: SafePath }[] = [];
+    for (const source of [...this.#sources.keys()].sort()) {
+      const newest = new Map<SafePath, number>();
+      for (const [number, { entries }] of this.#held(source).revisions) {
+        for (const entry of entries) if (entry.sha256 === sha256) newest.set(entry.path, number);
+      }
+      const here = [...newest].map(([path, revision]) => ({ source, revision, path }));
+      found.push(...here.sort(byPath));
+    }
+    return found;
+  }
+
+  async position(source: string, channel: string): Promise<ChannelPosition | null> {
+    return this.#sources.get(source)?.positions.get(channel) ?? null;
+  }
+
+  async positions(): Promise<readonly ChannelPosition[]> {
+    const all = [...this.#sources.values()].flatMap(({ positions }) => [...positions.values()]);
+    const key = (position: ChannelPosition): string => `${position.source} ${position.channel}`;
+    return all.sort((a, b) => (key(a) < key(b) ? -1 : 1));
+  }
+
+  async moveChannel(position: ChannelPosition, move: ChannelMove, expectedMoves: number): Promise<boolean> {
+    if (position.moves <= expectedMoves) throw new Error("a move that does not count");
+    const held = this.#held(position.source);
+    if ((held.positions.get(position.channel)?.moves ?? 0) !== expectedMoves) return false;
+    if (!held.revisions.has(position.revision)) throw new Failure("revision.unknown", `revision ${position.revision}`);
+    held.positions.set(position.channel, position);
+    held.moves = [move, ...held.moves];
+    return true;
+  }
+
+  async moves(source: string, limit: number): Promise<readonly ChannelMove[]> {
+    return (this.#sources.get(source)?.moves ?? []).slice(0, limit);
+  }
+
+  async upstreamNotes(source: string): Promise<readonly UpstreamNote[]> {
+    return [...(this.#sources.get(source)?.notes.values() ?? [])].sort(byPath);
+  }
+
+  async putUpstreamNotes(source: string, notes: readonly UpstreamNote[]): Promise<void> {
+    if (notes.length === 0) return;
+    const held = this.#held(source);
+    for (const note of notes) held.notes.set(note.path, note);
+  }
+
+  async recordSync(record: SyncRecord): Promise<void> {
+    this.#syncs = [record, ...this.#syncs];
+  }
+
+  async syncs(source: string | null, limit: number): Promise<readonly SyncRecord[]> {
+    return this.#syncs.filter((record) => source === null || record.source === source).slice(0, limit);
+  }
+
+  async recordEvent(event: EventRecord): Promise<void> {
+    this.#events = [event, ...this.#events];
+  }
+
+  async events(limit: number): Promise<readonly EventRecord[]> {
+    return this.#events.slice(0, limit);
+  }
+
+  async close(): Promise<void> {}
+}
+
+function byPath(a: { readonly path: string }, b: { readonly path: string }): number {
+  return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
+}
