@@ -38,21 +38,22 @@ export interface ValueIssue {
 }
 
 /** Zod's issues in this house's words, with unknown keys likened to the right ones. */
-export function valueIssues(
-  issues: readonly z.core.$ZodIssue[],
-  shape: Shape,
-  written: unknown,
-): readonly ValueIssue[] {
+export function valueIssues(issues: readonly z.core.$ZodIssue[], shape: Shape, top: unknown): readonly ValueIssue[] {
+  const told = new Set<string>();
   return issues.flatMap((issue): readonly ValueIssue[] => {
     if (issue.code === "unrecognized_keys") {
-      const right = keysAt(shape, issue.path, written);
+      const right = keysAt(shape, issue.path, top);
       return issue.keys.map((key) => ({ path: [...issue.path, key], atKey: true, message: unknownKey(key, right) }));
     }
     if (issue.code === "invalid_key") {
       const message = issue.issues.map((inner) => inner.message).join("; ");
       return [{ path: issue.path, atKey: true, message }];
     }
-    return [{ path: issue.path, atKey: false, message: describe(issue, valueAt(written, issue.path)) }];
+    // A text that has not even the right form breaks every later rule about it too; the first is the one to mend.
+    const place = pathText(issue.path);
+    if (told.has(place)) return [];
+    told.add(place);
+    return [{ path: issue.path, atKey: false, message: describe(issue, valueAt(top, issue.path)) }];
   });
 }
 

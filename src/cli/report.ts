@@ -51,8 +51,8 @@ export function report(trouble: Trouble, terminal: Terminal, json: boolean): num
   terminal.err(
     `${paint(`${kind}:`, "bad")} ${meanings[code] ?? "an error that this version does not know"} (${code})\n`,
   );
-  const lines = issues?.map(issueLine) ?? (detail === "" ? [] : [quoteOutside(detail, 2_000)]);
-  for (const line of lines) terminal.err(`  ${line}\n`);
+  const lines = issues?.map(issueLine) ?? detail.split("\n").filter((line) => line !== "");
+  for (const line of lines) terminal.err(`  ${quoteOutside(line, 2_000)}\n`);
   terminal.err(`${paint("next:", "strong")} ${adviceFor(code)}\n`);
   return exit;
 }

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { Failure } from "../core/kernel/errors.ts";
 import { type SourceSpec, sourceSpec } from "../core/model/source.ts";
+import { didYouMean } from "./did-you-mean.ts";
 import { pathText, valueIssues } from "./file-issues.ts";
 import { UsageError } from "./report.ts";
 import { shapeOf } from "./schema-shape.ts";
@@ -65,6 +66,11 @@ export async function sourceFromFlags(name: string, flags: SourceFlags, cwd: str
     throw new UsageError(
       "say how the upstream is read: --format clamav or --format directory; or take a description with --from FILE",
     );
+  if (!Object.hasOwn(ONLY, format)) {
+    const meant = didYouMean(format, Object.keys(ONLY));
+    const hint = meant === null ? "" : `: did you mean \`${meant}\`?`;
+    throw new UsageError(`--format is ${Object.keys(ONLY).join(" or ")}, not "${format}"${hint}`);
+  }
   const misplaced = Object.entries(ONLY)
     .filter(([owner]) => owner !== format)
     .flatMap(([owner, keys]) =>

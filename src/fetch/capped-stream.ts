@@ -3,9 +3,7 @@ import type { Instant } from "../core/kernel/instant.ts";
 import type { FetchJob } from "../wire/jobs.ts";
 import { RateMeter } from "./rate-meter.ts";
 import type { BodyHead, Outlet } from "./transport.ts";
-
-/** The longest time that a timer of the runtime can hold (2^31 - 1 ms); a longer one would fire at once. */
-const LONGEST_TIMER = 2_147_483_647;
+import { timerFor } from "./within.ts";
 
 /**
  * The one place where the caps of a job are held, whatever the transport: bytes, wall time, least rate. The limit
@@ -30,13 +28,10 @@ export class CappedStream {
     this.#caps = caps;
     this.#first = first;
     this.#now = now;
-    this.#wallTimer = setTimeout(
-      () => {
-        const detail = `not finished after ${caps.wallTime} ms`;
-        this.#abort.abort(new Failure("upstream.timeout", detail, { retry: "later" }));
-      },
-      Math.min(caps.wallTime, LONGEST_TIMER),
-    );
+    this.#wallTimer = setTimeout(() => {
+      const detail = `not finished after ${caps.wallTime} ms`;
+      this.#abort.abort(new Failure("upstream.timeout", detail, { retry: "later" }));
+    }, timerFor(caps.wallTime));
   }
 
   /** Aborts, with a `Failure` as its reason, when the wall time is over or the upstream is too slow. */
@@ -64,7 +59,7 @@ export class CappedStream {
     this.#position += within.length;
     const taken = within.length === 0 || this.#outlet.data(within);
     if (within.length < wanted.length) throw this.#overCap("the body goes on");
-    if (!taken) this.#wait();
+    if (!taken) this.#waiting ??= this.#drained();
     return this.#waiting === null;
   }
 
@@ -84,27 +79,23 @@ export class CappedStream {
     clearInterval(this.#rateTimer);
   }
 
-  #wait(): void {
-    if (this.#waiting !== null) return;
+  async #drained(): Promise<void> {
     this.#meter?.pause(this.#now());
-    this.#waiting = this.#outlet.drained().then(() => {
-      this.#waiting = null;
-      this.#meter?.resume(this.#now());
-    });
+    await this.#outlet.drained();
+    this.#waiting = null;
+    this.#meter?.resume(this.#now());
   }
 
   #watchRate(): void {
     const { leastRate, leastRateWindow } = this.#caps;
     const meter = new RateMeter(leastRate, leastRateWindow, this.#now());
     this.#meter = meter;
-    this.#rateTimer = setInterval(
-      () => {
-        if (!meter.tooSlow(this.#now())) return;
-        const detail = `less than ${leastRate} bytes a second over ${leastRateWindow} ms`;
-        this.#abort.abort(new Failure("upstream.stalled", detail, { retry: "later" }));
-      },
-      Math.min(Math.max(leastRateWindow / 8, 10), LONGEST_TIMER),
-    );
+    const look = (): void => {
+      if (!meter.tooSlow(this.#now())) return;
+      const detail = `less than ${leastRate} bytes a second over ${leastRateWindow} ms`;
+      this.#abort.abort(new Failure("upstream.stalled", detail, { retry: "later" }));
+    };
+    this.#rateTimer = setInterval(look, timerFor(Math.max(leastRateWindow / 8, 10)));
   }
 
   #overCap(what: string): Failure {

@@ -64,11 +64,14 @@ function dotted([high, low]: readonly [number, number]): string {
 /** The eight groups of a valid IPv6 address. */
 function groupsOf(address: string): readonly number[] {
   const [left = "", right] = address.split("::");
-  const parse = (side: string): number[] => (side === "" ? [] : side.split(":").flatMap(groupOrDotted));
-  const head = parse(left);
+  const head = groupsOfSide(left);
   if (right === undefined) return head;
-  const tail = parse(right);
-  return [...head, ...new Array<number>(8 - head.length - tail.length).fill(0), ...tail];
+  const tail = groupsOfSide(right);
+  return [...head, ...Array.from({ length: 8 - head.length - tail.length }, () => 0), ...tail];
+}
+
+function groupsOfSide(side: string): number[] {
+  return side === "" ? [] : side.split(":").flatMap(groupOrDotted);
 }
 
 function groupOrDotted(part: string): number[] {

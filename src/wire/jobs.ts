@@ -202,8 +202,10 @@ const serveStart = z.strictObject({
   blobs: z.string().max(4_096),
   views: z.string().max(4_096),
   limits: serveLimits.prefault({}),
-  /** Milliseconds. A client's requests within `idle` of its last see the revision that its first saw, but no longer than `most` after
-   * that: a blob must be kept longer than `most` and a transfer after it is no longer shown. */
+  /**
+   * Milliseconds. A client's requests within `idle` of its last see the revision that its first saw, but no longer than
+   * `most` after that: a blob is kept longer than `most` and a transfer once it is no longer shown.
+   */
   session: z.strictObject({ idle: z.int().nonnegative(), most: z.int().nonnegative() }),
   logFields: z
     .array(z.enum(ACCESS_LOG_FIELDS))

@@ -62,17 +62,17 @@ export const revisionSummary = z.strictObject({
   revision: z.int(),
   sealedAt: instant,
   files: z.int(),
-  bytes,
-  series: z.array(series),
+  bytes: bytes.describe("of all its files, each path counted"),
+  series: z.array(series).describe("what moves only forward, with its version"),
   vouchedBy: z.string().describe("who vouches for it: the signers, 'pinned', or 'none'"),
-  unsigned: z.boolean(),
+  unsigned: z.boolean().describe("nothing vouches for it; it never leaves staging"),
   channels: z.array(z.string()).describe("the channels that point at it now"),
 });
 
 const position = z.strictObject({
   source: z.string(),
   channel: z.string(),
-  revision: z.int().nullable(),
+  revision: z.int().nullable().describe("null: the channel shows nothing of this source yet"),
   movedAt: instant.nullable(),
   files: z.int().nullable(),
   bytes: bytes.nullable(),
@@ -86,22 +86,22 @@ const run = z.strictObject({
   startedAt: instant,
   endedAt: instant,
   outcome: z.enum(["new-revision", "nothing-new", "refused", "failed"]),
-  code: z.string().nullable(),
+  code: z.string().nullable().describe("of the refusal or failure (errors.md)"),
   detail: z.string(),
-  revision: z.int().nullable(),
-  bytes,
-  requests: z.int(),
-  by: z.string(),
+  revision: z.int().nullable().describe("the one that was sealed"),
+  bytes: bytes.describe("that came over the line"),
+  requests: z.int().describe("files asked for"),
+  by: z.string().describe("who asked: an operating-system user, or 'schedule'"),
 });
 
 const move = z.strictObject({
   source: z.string(),
   channel: z.string(),
   kind: z.enum(["promotion", "rollback"]),
-  from: z.int().nullable(),
+  from: z.int().nullable().describe("the revision before; null for the first move"),
   to: z.int(),
   at: instant,
-  by: z.string(),
+  by: z.string().describe("who asked: an operating-system user, or 'schedule'"),
   reason: z.string(),
 });
 
@@ -118,7 +118,7 @@ const sourceSummary = z.strictObject({
   addresses: z.array(z.string()),
   schedule: z.string(),
   nextRun: instant.nullable(),
-  syncing: z.boolean(),
+  syncing: z.boolean().describe("a run is going"),
   lastRun: run.nullable(),
   latestRevision: z.int().nullable(),
 });
@@ -126,7 +126,9 @@ const sourceSummary = z.strictObject({
 const damaged = z.strictObject({
   sha256: z.string(),
   state: z.enum(["damaged", "missing"]),
-  places: z.array(z.strictObject({ source: z.string(), revision: z.int(), path: z.string() })),
+  places: z
+    .array(z.strictObject({ source: z.string(), revision: z.int(), path: z.string() }))
+    .describe("where it is named"),
   repaired: z.boolean(),
 });
 
@@ -176,7 +178,12 @@ export const results = {
     sources: z.array(sourceSummary),
     positions: z.array(position),
   }),
-  "store-check": z.strictObject({ checked: z.int(), bytes, damaged: z.array(damaged), unreferenced: z.int() }),
+  "store-check": z.strictObject({
+    checked: z.int(),
+    bytes,
+    damaged: z.array(damaged),
+    unreferenced: z.int().describe("blobs that no revision names"),
+  }),
   gc: z.strictObject({
     preview: z.boolean(),
     revisions: z.array(z.strictObject({ source: z.string(), revision: z.int(), why: z.string() })),

@@ -269,7 +269,12 @@ function records(given: Given): void {
   });
 
   given("what collections found loose is replaced as a whole", async (ledger, opened) => {
-    await ledger.putLooseBlobs(new Map([[digestOf("a"), AT], [digestOf("b"), AT + 1]]));
+    await ledger.putLooseBlobs(
+      new Map([
+        [digestOf("a"), AT],
+        [digestOf("b"), AT + 1],
+      ]),
+    );
     await ledger.putLooseBlobs(new Map([[digestOf("b"), AT + 2]]));
     assert.deepEqual([...(await (await opened.reopen()).looseBlobs())], [[digestOf("b"), AT + 2]]);
   });

@@ -168,14 +168,14 @@ export const trust = z
 
 /** The budget of a source, checked while streaming: the limit comes before trust. */
 export const budget = z.strictObject({
-  bytes: size.default(20e9).describe("All bytes of one run."),
-  artifactBytes: size.default(4e9).describe("Bytes of one file."),
+  bytes: size.prefault("20 GB").describe("All bytes of one run."),
+  artifactBytes: size.prefault("4 GB").describe("Bytes of one file."),
   files: z.int().min(1).max(1_000_000).default(100_000).describe("Files in the feed."),
-  wallTime: duration.default(2 * 60 * 60 * 1_000).describe("The longest that a run may take."),
+  wallTime: duration.prefault("2h").describe("The longest that a run may take."),
   leastRate: size
-    .default(1_024)
+    .prefault("1KiB")
     .describe("Bytes a second, averaged over leastRateWindow; a slower upstream is left for the next address."),
-  leastRateWindow: duration.default(30_000).describe("What leastRate is measured over."),
+  leastRateWindow: duration.prefault("30s").describe("What leastRate is measured over."),
   redirects: z.int().min(0).max(10).default(3).describe("Redirects that one request follows."),
   expansion: z
     .number()
@@ -189,7 +189,7 @@ export const budget = z.strictObject({
     .max(1_000)
     .default(4)
     .describe("How many times the last revision's bytes and files a new one may have."),
-  freeDisk: size.default(1e9).describe("Bytes that stay free on the store's file system."),
+  freeDisk: size.prefault("1 GB").describe("Bytes that stay free on the store's file system."),
 });
 
 const login = z.strictObject({
@@ -208,7 +208,7 @@ const network = z.strictObject({
   allowSchemeChange: z.boolean().default(false).describe("Redirects may change http to https or back."),
   allowInside: z.boolean().default(false).describe("Redirects may lead to loopback, link-local and private addresses."),
   parallel: z.int().min(1).max(16).default(8).describe("Transfers at once."),
-  connectTimeout: duration.default(10_000).describe("The longest that a connection may take to stand."),
+  connectTimeout: duration.prefault("10s").describe("The longest that a connection may take to stand."),
   authorities: z
     .array(z.string().max(65_536))
     .max(16)
@@ -244,7 +244,7 @@ export const sourceSpec = z
       .default("every 1h")
       .describe('"manual", "every 1h", or a cron pattern of five fields.'),
     jitter: duration
-      .default(5 * 60 * 1_000)
+      .prefault("5m")
       .describe("A run begins up to so much later than scheduled, so that mirrors do not come all at once."),
     budget: budget.prefault({}).describe("Checked while bytes arrive: the limit comes before trust."),
     network: network.prefault({}).describe("How the upstream is reached."),

@@ -36,8 +36,7 @@ async function fetchFile(job: FetchJob, stream: CappedStream, signal: AbortSigna
 function pathOf(text: string): string {
   try {
     const path = fileURLToPath(text);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-    if (!/[\u0000-\u001f\u007f]/.test(path)) return path;
+    if (!/\p{Cc}/u.test(path)) return path;
   } catch (cause) {
     if (errorCode(cause) === "unknown" && !(cause instanceof URIError)) throw cause;
   }
@@ -115,9 +114,8 @@ async function waited<T>(
   tooLate: (result: T) => void = () => {},
 ): Promise<T> {
   let given = false;
-  const late = (): Failure => new Failure("upstream.stalled", "the file system does not answer", { retry: "later" });
   try {
-    const result = await within(call, job.caps.leastRateWindow, late, signal);
+    const result = await within(call, job.caps.leastRateWindow, noAnswer, signal);
     given = true;
     return result;
   } catch (cause) {
@@ -129,12 +127,19 @@ async function waited<T>(
 
 /** Waits as long as the job may take. */
 async function interruptible<T>(promise: Promise<T>, job: FetchJob, signal: AbortSignal): Promise<T> {
-  const late = (): Failure => new Failure("upstream.timeout", "the folder took too long", { retry: "later" });
   try {
-    return await within(promise, job.caps.wallTime, late, signal);
+    return await within(promise, job.caps.wallTime, tooLong, signal);
   } catch (cause) {
     throw cause instanceof Failure ? cause : fileFailure(cause);
   }
+}
+
+function noAnswer(): Failure {
+  return new Failure("upstream.stalled", "the file system does not answer", { retry: "later" });
+}
+
+function tooLong(): Failure {
+  return new Failure("upstream.timeout", "the folder took too long", { retry: "later" });
 }
 
 const MEANING: Readonly<Record<string, readonly [code: Failure["code"], retry: "never" | "later"]>> = {

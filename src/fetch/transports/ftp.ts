@@ -162,7 +162,7 @@ class Transfer {
         this.#session.close();
         return came;
       }
-      await this.#session.expect(await this.#session.reply(this.#job, this.#signal), 226, 250);
+      this.#session.expect(await this.#session.reply(this.#job, this.#signal), 226, 250);
       this.inStep = true;
       return came;
     } finally {
@@ -204,8 +204,7 @@ function pathOf(url: URL): string {
   } catch {
     path = "\u0000";
   }
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  if (/[\u0000-\u001f\u007f]/.test(path)) {
+  if (/\p{Cc}/u.test(path)) {
     // A line end in a path would be a command of whoever wrote the path (RFC 3659 section 2.2).
     throw new Failure("address.unsupported", `${quoteUrl(url.href)} has a path that FTP cannot say`);
   }

@@ -18,7 +18,12 @@ const signedAt = Date.UTC(2026, 10, 1);
 const honest = signMinisign(vendor, content, { signedAt });
 
 const inspect = (signature: string | Uint8Array, over: Uint8Array = content) =>
-  inspectMinisign({ keys: readMinisignKeys([vendor.publicKey]), signature: Buffer.from(signature), content: over, over: "list" });
+  inspectMinisign({
+    keys: readMinisignKeys([vendor.publicKey]),
+    signature: Buffer.from(signature),
+    content: over,
+    over: "list",
+  });
 
 const withLine = (number: number, change: (line: string) => string): string =>
   honest
@@ -29,7 +34,13 @@ const withLine = (number: number, change: (line: string) => string): string =>
 const swapped = (line: string): string => `${line.slice(0, 20)}${line[20] === "A" ? "B" : "A"}${line.slice(21)}`;
 
 /** Every case of the table, with what is to be seen; the last says whether minisign's own program accepts it. */
-const cases: readonly (readonly [name: string, signature: string, over: Uint8Array, status: string, accepted: boolean])[] = [
+const cases: readonly (readonly [
+  name: string,
+  signature: string,
+  over: Uint8Array,
+  status: string,
+  accepted: boolean,
+])[] = [
   ["prehashed", honest, content, "good", true],
   ["legacy", signMinisign(vendor, content, { signedAt, legacy: true }), content, "good", true],
   ["CR LF line ends", honest.replaceAll("\n", "\r\n"), content, "good", true],
@@ -57,12 +68,16 @@ test("each case is seen for what it is", () => {
 
 test("a good signature tells its signer and its time", () => {
   const finding = inspect(honest);
-  assert.deepEqual([finding.scheme, finding.over, finding.signer, finding.signedAt], ["minisign", "list", vendor.id, signedAt]);
+  assert.deepEqual(
+    [finding.scheme, finding.over, finding.signer, finding.signedAt],
+    ["minisign", "list", vendor.id, signedAt],
+  );
   assert.equal(inspect(signMinisign(vendor, content, { signedAt, comment: "no time here" })).signedAt, null);
 });
 
 test("a time is only told where it is proved", () => {
-  for (const [name, signature, over, status] of cases) if (status !== "good") assert.equal(inspect(signature, over).signedAt, null, name);
+  for (const [name, signature, over, status] of cases)
+    if (status !== "good") assert.equal(inspect(signature, over).signedAt, null, name);
 });
 
 test("a trusted comment with control characters is quoted", () => {
@@ -76,7 +91,9 @@ test("a public key that is none is the source's fault", () => {
 });
 
 test("garbage never throws and is never good", () => {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => assert.equal(inspect(bytes).status, "malformed")));
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => assert.equal(inspect(bytes).status, "malformed")),
+  );
   fc.assert(
     fc.property(fc.nat(honest.length - 2), fc.nat(255), (at, byte) => {
       const bytes = Buffer.from(honest);
@@ -107,7 +124,8 @@ test("what minisign itself makes is good", { skip: needsProgram("minisign", "min
   const folder = mkdtempSync(path.join(os.tmpdir(), "minisign-"));
   try {
     writeFileSync(path.join(folder, "f"), content);
-    const run = (...options: readonly string[]) => assert.equal(spawnSync("minisign", options, { cwd: folder }).status, 0, options.join(" "));
+    const run = (...options: readonly string[]) =>
+      assert.equal(spawnSync("minisign", options, { cwd: folder }).status, 0, options.join(" "));
     run("-G", "-W", "-p", "p", "-s", "s");
     const [comment, publicKey] = readFileSync(path.join(folder, "p"), "utf8").split("\n");
     const keys = readMinisignKeys([publicKey ?? ""]);

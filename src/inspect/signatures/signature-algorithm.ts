@@ -13,7 +13,6 @@ const DIGESTS: Readonly<Record<string, string | null>> = {
 
 const RSA = "1.2.840.113549.1.1.1";
 const RSA_PSS = "1.2.840.113549.1.1.10";
-const ED25519 = "1.3.101.112";
 const MGF1 = "1.2.840.113549.1.1.8";
 
 /** Signature algorithms that fix their digest, and the kind of key that they need. */
@@ -32,9 +31,9 @@ export function digestName({ algorithmId }: AlgorithmIdentifier): string {
   return name === undefined ? "unknown" : (name ?? "weak");
 }
 
-/** How to hand a CMS signature to node:crypto; `digest` is `null` where the algorithm hashes by itself. */
+/** How to hand a CMS signature to node:crypto. */
 export interface VerifyingPlan {
-  readonly digest: string | null;
+  readonly digest: string;
   readonly key: VerifyKeyObjectInput;
 }
 
@@ -47,8 +46,6 @@ export function verifyingPlan(algorithm: AlgorithmIdentifier, digest: string, ke
   const kind = key.asymmetricKeyType;
   if (algorithmId === RSA) return kind === "rsa" ? pkcs1(digest, key) : null;
   if (algorithmId === RSA_PSS) return kind === "rsa" || kind === "rsa-pss" ? pss(algorithm, digest, key) : null;
-  // RFC 8419 section 3.1: Ed25519 in CMS goes with SHA-512.
-  if (algorithmId === ED25519) return kind === "ed25519" && digest === "sha512" ? { digest: null, key: { key } } : null;
   const [fixedDigest, fixedKind] = Object.hasOwn(FIXED, algorithmId) ? (FIXED[algorithmId] ?? []) : [];
   if (fixedDigest !== digest || fixedKind !== kind) return null;
   return fixedKind === "rsa" ? pkcs1(digest, key) : { digest, key: { key } };
@@ -65,7 +62,7 @@ function pss(algorithm: AlgorithmIdentifier, digest: string, key: KeyObject): Ve
     const { algorithmId, algorithmParams } = params.maskGenAlgorithm;
     const maskDigest = algorithmParams.valueBlock.value[0]?.valueBlock.toString();
     const fits = digestName(params.hashAlgorithm) === digest && algorithmId === MGF1 && maskDigest === params.hashAlgorithm.algorithmId;
-    if (!fits || params.trailerField !== 1 || params.saltLength > 64) return null;
+    if (!fits || params.trailerField !== 1) return null;
     return { digest, key: { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: params.saltLength } };
   } catch {
     return null;

@@ -35,7 +35,7 @@ export function chainFault(
   let checks = 0;
   let nearest: ChainFault = { status: "unknown-key", detail: "the signer does not chain to a trusted root" };
   const issued = (subject: ReadCertificate, issuer: ReadCertificate): boolean =>
-    subject.x509.checkIssued(issuer.x509) && checks++ < CHECKS && subject.x509.verify(issuer.x509.publicKey);
+    subject.x509.checkIssued(issuer.x509) && checks++ < CHECKS && subject.x509.verify(issuer.key);
 
   const climbs = (path: readonly ReadCertificate[]): boolean => {
     const top = path.at(-1) ?? leaf;
@@ -59,7 +59,7 @@ function pathFault(path: readonly ReadCertificate[], now: Instant): ChainFault |
   for (const [at, certificate] of path.entries()) {
     const { x509, subject } = certificate;
     const isAnchor = at === path.length - 1;
-    const weakness = weaknessOfKey(x509.publicKey) ?? (isAnchor ? null : weaknessOfIssuance(certificate));
+    const weakness = weaknessOfKey(certificate.key) ?? (isAnchor ? null : weaknessOfIssuance(certificate));
     if (weakness !== null) return { status: "weak", detail: `${subject}: ${weakness}` };
     if (!isAnchor && !understood(certificate)) return { status: "unknown-key", detail: `${subject}: an extension forbids its use` };
     const [from, to] = [x509.validFromDate.getTime(), x509.validToDate.getTime()];

@@ -72,7 +72,7 @@ function prepare(signer: SignerInfo, known: readonly ReadCertificate[]): Pending
   if (digest === "unknown") return { status: "malformed", detail: "the digest algorithm is unknown" };
   const certificate = known.find((candidate) => identifies(signer, candidate));
   if (certificate === undefined) return { status: "unknown-key", detail: "the signer's certificate is not at hand" };
-  const plan = verifyingPlan(signer.signatureAlgorithm, digest, certificate.x509.publicKey);
+  const plan = verifyingPlan(signer.signatureAlgorithm, digest, certificate.key);
   return plan === null ? { status: "malformed", detail: "signature algorithm, digest and key do not fit together" } : { signer, certificate, digest, plan };
 }
 
@@ -95,7 +95,7 @@ async function readContent(content: AsyncIterable<Uint8Array>, signers: readonly
   const hashes = new Map<string, Hash>(signers.map(({ digest }) => [digest, createHash(digest)]));
   const direct = new Map<SignerInfo, Verify>();
   for (const { signer, plan } of signers) {
-    if (signer.signedAttrs === undefined && plan.digest !== null) direct.set(signer, createVerify(plan.digest));
+    if (signer.signedAttrs === undefined) direct.set(signer, createVerify(plan.digest));
   }
   let firstByte: number | null = null;
   const takers = [...hashes.values(), ...direct.values()];
@@ -132,9 +132,7 @@ function bindsDirectly(signer: SignerInfo, signature: Uint8Array, plan: Verifyin
   if (contentType !== DATA) return { status: "malformed", detail: "content of this type needs signed attributes" };
   // Without attributes, a signature once made over attributes passes as one over content that is their encoding.
   if (read.firstByte === SET_TAG) return { status: "weak", detail: "without signed attributes this content may be the attributes of another signature" };
-  const verifier = read.direct.get(signer);
-  if (verifier === undefined) return { status: "malformed", detail: "this algorithm is supported with signed attributes only" };
-  return verifier.verify(plan.key, signature) ? null : { status: "wrong", detail: "the signature is over other content or does not verify" };
+  return read.direct.get(signer)?.verify(plan.key, signature) === true ? null : { status: "wrong", detail: "the signature is over other content or does not verify" };
 }
 
 /** The only value of the only attribute of this type; `undefined` when there are none or several. */

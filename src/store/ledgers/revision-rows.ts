@@ -4,6 +4,8 @@ import type { Revision, RevisionDraft, RevisionEntry } from "../../core/model/re
 import type { Connection } from "./connection.ts";
 import { entryFrom, text, whole, wholeOrNull } from "./rows.ts";
 
+const ROWS_AT_ONCE = 64;
+
 type DraftEntry = RevisionDraft["entries"][number];
 
 /** The row of a source, or `Failure` `source.unknown`. */
@@ -22,6 +24,7 @@ export function sealRows(connection: Connection, draft: RevisionDraft, sealedAt:
   const number = nextNumber(connection, draft.source);
   const gone = openRows(connection, id);
   const seen = new Set<string>();
+  const fresh: DraftEntry[] = [];
   let bytes = 0;
   let newestBuiltAt: Instant | null = null;
   // In the order of the table's key: rows are appended to its pages instead of splitting them.
@@ -31,7 +34,7 @@ export function sealRows(connection: Connection, draft: RevisionDraft, sealedAt:
     const held = gone.get(entry.path);
     const kept = held !== undefined && held.sha256 === entry.sha256;
     if (kept) gone.delete(entry.path);
-    else insertEntry(connection, id, number, entry);
+    else fresh.push(entry);
     bytes += entry.size;
     const builtAt = kept ? held.builtAt : entry.builtAt;
     if (builtAt !== null && (newestBuiltAt === null || builtAt > newestBuiltAt)) newestBuiltAt = builtAt;
@@ -41,6 +44,7 @@ export function sealRows(connection: Connection, draft: RevisionDraft, sealedAt:
   }
   const { source, series, vouchedBy, unsigned } = draft;
   const revision = { source, number, sealedAt, files: seen.size, bytes, series, vouchedBy, unsigned, newestBuiltAt };
+  insertEntries(connection, id, number, fresh);
   insertRevision(connection, id, revision);
   return revision;
 }
@@ -110,9 +114,14 @@ function nextNumber(connection: Connection, source: string): number {
   return whole(connection.get(sql, source)?.["last"]);
 }
 
-function insertEntry(connection: Connection, id: number, number: number, entry: DraftEntry): void {
-  const sql = "INSERT INTO entry (source, path, since, sha256, size, built_at) VALUES (?, ?, ?, ?, ?, ?)";
-  connection.run(sql, id, entry.path, number, entry.sha256, entry.size, entry.builtAt);
+// A statement for every so many rows: twice as fast as one for each, and there may be a hundred thousand.
+function insertEntries(connection: Connection, id: number, number: number, entries: readonly DraftEntry[]): void {
+  for (let at = 0; at < entries.length; at += ROWS_AT_ONCE) {
+    const some = entries.slice(at, at + ROWS_AT_ONCE);
+    const rows = Array(some.length).fill("(?, ?, ?, ?, ?, ?)").join();
+    const values = some.flatMap(({ path, sha256, size, builtAt }) => [id, path, number, sha256, size, builtAt]);
+    connection.run(`INSERT INTO entry (source, path, since, sha256, size, built_at) VALUES ${rows}`, ...values);
+  }
 }
 
 function insertRevision(connection: Connection, id: number, revision: Revision): void {

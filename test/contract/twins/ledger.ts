@@ -57,6 +57,9 @@ export class MemoryLedger implements Ledger {
   async sealRevision(draft: RevisionDraft, sealedAt: Instant): Promise<Revision> {
     const held = this.#held(draft.source);
     const number = (this.#numbers.get(draft.source) ?? 0) + 1;
+    if (new Set(draft.entries.map(({ path }) => path)).size < draft.entries.length) {
+      throw new Error("a draft names a path twice");
+    }
     const last = [...held.revisions.values()].at(-1);
     const before = new Map((last?.entries ?? []).map((entry) => [entry.path, entry]));
     const entries = draft.entries.map((entry) => {

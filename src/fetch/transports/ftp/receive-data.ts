@@ -2,6 +2,7 @@ import { Failure } from "../../../core/kernel/errors.ts";
 import type { CappedStream } from "../../capped-stream.ts";
 import { errorCode } from "../../dial.ts";
 import type { UpstreamSocket } from "../../upstream-socket.ts";
+import { whenAborted } from "../../within.ts";
 
 /**
  * Passes a data connection on until it ends or all that is wanted has come; the number of bytes. Every byte has left
@@ -10,8 +11,7 @@ import type { UpstreamSocket } from "../../upstream-socket.ts";
 export async function receiveData(socket: UpstreamSocket, stream: CappedStream, signal: AbortSignal): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let bytes = 0;
-  const onAbort = (): void => reject(signal.reason as Error);
-  signal.addEventListener("abort", onAbort, { once: true });
+  const unlisten = whenAborted(signal, reject);
   socket.receive({
     data: (piece) => {
       try {
@@ -20,7 +20,7 @@ export async function receiveData(socket: UpstreamSocket, stream: CappedStream, 
         if (taken && !stream.full) return;
         socket.pause();
         if (stream.full) resolve();
-        else void stream.ready().then(() => socket.resume());
+        else void resumeWhenReady(socket, stream);
       } catch (cause) {
         socket.pause();
         reject(cause);
@@ -39,7 +39,12 @@ export async function receiveData(socket: UpstreamSocket, stream: CappedStream, 
     await stream.ready();
     return bytes;
   } finally {
-    signal.removeEventListener("abort", onAbort);
+    unlisten();
     socket.destroy();
   }
+}
+
+async function resumeWhenReady(socket: UpstreamSocket, stream: CappedStream): Promise<void> {
+  await stream.ready();
+  socket.resume();
 }

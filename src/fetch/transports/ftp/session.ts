@@ -48,11 +48,11 @@ export class FtpSession implements Receiver {
     socket.receive(session);
     const { user, password } = job.network.login ?? { user: "anonymous", password: "ringfort@" };
     try {
-      await session.expect(await session.reply(job, signal), 220);
+      session.expect(await session.reply(job, signal), 220);
       let answer = await session.ask(`USER ${checked(user)}`, job, signal);
       if (answer.code === 331) answer = await session.ask(`PASS ${checked(password)}`, job, signal);
-      await session.expect(answer, 230, 202);
-      await session.expect(await session.ask("TYPE I", job, signal), 200);
+      session.expect(answer, 230, 202);
+      session.expect(await session.ask("TYPE I", job, signal), 200);
       return session;
     } catch (cause) {
       socket.destroy();
@@ -87,7 +87,7 @@ export class FtpSession implements Receiver {
   }
 
   /** Throws what `reply` means when its code is none of `codes`. */
-  async expect(reply: Reply, ...codes: readonly number[]): Promise<void> {
+  expect(reply: Reply, ...codes: readonly number[]): void {
     if (!codes.includes(reply.code)) throw replyFailure(reply);
   }
 
@@ -120,7 +120,7 @@ export class FtpSession implements Receiver {
       this.#extendedPassive = false;
     }
     const reply = await this.ask("PASV", job, signal);
-    await this.expect(reply, 227);
+    this.expect(reply, 227);
     return this.#port(passivePort(reply.text));
   }
 
@@ -162,8 +162,6 @@ export class FtpSession implements Receiver {
 
 /** A line end inside an argument would begin a command of someone else's choice. */
 function checked(argument: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  if (/[\u0000-\u001f\u007f]/.test(argument))
-    throw new Failure("address.unsupported", "a control character in the login");
+  if (/\p{Cc}/u.test(argument)) throw new Failure("address.unsupported", "a control character in the login");
   return Buffer.from(argument, "utf8").toString("latin1");
 }

@@ -3,7 +3,7 @@ import { Failure } from "../../../core/kernel/errors.ts";
 import type { FetchJob } from "../../../wire/jobs.ts";
 import { dial } from "../../dial.ts";
 import type { UpstreamSocket } from "../../upstream-socket.ts";
-import { within } from "../../within.ts";
+import { whenAborted, within } from "../../within.ts";
 import type { Hop } from "./redirect.ts";
 import { connectHead } from "./request.ts";
 import { HeadReader } from "./response-head.ts";
@@ -70,7 +70,7 @@ export class Connections {
   }
 
   close(): void {
-    for (const key of [...this.#kept.keys()]) this.#drop(key);
+    for (const key of this.#kept.keys()) this.#drop(key);
   }
 
   #drop(key: string): void {
@@ -133,7 +133,7 @@ export class Connections {
       end: () => broke(undefined),
       broken: broke,
     });
-    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+    whenAborted(signal, reject);
     line.send(connectHead(authority, this.#userAgent, login));
     await promise;
   }

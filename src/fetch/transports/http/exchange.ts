@@ -3,6 +3,7 @@ import { LIMITS } from "../../../core/kernel/limits.ts";
 import type { CappedStream } from "../../capped-stream.ts";
 import { errorCode } from "../../dial.ts";
 import type { Receiver, UpstreamSocket } from "../../upstream-socket.ts";
+import { timerFor, whenAborted } from "../../within.ts";
 import type { Answer } from "./answer.ts";
 import { BodyReader, framingOf } from "./body.ts";
 import { HeadReader, malformed, type ResponseHead } from "./response-head.ts";
@@ -36,17 +37,16 @@ export async function exchange(
   signal.throwIfAborted();
   const response = new Response(socket, judge, stream);
   const late = new Failure("upstream.timeout", `no response after ${headWithin} ms`, { retry: "later" });
-  const timer = setTimeout(() => response.fail(late), Math.min(headWithin, 2_147_483_647));
+  const timer = setTimeout(() => response.fail(late), timerFor(headWithin));
   response.onBody = () => clearTimeout(timer);
-  const onAbort = (): void => response.fail(signal.reason as Error);
-  signal.addEventListener("abort", onAbort, { once: true });
+  const unlisten = whenAborted(signal, (reason) => response.fail(reason));
   try {
     socket.receive(response);
     socket.send(request);
     return await response.finished;
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener("abort", onAbort);
+    unlisten();
   }
 }
 
@@ -155,12 +155,13 @@ class Response implements Receiver {
     const enough = this.#wanted ? this.#stream.full : this.#unending || this.#taken > DRAINED_BYTES;
     if (this.#body.done) this.#finish(answer, this.#keepsAlive && this.#body.excess === 0);
     else if (enough) this.#finish(answer, false);
-    else if (mustWait) this.#waitForStream();
+    else if (mustWait) void this.#pauseUntilReady();
   }
 
-  #waitForStream(): void {
+  async #pauseUntilReady(): Promise<void> {
     this.#socket.pause();
-    void this.#stream.ready().then(() => this.#socket.resume());
+    await this.#stream.ready();
+    this.#socket.resume();
   }
 
   #finish(answer: Answer, reusable: boolean): void {
@@ -173,12 +174,13 @@ class Response implements Receiver {
       this.#resolve({ answer, reusable });
       return;
     }
-    // The last bytes may still lie in the connection's buffer: nothing may be read into it until they have left.
-    this.#socket.pause();
-    void this.#stream.ready().then(() => {
-      this.#resolve({ answer, reusable });
-      this.#socket.resume();
-    });
+    void this.#finishWhenReady(answer, reusable);
+  }
+
+  /** The last bytes may still lie in the connection's buffer: nothing may be read into it until they have left. */
+  async #finishWhenReady(answer: Answer, reusable: boolean): Promise<void> {
+    await this.#pauseUntilReady();
+    this.#resolve({ answer, reusable });
   }
 }
 

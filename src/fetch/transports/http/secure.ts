@@ -1,5 +1,5 @@
-import { isIP, type Socket } from "node:net";
-import { connect, createSecureContext, getCACertificates, type SecureContext } from "node:tls";
+import { isIP, type OnReadOpts, type Socket } from "node:net";
+import { type ConnectionOptions, connect, createSecureContext, getCACertificates, type SecureContext } from "node:tls";
 import { Failure } from "../../../core/kernel/errors.ts";
 import { connectFailure, connectOptions, type Destination, errorCode, opened } from "../../dial.ts";
 import { UpstreamSocket } from "../../upstream-socket.ts";
@@ -48,7 +48,15 @@ export async function dialSecure(
   const options = await connectOptions(to);
   signal.throwIfAborted();
   return await opened(
-    (onread) => connect({ ...options, ...identity(to.host), secureContext: context, onread }),
+    (onread) => {
+      const all: ConnectionOptions & { onread: OnReadOpts } = {
+        ...options,
+        ...identity(to.host),
+        secureContext: context,
+        onread,
+      };
+      return connect(all);
+    },
     "secureConnect",
     signal,
     (cause) => handshakeFailure(cause, to.host),

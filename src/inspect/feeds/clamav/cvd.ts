@@ -51,7 +51,7 @@ async function inspectBody(
   const seen = { expandedBytes: end.expandedBytes, expandedPastCap: end.outcome === "past-cap", notes: { members: tar.members } };
   if (end.outcome === "past-cap") return seen;
   if (end.outcome === "malformed") return { ...seen, malformed: `body: ${end.detail}` };
-  const fault = tar.finish() ?? members.fault;
+  const fault = members.fault ?? tar.finish();
   if (fault !== null) return { ...seen, malformed: `body: ${fault}` };
   const infoMember = members.info;
   if (infoMember === null) return { ...seen, malformed: "body: no .info member" };

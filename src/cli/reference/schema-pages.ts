@@ -1,0 +1,155 @@
+import type * as z from "zod";
+import { config } from "../../core/config.ts";
+import { sourceSpec } from "../../core/model/source.ts";
+import { results } from "../../wire/requests.ts";
+import { shapeOf } from "../schema-shape.ts";
+import { fieldRows } from "./field-rows.ts";
+import { code, markdownTable, pageHead } from "./markdown.ts";
+
+/** The schema of a file that people write, for their editors. */
+export function editorSchema(schema: z.ZodType, title: string): string {
+  const { $schema, ...shape } = { $schema: "", ...shapeOf(schema) };
+  return `${JSON.stringify({ $schema, title, ...shape }, null, 2)}\n`;
+}
+
+function written(schema: z.ZodType): string {
+  const rows = fieldRows(shapeOf(schema)).map(({ path, type, fallback, description }) => [
+    code(path),
+    type,
+    fallback,
+    description,
+  ]);
+  return markdownTable(["key", "type", "default", "what it is"], rows);
+}
+
+const UNITS = `A length of time is written \`90s\`, \`1h 30m\`, \`250ms\` or as a number of milliseconds; bytes are written
+\`400 MB\` (powers of ten), \`64KiB\` (powers of two) or as a number.
+`;
+
+export function configurationPage(): string {
+  return `${pageHead("The configuration file", "src/core/config.ts")}The daemon and the command line read one YAML 1.2 file: the one that \`--config\` names, else the one that the
+environment variable \`RINGFORT_CONFIG\` names, else \`./ringfort.yaml\`, else \`/etc/ringfort/ringfort.yaml\`. With none of them
+the data folder is \`./ringfort-data\`, and the channels are \`staging\` on 127.0.0.1:8081 and \`production\` on 127.0.0.1:8082.
+A commented sample is \`ringfort.example.yaml\`; editors complete and check it by \`docs/reference/ringfort.schema.json\`.
+\`ringfort config check\` names everything that is wrong, with line and column; \`ringfort config show\` prints what is in effect.
+
+The file holds at most 1 MiB. An unknown key, a key that stands twice, an unknown tag and a second document are errors.
+Sources are not in it: they are added with \`ringfort source add\` ([source.md](source.md)).
+
+${UNITS}
+${written(config)}`;
+}
+
+export function sourcePage(): string {
+  return `${pageHead("The description of a source", "src/core/model/source.ts")}What \`ringfort source add NAME --from FILE\` and \`ringfort source change NAME --from FILE\` take, as YAML 1.2 of at most 1 MiB;
+\`ringfort source show NAME --yaml\` prints one. Editors complete and check it when its first line is
+\`# yaml-language-server: $schema=docs/reference/source.schema.json\` with the way to that file. In place of a file, the flags of
+\`ringfort source add\` make the same description ([cli.md](cli.md)).
+
+${UNITS}
+A word in brackets says for which format or kind the key is.
+
+${written(sourceSpec)}
+## Example
+
+\`\`\`yaml
+name: tools
+feed:
+  format: directory
+  list: { kind: checksums, file: SHA256SUMS }
+addresses: [https://vendor.example/pub/]
+trust:
+  kind: minisign
+  keys: [RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3]
+schedule: every 4h
+budget:
+  bytes: 5 GB
+\`\`\`
+`;
+}
+
+const SPEC = {
+  spec: "a source's description, complete: [source.md](source.md); times in milliseconds, sizes in bytes",
+};
+
+const ERROR_TEXT = `A refusal, a failure or a wrong command line prints, with the exit code that belongs to it:
+
+\`\`\`json
+{ "error": { "kind": "refused", "code": "promotion.already-there", "detail": "production shows revision 7" } }
+\`\`\`
+
+${markdownTable(
+  ["field", "type", "what it is"],
+  [
+    ["`error.kind`", "`refused` or `failed` or `usage`", "an expected no; the world broke; the command line was wrong"],
+    ["`error.code`", "text", "[errors.md](errors.md); `usage` for a wrong command line"],
+    ["`error.detail`", "text", "the place, for people; not promised"],
+    [
+      "`error.issues[]`",
+      "list of object",
+      "only of `config.invalid` and `source.invalid`: each with `file`, `line`, `column` (from 1), `path`, `message`",
+    ],
+  ],
+)}`;
+
+const LOCAL: readonly (readonly [title: string, rows: readonly (readonly string[])[]])[] = [
+  [
+    "sync --all",
+    [
+      ["`sources[].source`", "text", "in the order of the run"],
+      ["`sources[].result`", "object", "as of `sync`, where it went well"],
+      ["`sources[].error`", "object", "`kind`, `code`, `detail` as above, where it did not"],
+    ],
+  ],
+  [
+    "config check",
+    [
+      ["`file`", "text or null", "absolute; null for the defaults"],
+      ["`valid`", "true", ""],
+    ],
+  ],
+  [
+    "config show",
+    [
+      ["`file`", "text or null", "absolute; null for the defaults"],
+      [
+        "`config`",
+        "object",
+        "[configuration.md](configuration.md), with every default; times in milliseconds, sizes in bytes",
+      ],
+    ],
+  ],
+  ["version", [["`version`", "text", "of the command line"]]],
+  [
+    "completion",
+    [
+      ["`shell`", "text", ""],
+      ["`script`", "text", ""],
+    ],
+  ],
+];
+
+/** The command line that each verb of the daemon belongs to. */
+function commandOf(verb: string): string {
+  return verb.startsWith("source-") || verb.startsWith("store-") ? verb.replace("-", " ") : verb;
+}
+
+export function jsonPage(): string {
+  const head = `${pageHead("What --json prints", "src/wire/requests.ts")}With \`--json\` a command prints exactly one JSON document on its standard output and nothing else there. Fields may be added in a
+later version; those below stay. An instant is whole milliseconds since 1970-01-01T00:00:00Z, a size is bytes.
+
+## Errors
+
+${ERROR_TEXT}`;
+  const ofDaemon = Object.entries(results).map(
+    ([verb, schema]) =>
+      [
+        commandOf(verb),
+        fieldRows(shapeOf(schema), SPEC).map(({ path, type, description }) => [code(path), type, description]),
+      ] as const,
+  );
+  const sections = [...ofDaemon, ...LOCAL].map(
+    ([title, rows]) => `\n## ${title}\n\n${markdownTable(["field", "type", "what it is"], rows)}`,
+  );
+  return head + sections.join("");
+}

@@ -1,0 +1,103 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { Instant } from "../../../core/kernel/instant.ts";
+import type { FoundFile } from "../../../core/publish/channel-view.ts";
+import { contentType } from "./content-type.ts";
+import { formatHttpDate } from "./http-date.ts";
+import { judgePreconditions, rangeStillApplies } from "./preconditions.ts";
+import { type ByteRange, readRange } from "./ranges.ts";
+
+/** A piece of a body: bytes of our own, or of the file. */
+export type Piece = Uint8Array | ByteRange;
+
+/** An answer about a file, before any of its bytes is read. */
+export interface FilePlan {
+  readonly status: 200 | 206 | 304 | 412 | 416;
+  /** Name and value in turn, as they are sent. */
+  readonly headers: readonly string[];
+  readonly body: readonly Piece[];
+}
+
+/** Decides how a GET or HEAD of a file is answered. `boundary` parts a multipart answer; nobody may guess it. */
+export function planFile(
+  file: FoundFile,
+  method: "GET" | "HEAD",
+  headers: IncomingHttpHeaders,
+  now: Instant,
+  boundary: () => string,
+): FilePlan {
+  const etag = `"${file.sha256}"`;
+  const current = { etag, lastModified: file.lastModified };
+  const validators = [
+    "ETag",
+    etag,
+    "Last-Modified",
+    formatHttpDate(file.lastModified),
+    "Cache-Control",
+    "no-cache",
+    "Accept-Ranges",
+    "bytes",
+  ];
+  const verdict = judgePreconditions(headers, current, now);
+  if (verdict === "not-modified") return { status: 304, headers: validators, body: [] };
+  if (verdict === "failed") return { status: 412, headers: [...validators, "Content-Length", "0"], body: [] };
+  const type = contentType(file.path);
+  const described = [...validators, "X-Content-Type-Options", "nosniff"];
+  // Range is defined for GET alone: a HEAD says what the whole is (RFC 9110 section 14.2).
+  const asked = method === "GET" && rangeStillApplies(headers["if-range"], current, now) ? headers.range : undefined;
+  const range = readRange(asked, file.size);
+  if (range.kind === "unsatisfiable") {
+    return {
+      status: 416,
+      headers: [...described, "Content-Range", `bytes */${file.size}`, "Content-Length", "0"],
+      body: [],
+    };
+  }
+  if (range.kind === "whole") {
+    const body = file.size === 0 ? [] : [{ first: 0, last: file.size - 1 }];
+    return { status: 200, headers: [...described, "Content-Type", type, "Content-Length", String(file.size)], body };
+  }
+  const [only] = range.parts;
+  if (range.parts.length === 1 && only !== undefined) {
+    const length = ["Content-Length", String(only.last - only.first + 1)];
+    return {
+      status: 206,
+      headers: [...described, "Content-Type", type, "Content-Range", contentRange(only, file.size), ...length],
+      body: [only],
+    };
+  }
+  return multipart(range.parts, file.size, type, described, boundary());
+}
+
+/** RFC 9110 section 14.6, "multipart/byteranges". */
+function multipart(
+  parts: readonly ByteRange[],
+  size: number,
+  type: string,
+  described: readonly string[],
+  boundary: string,
+): FilePlan {
+  const body: Piece[] = [];
+  for (const part of parts) {
+    body.push(
+      Buffer.from(`\r\n--${boundary}\r\nContent-Type: ${type}\r\nContent-Range: ${contentRange(part, size)}\r\n\r\n`),
+      part,
+    );
+  }
+  body.push(Buffer.from(`\r\n--${boundary}--\r\n`));
+  const length = body.reduce(
+    (sum, piece) => sum + (piece instanceof Uint8Array ? piece.length : piece.last - piece.first + 1),
+    0,
+  );
+  const headers = [
+    ...described,
+    "Content-Type",
+    `multipart/byteranges; boundary=${boundary}`,
+    "Content-Length",
+    String(length),
+  ];
+  return { status: 206, headers, body };
+}
+
+function contentRange({ first, last }: ByteRange, size: number): string {
+  return `bytes ${first}-${last}/${size}`;
+}

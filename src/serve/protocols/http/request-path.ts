@@ -1,0 +1,51 @@
+/** Characters of a path as it is sent: every byte of the longest path, escaped, below the longest mount. */
+const MOST_TARGET = 8_192;
+
+/** What a request asks for. */
+export interface RequestTarget {
+  /** As it was sent, without the query: for the log. */
+  readonly stem: string;
+  readonly query: string | null;
+  /** Decoded, beginning with `/`; `null` when it can name nothing that a view holds. */
+  readonly path: string | null;
+}
+
+/**
+ * Reads a request target (RFC 9112 section 3.2: origin-form or absolute-form). It is decoded once, and then looked up
+ * as it is: nothing is resolved, collapsed or trimmed, for whatever needs that is no name of ours.
+ */
+export function requestTarget(url: string): RequestTarget {
+  // The authority does not choose what is served: a channel has an address of its own.
+  const origin = /^https?:\/\/[^/?#]*/i.exec(url);
+  const rest = origin === null ? url : url.slice(origin[0].length);
+  const mark = rest.indexOf("?");
+  const stem = mark === -1 ? rest : rest.slice(0, mark);
+  const query = mark === -1 ? null : rest.slice(mark + 1);
+  return { stem, query, path: decodePath(stem === "" && origin !== null ? "/" : stem) };
+}
+
+function decodePath(stem: string): string | null {
+  if (!stem.startsWith("/") || stem.length > MOST_TARGET) return null;
+  const decoded = /^[!-$&-~]*$/.test(stem) ? stem : percentDecoded(stem);
+  // An escaped slash would be one name to us and two to a cache before us; a control character is in no name.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  return decoded === null || /[\u0000-\u001f\u007f\\]/.test(decoded) ? null : decoded;
+}
+
+function percentDecoded(stem: string): string | null {
+  if (/%2f/i.test(stem)) return null;
+  // Bytes that were sent bare arrive as one character each.
+  const escaped = stem.replace(/[^ -~]/g, (byte) => `%${byte.charCodeAt(0).toString(16).padStart(2, "0")}`);
+  try {
+    // It refuses what is no UTF-8: overlong forms, surrogates, cut-off sequences. `+` stays `+` (it is no form field).
+    return decodeURIComponent(escaped);
+  } catch (cause) {
+    if (cause instanceof URIError) return null;
+    throw cause;
+  }
+}
+
+/** A path as it stands in a URL: for `Location` and links. */
+export function encodePath(path: string): string {
+  return path.split("/").map(encodeURIComponent).join("/");
+}

@@ -1,0 +1,208 @@
+import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { WRITE_STEPS, type WriteStep } from "../../src/core/ports.ts";
+import { startTestDaemon, type TestDaemon } from "../fixtures/daemon.ts";
+import { makeMinisignVendor, signMinisign } from "../upstream/signing.ts";
+
+/** What one proof did and found. `faults` is empty when the store held every promise of docs/store-format.md. */
+export interface CrashReport {
+  readonly seed: number;
+  readonly randomKills: number;
+  readonly stepKills: Readonly<Record<string, number>>;
+  readonly restarts: number;
+  readonly servedChecked: number;
+  readonly faults: readonly string[];
+}
+
+const FILES = 8;
+const SOURCE = "vendor";
+const CHANNELS = ["staging", "production"] as const;
+const keeper = path.join(path.dirname(fileURLToPath(import.meta.url)), "keeper.ts");
+
+/** A small, repeatable random number generator: the seed is printed, so that a fault can be walked again. */
+function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+/** A vendor in a folder: every edition changes half of its files, and is remembered whole. */
+class Vendor {
+  readonly folder: string;
+  readonly #keys = makeMinisignVendor();
+  /** The complete set of each edition: path → SHA-256. */
+  readonly editions: ReadonlyMap<string, string>[] = [];
+  #signedAt = Date.now() - 24 * 60 * 60 * 1_000;
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  get key(): string {
+    return this.#keys.publicKey;
+  }
+
+  async publish(): Promise<void> {
+    const edition = this.editions.length + 1;
+    const set = new Map<string, string>();
+    const lines: string[] = [];
+    for (let index = 0; index < FILES; index += 1) {
+      const made = index % 2 === 0 ? edition : Math.ceil(edition / 2);
+      const body = Buffer.from(`file ${index} of edition ${made}\n`.repeat(500 * (index + 1)));
+      const sha256 = createHash("sha256").update(body).digest("hex");
+      await writeFile(path.join(this.folder, `f${index}.bin`), body);
+      set.set(`f${index}.bin`, sha256);
+      lines.push(`${sha256}  f${index}.bin\n`);
+    }
+    this.#signedAt += 1_000;
+    const list = Buffer.from(lines.join(""));
+    const signature = Buffer.from(signMinisign(this.#keys, list, { signedAt: this.#signedAt }));
+    await writeFile(path.join(this.folder, "SHA256SUMS"), list);
+    await writeFile(path.join(this.folder, "SHA256SUMS.minisig"), signature);
+    set.set("SHA256SUMS", createHash("sha256").update(list).digest("hex"));
+    set.set("SHA256SUMS.minisig", createHash("sha256").update(signature).digest("hex"));
+    this.editions.push(set);
+  }
+}
+
+type Act = "sync" | "promote" | "rollback" | "gc";
+
+/** What brings a daemon to each step. */
+const ACT_OF_STEP: Readonly<Record<WriteStep, Act>> = {
+  "quarantine.written": "sync",
+  "blob.synced": "sync",
+  "blob.renamed": "sync",
+  "blobs.directories-synced": "sync",
+  "revision.committed": "sync",
+  "revision.view-written": "sync",
+  "revision.view-renamed": "sync",
+  "channel.committed": "promote",
+  "pointer.written": "promote",
+  "pointer.renamed": "promote",
+  "collect.revisions-removed": "gc",
+  "collect.views-removed": "gc",
+  "collect.blob-removed": "gc",
+};
+
+async function act(daemon: TestDaemon, vendor: Vendor, what: Act): Promise<void> {
+  const wish = { source: SOURCE, channel: "production", revision: null, reason: "proof", by: "proof" } as const;
+  switch (what) {
+    case "sync":
+      await vendor.publish();
+      await daemon.sync(SOURCE);
+      return;
+    case "promote":
+      await daemon.ask({ verb: "promote", ...wish });
+      return;
+    case "rollback":
+      await daemon.ask({ verb: "rollback", ...wish });
+      return;
+    case "gc":
+      await daemon.ask({ verb: "gc", preview: false, by: "proof" });
+      return;
+  }
+}
+
+/** Everything that must hold after any stop: what is served, what is stored, what is recorded. */
+async function faultsOf(daemon: TestDaemon, vendor: Vendor, checked: { count: number }): Promise<readonly string[]> {
+  const faults: string[] = [];
+  const { positions } = await daemon.must({ verb: "channels", source: SOURCE });
+  for (const channel of CHANNELS) {
+    const position = positions.find((entry) => entry.channel === channel);
+    if (position?.revision === null || position?.url === null || position === undefined) continue;
+    const served = new Map<string, string>();
+    for (const name of vendor.editions.at(-1)?.keys() ?? []) {
+      const response = await fetch(`${position.url}${name}`);
+      if (response.status !== 200) faults.push(`${channel}: ${name} answers ${response.status}`);
+      served.set(name, createHash("sha256").update(Buffer.from(await response.arrayBuffer())).digest("hex"));
+      checked.count += 1;
+    }
+    const whole = vendor.editions.some((edition) => [...served].every(([name, sha256]) => edition.get(name) === sha256));
+    if (!whole) faults.push(`${channel}: what is served is no edition of the vendor's`);
+  }
+  const { damaged } = await daemon.must({ verb: "store-check", repair: false, by: "proof" });
+  for (const { sha256, state } of damaged) faults.push(`blob ${sha256} is ${state}`);
+  const { revisions } = await daemon.must({ verb: "revisions", source: SOURCE });
+  for (const { revision, files } of revisions) if (files !== FILES + 2) faults.push(`revision ${revision} has ${files} files`);
+  return faults;
+}
+
+/** Waits for the act to end or for the daemon to be gone, whichever is first. */
+async function quietly(work: Promise<void>): Promise<void> {
+  await work.catch(() => {});
+}
+
+/**
+ * Kills the daemon `randomKills` times at random moments of syncs, promotions, rollbacks and collections, and once at
+ * each named step `stepRounds` times; after each, starts it again and checks every promise.
+ */
+export async function proveCrash(options: { readonly randomKills: number; readonly stepRounds: number; readonly seed: number; readonly progress: (text: string) => void }): Promise<CrashReport> {
+  const random = randomFrom(options.seed);
+  const work = await mkdtemp(path.join(tmpdir(), "ringfort-crash-"));
+  const folder = path.join(work, "vendor");
+  await mkdir(folder);
+  const vendor = new Vendor(folder);
+  const checked = { count: 0 };
+  const faults: string[] = [];
+  const stepKills: Record<string, number> = {};
+  let restarts = 0;
+  const daemon = await startTestDaemon({ main: { file: keeper, args: [] }, under: work, config: { collect: { grace: 0 } } });
+  const restart = async (where: string): Promise<void> => {
+    await daemon.kill();
+    await daemon.start();
+    restarts += 1;
+    for (const fault of await faultsOf(daemon, vendor, checked)) faults.push(`after ${where}: ${fault}`);
+  };
+  try {
+    await vendor.publish();
+    await daemon.addSource({
+      name: SOURCE,
+      feed: { format: "directory", list: { kind: "checksums" } },
+      addresses: [pathToFileURL(`${folder}/`).href],
+      trust: { kind: "minisign", keys: [vendor.key] },
+      schedule: "manual",
+      retention: { revisions: 3 },
+    });
+    for (const what of ["sync", "promote", "sync", "promote"] as const) await act(daemon, vendor, what);
+    for (let round = 0; round < options.stepRounds; round += 1) {
+      for (const step of WRITE_STEPS) {
+        await daemon.kill("SIGTERM");
+        const died = await dieAt(daemon, vendor, step, 1 + Math.floor(random() * (step.startsWith("quarantine") || step.startsWith("blob.") ? 3 : 1)));
+        stepKills[step] = (stepKills[step] ?? 0) + (died ? 1 : 0);
+        if (!died) faults.push(`the step ${step} was never reached`);
+        await restart(`a kill at ${step}`);
+        options.progress(`step ${step}`);
+      }
+    }
+    for (let kill = 1; kill <= options.randomKills; kill += 1) {
+      const what = (["sync", "sync", "promote", "rollback", "gc"] as const)[Math.floor(random() * 5)] ?? "sync";
+      const going = quietly(act(daemon, vendor, what));
+      await new Promise((resolve) => setTimeout(resolve, random() * (what === "sync" ? 120 : 15)));
+      await restart(`random kill ${kill} during ${what}`);
+      await going;
+      if (kill % 50 === 0) options.progress(`${kill} of ${options.randomKills} random kills, ${faults.length} faults`);
+    }
+  } finally {
+    await daemon.end();
+    await rm(work, { recursive: true, force: true });
+  }
+  return { seed: options.seed, randomKills: options.randomKills, stepKills, restarts, servedChecked: checked.count, faults };
+}
+
+/** Runs a daemon that kills itself at the step's nth coming, and does what leads there; whether it died of it. */
+async function dieAt(daemon: TestDaemon, vendor: Vendor, step: WriteStep, nth: number): Promise<boolean> {
+  if (ACT_OF_STEP[step] === "promote" || ACT_OF_STEP[step] === "gc") {
+    await daemon.start();
+    await act(daemon, vendor, "sync");
+    if (ACT_OF_STEP[step] === "gc") for (const what of ["promote", "sync", "promote", "sync", "promote", "sync"] as const) await act(daemon, vendor, what);
+    await daemon.kill("SIGTERM");
+  }
+  await daemon.start({ file: keeper, args: ["--die-at", step, "--nth", String(nth)] });
+  await quietly(act(daemon, vendor, ACT_OF_STEP[step]));
+  return daemon.isGone();
+}
