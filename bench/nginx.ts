@@ -35,7 +35,10 @@ export async function startNginx(root: string, work: string): Promise<Nginx> {
     }`;
   const file = path.join(work, "nginx.conf");
   await writeFile(file, process.getuid?.() === 0 ? `user root; ${config}` : config);
-  const child = spawn("nginx", ["-c", file], { stdio: "ignore", env: { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin` } });
+  const child = spawn("nginx", ["-c", file], {
+    stdio: "ignore",
+    env: { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin` },
+  });
   const url = `http://127.0.0.1:${port}/`;
   for (let attempt = 0; ; attempt += 1) {
     try {

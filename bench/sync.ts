@@ -13,11 +13,25 @@ import { conclude, median, say, table } from "./report.ts";
  * Mirrors one tree from a local nginx with Ringfort, which verifies, judges, syncs to disk and records every byte, and
  * with what people use instead. Interleaved; the figures are medians, the goals ratios within the same rounds.
  */
-const { values } = parseArgs({ options: { rounds: { type: "string", default: "3" }, small: { type: "boolean", default: false }, work: { type: "string", default: tmpdir() } } });
+const { values } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "3" },
+    small: { type: "boolean", default: false },
+    work: { type: "string", default: tmpdir() },
+  },
+});
 const rounds = Number(values.rounds);
 const shape = values.small
-  ? [{ count: 100, size: 100_000 }, { count: 5, size: 10_000_000 }, { count: 1, size: 40_000_000 }]
-  : [{ count: 1_000, size: 100_000 }, { count: 50, size: 10_000_000 }, { count: 1, size: 400_000_000 }];
+  ? [
+      { count: 100, size: 100_000 },
+      { count: 5, size: 10_000_000 },
+      { count: 1, size: 40_000_000 },
+    ]
+  : [
+      { count: 1_000, size: 100_000 },
+      { count: 50, size: 10_000_000 },
+      { count: 1, size: 400_000_000 },
+    ];
 
 const work = await mkdtemp(path.join(values.work, "ringfort-bench-"));
 const root = path.join(work, "vendor");
@@ -87,9 +101,28 @@ function peers(url: string, names: readonly string[]): readonly Contestant[] {
       },
     },
     { name: "curl -Z", verifies: false, mirror: (into) => timed(() => curl(into)) },
-    { name: "aria2c -j8", verifies: false, mirror: (into) => timed(() => must("aria2c", ["-q", "-j8", "-x1", "-i", ariaList], into)) },
-    { name: "wget -r", verifies: false, mirror: (into) => timed(() => must("wget", ["-q", "-r", "-nH", "-R", "index.html*", url], into)) },
-    { name: "rclone copy", verifies: false, mirror: (into) => timed(() => must("rclone", ["copy", "--config", "/dev/null", "--http-url", url, "--transfers", "8", ":http:", into], into)) },
+    {
+      name: "aria2c -j8",
+      verifies: false,
+      mirror: (into) => timed(() => must("aria2c", ["-q", "-j8", "-x1", "-i", ariaList], into)),
+    },
+    {
+      name: "wget -r",
+      verifies: false,
+      mirror: (into) => timed(() => must("wget", ["-q", "-r", "-nH", "-R", "index.html*", url], into)),
+    },
+    {
+      name: "rclone copy",
+      verifies: false,
+      mirror: (into) =>
+        timed(() =>
+          must(
+            "rclone",
+            ["copy", "--config", "/dev/null", "--http-url", url, "--transfers", "8", ":http:", into],
+            into,
+          ),
+        ),
+    },
   ];
 }
 
@@ -107,7 +140,13 @@ async function usage(daemon: TestDaemon): Promise<readonly Usage[]> {
     if (pid === null) return [];
     const status = readFileSync(`/proc/${pid}/status`, "utf8");
     const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
-    return [{ role, peakMegabytes: Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1_000, cpuSeconds: (Number(fields[11]) + Number(fields[12])) / 100 }];
+    return [
+      {
+        role,
+        peakMegabytes: Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1_000,
+        cpuSeconds: (Number(fields[11]) + Number(fields[12])) / 100,
+      },
+    ];
   });
 }
 
@@ -165,7 +204,9 @@ try {
       if (size !== shape[0]?.size) throw new Error(`${contestant.name} did not fetch`);
       await rm(into, { recursive: true });
     }
-    say(`round ${round} of ${rounds}: ringfort ${ours.at(-1)?.first.toFixed(2)} s, ${contestants.map(({ name }) => `${name} ${seconds.get(name)?.at(-1)?.toFixed(2)} s`).join(", ")}`);
+    say(
+      `round ${round} of ${rounds}: ringfort ${ours.at(-1)?.first.toFixed(2)} s, ${contestants.map(({ name }) => `${name} ${seconds.get(name)?.at(-1)?.toFixed(2)} s`).join(", ")}`,
+    );
   }
   const log = await readFile(nginx.accessLog, "utf8");
   if (!log.includes("SHA256SUMS")) throw new Error("nginx saw no request");
@@ -175,13 +216,21 @@ try {
 }
 
 const first = ours.map((round) => round.first);
-const ratio = (name: string): number => median(first.map((value, index) => value / (seconds.get(name)?.[index] ?? Number.NaN)));
+const ratio = (name: string): number =>
+  median(first.map((value, index) => value / (seconds.get(name)?.[index] ?? Number.NaN)));
 const rows = [
   ["ringfort (hashed, judged, on disk, in the ledger)", median(first).toFixed(2), "1.00", "yes", "yes"],
-  ...contestants.map(({ name, verifies }) => [name, median(seconds.get(name) ?? []).toFixed(2), ratio(name).toFixed(2), verifies ? "yes" : "no", "no"]),
+  ...contestants.map(({ name, verifies }) => [
+    name,
+    median(seconds.get(name) ?? []).toFixed(2),
+    ratio(name).toFixed(2),
+    verifies ? "yes" : "no",
+    "no",
+  ]),
 ];
 const roles = [...new Set(ours.flatMap((round) => round.usage.map(({ role }) => role)))];
-const of = (role: string, pick: (usage: Usage) => number): number[] => ours.flatMap((round) => round.usage.filter((entry) => entry.role === role).map(pick));
+const of = (role: string, pick: (usage: Usage) => number): number[] =>
+  ours.flatMap((round) => round.usage.filter((entry) => entry.role === role).map(pick));
 const peak = Math.max(...ours.flatMap((round) => round.usage.map(({ peakMegabytes }) => peakMegabytes)));
 const second = median(ours.map((round) => round.second));
 const secondRequests = Math.max(...ours.map((round) => round.secondRequests));
@@ -193,13 +242,30 @@ const goals = [
   { goal: "every process under 200 MB", seen: peak, most: 200 },
 ];
 say(`\n${table(["mirror of the tree", "seconds", "ringfort ÷ it", "verifies", "durable"], rows)}`);
-say(`\n${table(["process", "peak MB", "CPU s"], roles.map((role) => [role, Math.max(...of(role, (u) => u.peakMegabytes)).toFixed(0), median(of(role, (u) => u.cpuSeconds)).toFixed(2)]))}`);
-say(`\n${table(["goal", "seen", "met"], goals.map(({ goal, seen, most }) => [goal, seen.toFixed(2), seen <= most ? "yes" : "NO"]))}`);
+say(
+  `\n${table(
+    ["process", "peak MB", "CPU s"],
+    roles.map((role) => [
+      role,
+      Math.max(...of(role, (u) => u.peakMegabytes)).toFixed(0),
+      median(of(role, (u) => u.cpuSeconds)).toFixed(2),
+    ]),
+  )}`,
+);
+say(
+  `\n${table(
+    ["goal", "seen", "met"],
+    goals.map(({ goal, seen, most }) => [goal, seen.toFixed(2), seen <= most ? "yes" : "NO"]),
+  )}`,
+);
 conclude(
   {
     bench: "sync",
     rounds,
-    seconds: { ringfort: median(first), ...Object.fromEntries(contestants.map(({ name }) => [name, median(seconds.get(name) ?? [])])) },
+    seconds: {
+      ringfort: median(first),
+      ...Object.fromEntries(contestants.map(({ name }) => [name, median(seconds.get(name) ?? [])])),
+    },
     ratios: Object.fromEntries(contestants.map(({ name }) => [name, ratio(name)])),
     secondSyncSeconds: second,
     secondSyncRequests: secondRequests,

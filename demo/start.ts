@@ -80,12 +80,16 @@ Ctrl-C stops everything.
 async function status(daemon: TestDaemon, vendor: DemoVendor): Promise<readonly string[]> {
   const { positions, sources, store } = await daemon.must({ verb: "status" });
   const last = sources[0]?.lastRun;
-  const ago = last === null || last === undefined ? "not yet" : `${last.outcome}${last.code === null ? "" : ` (${last.code})`}, revision ${sources[0]?.latestRevision ?? "none"}`;
+  const ago =
+    last === null || last === undefined
+      ? "not yet"
+      : `${last.outcome}${last.code === null ? "" : ` (${last.code})`}, revision ${sources[0]?.latestRevision ?? "none"}`;
   return [
     `vendor      edition ${vendor.edition}`,
     `last sync   ${ago}`,
-    ...positions.map(({ channel, revision, files, bytes, behind }) =>
-      `${channel.padEnd(10)}  revision ${revision ?? "none"}${files === null ? "" : `, ${files} files, ${formatSize(bytes ?? 0)}`}${behind === null || behind === 0 ? "" : `, ${behind} behind`}`,
+    ...positions.map(
+      ({ channel, revision, files, bytes, behind }) =>
+        `${channel.padEnd(10)}  revision ${revision ?? "none"}${files === null ? "" : `, ${files} files, ${formatSize(bytes ?? 0)}`}${behind === null || behind === 0 ? "" : `, ${behind} behind`}`,
     ),
     `store       ${store.blobs} blobs, ${formatSize(store.bytes)}`,
   ];
@@ -95,7 +99,9 @@ async function status(daemon: TestDaemon, vendor: DemoVendor): Promise<readonly 
 function redraw(): (lines: readonly string[]) => void {
   let drawn = 0;
   return (lines) => {
-    process.stdout.write(`${drawn === 0 ? "" : `\u001b[${drawn}A`}${lines.map((line) => `\u001b[2K${line}\n`).join("")}`);
+    process.stdout.write(
+      `${drawn === 0 ? "" : `\u001b[${drawn}A`}${lines.map((line) => `\u001b[2K${line}\n`).join("")}`,
+    );
     drawn = lines.length;
   };
 }

@@ -35,7 +35,12 @@ export async function tour(say: (text: string) => void): Promise<boolean> {
     await daemon.end();
     await vendor.close();
   }
-  say(`\n${table(["stop of the tour", "shown", "s", "what was seen"], stops.map((stop) => [stop.what, stop.ok ? "yes" : "NO", stop.seconds.toFixed(1), stop.seen]))}`);
+  say(
+    `\n${table(
+      ["stop of the tour", "shown", "s", "what was seen"],
+      stops.map((stop) => [stop.what, stop.ok ? "yes" : "NO", stop.seconds.toFixed(1), stop.seen]),
+    )}`,
+  );
   return stops.every(({ ok }) => ok);
 }
 
@@ -98,14 +103,20 @@ class Guide {
   async #firstSync(): Promise<Shown> {
     const { code, value } = await this.#cli("sync", "demo");
     const { run: record } = value as { run: { revision: number; bytes: number } };
-    return { seen: `revision ${record.revision}, ${record.bytes} bytes over the line`, ok: code === 0 && record.revision === 1 };
+    return {
+      seen: `revision ${record.revision}, ${record.bytes} bytes over the line`,
+      ok: code === 0 && record.revision === 1,
+    };
   }
 
   async #verified(): Promise<Shown> {
     const { value } = await this.#cli("revisions", "demo");
     const { revisions } = value as { revisions: { vouchedBy: string; files: number }[] };
     const [revision] = revisions;
-    return { seen: `${revision?.files ?? 0} files, vouched for by ${revision?.vouchedBy ?? "nobody"}`, ok: revision?.vouchedBy.includes(this.#vendor.keyId) === true };
+    return {
+      seen: `${revision?.files ?? 0} files, vouched for by ${revision?.vouchedBy ?? "nobody"}`,
+      ok: revision?.vouchedBy.includes(this.#vendor.keyId) === true,
+    };
   }
 
   async #clientFetches(channel: string, edition: number): Promise<Shown> {
@@ -115,7 +126,8 @@ class Guide {
     for (const [name, body] of wanted) {
       const response = await fetch(`${url}demo/${name}`);
       const got = Buffer.from(await response.arrayBuffer());
-      if (response.status !== 200 || !got.equals(body)) return { seen: `${name} is not as the vendor made it`, ok: false };
+      if (response.status !== 200 || !got.equals(body))
+        return { seen: `${name} is not as the vendor made it`, ok: false };
       bytes += got.length;
     }
     return { seen: `${wanted.size} files, ${bytes} bytes, each as the vendor made it`, ok: true };
@@ -125,7 +137,10 @@ class Guide {
     const before = await this.#position("production");
     const { code } = await this.#cli("promote", "demo", "--reason", "the canaries are well");
     const after = await this.#position("production");
-    return { seen: `production from ${before ?? "nothing"} to revision ${after ?? "none"}`, ok: code === 0 && after === 1 };
+    return {
+      seen: `production from ${before ?? "nothing"} to revision ${after ?? "none"}`,
+      ok: code === 0 && after === 1,
+    };
   }
 
   /** Runs a sync that must be refused, and looks whether anything that clients see has moved. */
@@ -135,7 +150,10 @@ class Guide {
     const { error } = value as { error?: { code: string } };
     const after = [await this.#position("staging"), await this.#position("production")];
     const still = String(before) === String(after);
-    return { seen: `exit ${code}, ${error?.code ?? "accepted"}; channels ${still ? "unchanged" : "MOVED"}`, ok: code === 3 && error?.code === expected && still };
+    return {
+      seen: `exit ${code}, ${error?.code ?? "accepted"}; channels ${still ? "unchanged" : "MOVED"}`,
+      ok: code === 3 && error?.code === expected && still,
+    };
   }
 
   async #tampered(): Promise<Shown> {
@@ -157,7 +175,10 @@ class Guide {
     this.#vendor.http.faults.clear();
     await this.#change("--budget", "artifactBytes=4GB");
     const near = took < cap + 4 * 1_024 * 1_024 + 100_000;
-    return { seen: `${shown.seen}; cap ${cap}, ${took} bytes taken of ${this.#vendor.http.sent() - before} sent`, ok: shown.ok && near };
+    return {
+      seen: `${shown.seen}; cap ${cap}, ${took} bytes taken of ${this.#vendor.http.sent() - before} sent`,
+      ok: shown.ok && near,
+    };
   }
 
   /** Changes the source's description through the command line. */
@@ -183,9 +204,15 @@ class Guide {
     const from = this.#vendor.http.requests.length;
     const { code } = await this.#cli("sync", "demo");
     this.#vendor.http.faults.clear();
-    const ranges = this.#vendor.http.requests.slice(from).filter((request) => request.path === name).map((request) => request.headers["range"] ?? "from the start");
+    const ranges = this.#vendor.http.requests
+      .slice(from)
+      .filter((request) => request.path === name)
+      .map((request) => request.headers["range"] ?? "from the start");
     const served = await this.#clientFetches("staging", 2);
-    return { seen: `asked ${ranges.join(", then ")}; revision 2 whole`, ok: code === 0 && ranges.length === 2 && String(ranges[1]).startsWith("bytes=") && served.ok };
+    return {
+      seen: `asked ${ranges.join(", then ")}; revision 2 whole`,
+      ok: code === 0 && ranges.length === 2 && String(ranges[1]).startsWith("bytes=") && served.ok,
+    };
   }
 
   async #rollback(): Promise<Shown> {
@@ -197,15 +224,26 @@ class Guide {
     const has = async (): Promise<string> => {
       const got = await run("wget", ["-q", "-N", url], { cwd: folder });
       if (got.code !== 0) throw new Error(`wget exited with ${got.code}`);
-      return createHash("sha256").update(await readFile(path.join(folder, "definitions.bin"))).digest("hex");
+      return createHash("sha256")
+        .update(await readFile(path.join(folder, "definitions.bin")))
+        .digest("hex");
     };
-    const editionOf = (sha256: string): number => [1, 2].find((edition) => createHash("sha256").update(editionFiles(edition).get("definitions.bin") ?? "").digest("hex") === sha256) ?? 0;
+    const editionOf = (sha256: string): number =>
+      [1, 2].find(
+        (edition) =>
+          createHash("sha256")
+            .update(editionFiles(edition).get("definitions.bin") ?? "")
+            .digest("hex") === sha256,
+      ) ?? 0;
     const before = editionOf(await has());
     const rolled = await this.#cli("rollback", "demo", "--channel", "production", "--reason", "edition 2 is bad");
     // Longer than the session that this tour configured: a client in the middle of one is never switched.
     await new Promise((resolve) => setTimeout(resolve, 1_200));
     const after = editionOf(await has());
-    return { seen: `wget -N had edition ${before}, and has edition ${after} after the rollback`, ok: promoted.code === 0 && rolled.code === 0 && before === 2 && after === 1 };
+    return {
+      seen: `wget -N had edition ${before}, and has edition ${after} after the rollback`,
+      ok: promoted.code === 0 && rolled.code === 0 && before === 2 && after === 1,
+    };
   }
 }
 

@@ -20,7 +20,8 @@ const FOLDER = "/defs";
 /** Bytes that no compression shrinks and that differ by edition and name, the same whenever they are made. */
 export function definitions(name: string, edition: number, size: number): Buffer {
   const blocks: Buffer[] = [];
-  for (let index = 0; index * 64 < size; index += 1) blocks.push(createHash("sha512").update(`${name} ${edition} ${index}`).digest());
+  for (let index = 0; index * 64 < size; index += 1)
+    blocks.push(createHash("sha512").update(`${name} ${edition} ${index}`).digest());
   return Buffer.concat(blocks).subarray(0, size);
 }
 
@@ -48,10 +49,16 @@ export async function startDemoVendor(): Promise<DemoVendor> {
       const signedAt = began + edition * 60_000;
       const lastModified = new Date(signedAt).toUTCString();
       const put = (name: string, body: Uint8Array): void => {
-        http.files.set(`${FOLDER}/${name}`, { body, lastModified, etag: `"${createHash("sha256").update(body).digest("hex").slice(0, 16)}"` });
+        http.files.set(`${FOLDER}/${name}`, {
+          body,
+          lastModified,
+          etag: `"${createHash("sha256").update(body).digest("hex").slice(0, 16)}"`,
+        });
       };
       const files = editionFiles(edition);
-      const list = Buffer.from([...files].map(([name, body]) => `${createHash("sha256").update(body).digest("hex")}  ${name}\n`).join(""));
+      const list = Buffer.from(
+        [...files].map(([name, body]) => `${createHash("sha256").update(body).digest("hex")}  ${name}\n`).join(""),
+      );
       for (const [name, body] of files) put(name, body);
       put("SHA256SUMS", list);
       put("SHA256SUMS.minisig", Buffer.from(signMinisign(keys, list, { signedAt })));
@@ -71,7 +78,23 @@ export async function startDemoVendor(): Promise<DemoVendor> {
 
 /** The source that mirrors this vendor. */
 export function demoSource(vendor: DemoVendor, schedule: string): readonly string[] {
-  return ["source", "add", "demo", "--format", "directory", "--address", `${vendor.http.url}${FOLDER}/`, "--checksums", "SHA256SUMS", "--minisign-key", vendor.publicKey, "--schedule", schedule, "--jitter", "0s"];
+  return [
+    "source",
+    "add",
+    "demo",
+    "--format",
+    "directory",
+    "--address",
+    `${vendor.http.url}${FOLDER}/`,
+    "--checksums",
+    "SHA256SUMS",
+    "--minisign-key",
+    vendor.publicKey,
+    "--schedule",
+    schedule,
+    "--jitter",
+    "0s",
+  ];
 }
 
 /** The path of one of its files at the vendor, for faults and request logs. */

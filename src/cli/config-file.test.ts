@@ -127,6 +127,8 @@ test("broken YAML: a key twice, a tab, an unknown tag, two documents, a dangling
 test("binary bytes, too many bytes and a heap of aliases end in a named failure, quickly", async () => {
   assert.equal(await codeOf(faults(new Uint8Array([0x7f, 0x45, 0x4c, 0x46, 0xff, 0xfe]))), "config.unreadable");
   assert.equal(await codeOf(faults("#".repeat(1024 * 1024 + 1))), "config.unreadable");
+  assert.deepEqual(await faults("#".repeat(1024 * 1024)), ["1:1  the file is empty"]);
+  assert.equal(await codeOf(loadConfig("/dev/zero", place)), "config.unreadable");
   assert.equal((await faults("\u0000\u0001\u0002: [")).length > 0, true);
   const laughs = ["a0: &a0 [lol]"];
   for (let at = 1; at < 12; at += 1)

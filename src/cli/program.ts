@@ -31,6 +31,7 @@ export function buildProgram(perform: Perform): Command {
     )
     .option("--socket <path>", "the daemon's control socket (else control.sock in the configured data folder)")
     .option("--json", "print one JSON document instead of text (docs/reference/json.md)")
+    .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .showHelpAfterError("ringfort help [command] tells more");
   addSourceCommands(program, perform);
@@ -83,7 +84,8 @@ export async function runCommandLine(args: readonly string[], surroundings: Surr
     return exit;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    if (error.code === "commander.helpDisplayed" || error.code === "commander.version") return EXIT.done;
+    // Help that was asked for.
+    if (error.exitCode === 0) return EXIT.done;
     if (!wantsJson(args)) terminal.err(said.join(""));
     else report({ kind: "usage", code: "usage", detail: usageDetail(error), exit: EXIT.usage }, terminal, true);
     return EXIT.usage;

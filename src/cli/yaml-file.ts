@@ -1,4 +1,4 @@
-import { readFile, stat } from "node:fs/promises";
+import { createReadStream } from "node:fs";
 import {
   type Document,
   isAlias,
@@ -41,12 +41,7 @@ export async function readYamlFile<S extends z.ZodType>(
 }
 
 /** As `readYamlFile`, of text at hand; `file` is only the name in messages. */
-export function parseYaml<S extends z.ZodType>(
-  file: string,
-  text: string,
-  schema: S,
-  invalid: FailureCode,
-): z.output<S> {
+function parseYaml<S extends z.ZodType>(file: string, text: string, schema: S, invalid: FailureCode): z.output<S> {
   const lines = new LineCounter();
   const document = parseDocument(text, { version: "1.2", lineCounter: lines, prettyErrors: false, uniqueKeys: true });
   const issue = (offset: number, path: readonly PropertyKey[], message: string): FileIssue => {
@@ -78,17 +73,14 @@ export function parseYaml<S extends z.ZodType>(
 }
 
 async function readText(file: string, codes: FileCodes): Promise<string> {
-  let bytes: Uint8Array;
+  const pieces: Uint8Array[] = [];
   try {
-    const facts = await stat(file);
-    if (facts.isFile() && facts.size > MOST_BYTES)
-      throw new Failure(codes.unreadable, `${file}: larger than ${MOST_BYTES} bytes`);
-    if (facts.isDirectory()) throw new Failure(codes.unreadable, `${file}: is a folder`);
-    bytes = await readFile(file);
+    // One byte past the ceiling tells that there is more; a device or a pipe is never read to an end it does not have.
+    for await (const piece of createReadStream(file, { end: MOST_BYTES })) pieces.push(piece);
   } catch (cause) {
-    if (cause instanceof Failure) throw cause;
     throw new Failure(codes.unreadable, `${file}: ${whyUnreadable(cause)}`, { cause });
   }
+  const bytes = Buffer.concat(pieces);
   if (bytes.length > MOST_BYTES) throw new Failure(codes.unreadable, `${file}: larger than ${MOST_BYTES} bytes`);
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -100,6 +92,7 @@ async function readText(file: string, codes: FileCodes): Promise<string> {
 function whyUnreadable(cause: unknown): string {
   const code = systemCode(cause);
   if (code === "ENOENT" || code === "ENOTDIR") return "there is no such file";
+  if (code === "EISDIR") return "is a folder";
   if (code === "EACCES") return "this user may not read it";
   return code;
 }

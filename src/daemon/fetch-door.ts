@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
+import * as z from "zod";
 import { Failure } from "../core/kernel/errors.ts";
 import { SECOND } from "../core/kernel/instant.ts";
 import type { SourceSpec } from "../core/model/source.ts";
 import type { Fetched, Fetcher, FetchWish, Landing, Quarantine } from "../core/ports.ts";
-import { type FetchAnswer, type FetchJob, fetchAnswer, type Validators } from "../wire/jobs.ts";
+import { type FetchAnswer, type FetchJob, fetchAnswer, validators } from "../wire/jobs.ts";
 import type { Lane } from "../wire/lane.ts";
 import type { JobLanes } from "./job-lanes.ts";
 
@@ -22,10 +23,8 @@ const RESUMABLE: ReadonlySet<string> = new Set([
 ]);
 
 /** What is remembered of an interrupted download. */
-interface Held {
-  readonly url: string;
-  readonly validators: Validators;
-}
+const heldNote = z.strictObject({ url: z.string(), validators });
+type Held = z.infer<typeof heldNote>;
 
 export interface FetchDoorParts {
   readonly quarantine: Quarantine;
@@ -41,18 +40,32 @@ export function openFetchDoor(parts: FetchDoorParts): Fetcher {
     fetch: async (source, wish, signal) => {
       const url = urlBelow(source.addresses[wish.address] ?? "", wish.path);
       const network = await networkOf(source, parts);
+      const began = performance.now();
+      let { wallTime } = wish;
       for (let attempt = 1; ; attempt += 1) {
         try {
-          return await new Download(parts, source, wish, url, network, signal).run();
+          return await new Download(
+            parts,
+            source,
+            { ...wish, wallTime: Math.ceil(wallTime) },
+            url,
+            network,
+            signal,
+          ).run();
         } catch (error) {
-          const passing =
-            error instanceof Failure && error.retry === "later" && RESUMABLE.has(error.code) && !signal.aborted;
-          if (!passing || attempt >= TRIES) throw error;
+          if (!(error instanceof Failure) || !mayPass(error) || signal.aborted || attempt >= TRIES) throw error;
+          wallTime = wish.wallTime - (performance.now() - began);
+          if (wallTime <= PAUSE_BETWEEN_TRIES * attempt) throw error;
           await new Promise((resolve) => setTimeout(resolve, PAUSE_BETWEEN_TRIES * attempt));
         }
       }
     },
   };
+}
+
+/** Whether a next try may bring what this one did not: from where it stopped, or of the version that is there now. */
+function mayPass(error: Failure): boolean {
+  return error.retry === "later" && (RESUMABLE.has(error.code) || error.code === "upstream.changed");
 }
 
 /** The address of a path below a source's address: each segment percent-encoded, so that none can leave it. */
@@ -156,8 +169,8 @@ class Download {
     if (this.#wish.list || this.#wish.first !== null) return null;
     const held = await this.#parts.quarantine.held(this.#key);
     if (held === null || held.size === 0 || held.size >= this.#wish.most) return null;
-    const note = JSON.parse(held.note) as Held;
-    return note.url === this.#url ? { offset: held.size, validators: note.validators } : null;
+    const note = readNote(held.note);
+    return note?.url === this.#url ? { offset: held.size, validators: note.validators } : null;
   }
 
   #job(resume: FetchJob["resume"]): FetchJob {
@@ -191,19 +204,22 @@ class Download {
       throw new Failure("worker.protocol", "a head out of place");
     this.#head = answer;
     lane.pause();
-    this.#opening = this.#open(answer.offset > 0)
+    this.#opening = this.#open(answer.offset)
       .catch((error: unknown) => this.#stop(asFailure(error), lane))
       .finally(() => lane.resume());
     return false;
   }
 
-  async #open(resume: boolean): Promise<void> {
+  async #open(offset: number): Promise<void> {
     const landing = await this.#parts.quarantine.land(this.#key, {
       most: this.#wish.most,
-      resume,
+      resume: offset > 0,
       sha512: this.#wish.sha512,
     });
     this.#landing = landing;
+    // What was held did not hash to what was noted, and is gone: the end of a file without its beginning would land.
+    if (landing.size !== offset)
+      throw new Failure("upstream.changed", "what was held of the file is damaged", { retry: "later" });
     for (const piece of this.#early) landing.write(piece);
     this.#early = [];
     await landing.ready();
@@ -211,6 +227,8 @@ class Download {
 
   #data(piece: Uint8Array, lane: Lane): void {
     if (this.#ours !== null) return;
+    // Nobody has paused the lane for it: kept for a head that never comes, it would fill our memory.
+    if (this.#head === null) throw new Failure("worker.protocol", "a body without a head");
     this.#wish.progress(piece.length);
     if (this.#landing === null) {
       this.#early.push(Uint8Array.from(piece));
@@ -240,13 +258,12 @@ class Download {
     if (this.#ours !== null) throw this.#ours;
     const end = this.#end;
     if (end === null) throw new Failure("worker.protocol", "a job that ended without an answer");
-    if (end.kind === "failed") {
-      if (end.code === "upstream.not-found") return { kind: "absent" };
-      throw new Failure(end.code, end.detail, { retry: end.retry });
-    }
-    if (end.kind === "not-modified") return { kind: "not-modified" };
     const head = this.#head;
-    if (head === null || this.#landing === null) throw new Failure("worker.protocol", "a body without a head");
+    if (end.kind === "failed" && (end.code !== "upstream.not-found" || head !== null))
+      throw new Failure(end.code, end.detail, { retry: end.retry });
+    if (end.kind !== "done" && head === null) return { kind: end.kind === "failed" ? "absent" : "not-modified" };
+    if (end.kind !== "done" || head === null || this.#landing === null)
+      throw new Failure("worker.protocol", "a head without a body, or a body without a head");
     const landed = await this.#landing.finish();
     return {
       kind: "landed",
@@ -259,6 +276,9 @@ class Download {
 
   async #abandon(error: unknown): Promise<void> {
     await this.#opening;
+    // Held bytes of another version would be offered again, and be refused again, at every further try.
+    if (this.#landing === null && error instanceof Failure && error.code === "upstream.changed")
+      this.#landing = await this.#parts.quarantine.land(this.#key, { most: 0, resume: false, sha512: false });
     if (this.#landing === null) return;
     const validators = this.#head?.validators ?? { etag: null, lastModified: null };
     const named = validators.etag !== null || validators.lastModified !== null;
@@ -269,9 +289,19 @@ class Download {
       this.#wish.first === null &&
       !this.#wish.list &&
       this.#landing.size > 0;
-    await this.#landing.abandon(keep);
+    // The note first, and with it the bytes: bytes without a note could never be used again.
     if (keep)
       await this.#parts.quarantine.note(this.#key, JSON.stringify({ url: this.#url, validators } satisfies Held));
+    await this.#landing.abandon(keep);
+  }
+}
+
+/** Our own note of an earlier try; `null` when it was cut off, or is of an older Ringfort. */
+function readNote(text: string): Held | null {
+  try {
+    return heldNote.parse(JSON.parse(text));
+  } catch {
+    return null;
   }
 }
 

@@ -52,7 +52,12 @@ export class JobLanes {
 
   /** Ends the process: its lanes close, and that is its sign. */
   async stop(): Promise<void> {
-    for (const berth of this.#berths) berth.lane?.close();
+    for (const berth of this.#berths) {
+      const { lane } = berth;
+      // Let go of first: a lane that closes by itself has its process killed.
+      berth.lane = null;
+      lane?.close();
+    }
     await this.worker.stop(2 * SECOND);
   }
 
@@ -80,8 +85,11 @@ export class JobLanes {
     for (const [index, lane] of lanes.entries()) {
       const berth = this.#berths[index];
       if (berth !== undefined) berth.lane = lane;
-      lane.onClose(() => {
-        if (berth?.lane === lane) this.worker.kill();
+      lane.onClose((cause) => {
+        if (berth?.lane !== lane) return;
+        // Bytes that are no frames end the lane; a lane that only went away is the sign of a process that is dying.
+        if (cause instanceof Failure) this.#breach(berth, cause);
+        else this.worker.kill();
       });
       lane.unref();
     }
@@ -108,22 +116,26 @@ export class JobLanes {
         try {
           if (job.job.message(value, lane)) job.resolve();
         } catch (cause) {
-          this.worker.kill();
-          job.reject(
-            cause instanceof Failure
-              ? cause
-              : new Failure(
-                  "worker.protocol",
-                  `the ${this.worker.role.jail.role} process answered outside its protocol`,
-                  { cause },
-                ),
-          );
+          this.#breach(berth, cause);
         }
       },
       data: (piece) => {
-        if (berth.job !== null && berth.lane !== null) berth.job.job.data(piece, berth.lane);
+        const { job, lane } = berth;
+        if (job === null || lane === null) return;
+        try {
+          job.job.data(piece, lane);
+        } catch (cause) {
+          this.#breach(berth, cause);
+        }
       },
     };
+  }
+
+  /** A process that says what no worker says is ended: nothing that it may still say is believed. */
+  #breach(berth: Berth, cause: unknown): void {
+    this.worker.kill();
+    const text = `the ${this.worker.role.jail.role} process answered outside its protocol`;
+    berth.job?.reject(cause instanceof Failure ? cause : new Failure("worker.protocol", text, { cause }));
   }
 
   async #talk(berth: Berth, job: Job): Promise<void> {

@@ -22,7 +22,10 @@ export function nextRun(schedule: string, from: Instant, lastStart: Instant | nu
       throw new Failure("source.invalid", `schedule "${schedule}": write for example "every 1h"; the shortest is 10s`);
     return lastStart === null ? from : Math.max(from, lastStart + length);
   }
+  // The library also reads six fields, the first of them seconds, and a date: the one is too often, the other only once.
+  const fields = schedule.trim().split(/\s+/).length;
   try {
+    if (fields !== 5) throw new Error(`${fields} fields`);
     return new Cron(schedule, { paused: true }).nextRun(new Date(from))?.getTime() ?? null;
   } catch (cause) {
     throw new Failure(

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { Failure } from "../core/kernel/errors.ts";
 import { type Duration, MINUTE, SECOND } from "../core/kernel/instant.ts";
 import type { FrameHandler } from "../wire/frame.ts";
 import type { Lane } from "../wire/lane.ts";
@@ -54,7 +55,10 @@ export class WorkerProcess {
     return { role: this.role.jail.role, pid: this.#child?.pid ?? null, restarts: Math.max(0, this.#starts - 1), state };
   }
 
-  /** Starts the process, after its pause, with a handler for each lane; `onExit` is called once when it is gone. */
+  /**
+   * Starts the process, after its pause, with a handler for each lane; `onExit` is called once when it is gone. Throws
+   * `daemon.stopping` once it was stopped: a process started behind the back of `stop` would outlive us.
+   */
   async start(handlers: readonly FrameHandler[], onExit: () => void): Promise<readonly Lane[]> {
     if (this.#pause > 0) {
       this.#waiting = true;
@@ -62,6 +66,13 @@ export class WorkerProcess {
       this.#waiting = false;
     }
     const pairs = await Promise.all(handlers.map((handler) => lanePair(handler)));
+    if (this.#stopped) {
+      for (const { ours, theirs } of pairs) {
+        ours.close();
+        theirs.destroy();
+      }
+      throw new Failure("daemon.stopping", `the ${this.role.jail.role} process was stopped`, { retry: "later" });
+    }
     const command = this.#confine(this.role.jail, [process.execPath, this.role.entry, ...this.role.args]);
     const [program = "", ...args] = command;
     const child = spawn(program, args, {

@@ -1,7 +1,7 @@
 import type { LookupAddress } from "node:dns";
 import { lookup } from "node:dns/promises";
 import { once } from "node:events";
-import { connect, isIP, type LookupFunction, type OnReadOpts, type Socket } from "node:net";
+import { connect, isIP, type LookupFunction } from "node:net";
 import { Failure } from "../core/kernel/errors.ts";
 import { UpstreamSocket } from "./upstream-socket.ts";
 
@@ -47,22 +47,17 @@ export async function connectOptions(
 export async function dial(to: Destination, signal: AbortSignal): Promise<UpstreamSocket> {
   const options = await connectOptions(to);
   signal.throwIfAborted();
-  return await opened(
-    (onread) => connect({ ...options, onread }),
-    "connect",
-    signal,
-    (cause) => connectFailure(cause, to.host),
-  );
+  const socket = UpstreamSocket.plain((onread) => connect({ ...options, onread }));
+  return await opened(socket, "connect", signal, (cause) => connectFailure(cause, to.host));
 }
 
-/** Waits until a socket says `ready`. When it fails or `signal` aborts, it is destroyed. */
+/** Waits until `socket` says `ready`. When it fails or `signal` aborts, it is destroyed. */
 export async function opened(
-  open: (onread: OnReadOpts) => Socket,
+  socket: UpstreamSocket,
   ready: "connect" | "secureConnect",
   signal: AbortSignal,
   failure: (cause: unknown) => Failure,
 ): Promise<UpstreamSocket> {
-  const socket = new UpstreamSocket(open);
   try {
     await once(socket.raw, ready, { signal });
     return socket;

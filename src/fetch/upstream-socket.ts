@@ -1,8 +1,8 @@
 import type { OnReadOpts, Socket } from "node:net";
 
 /**
- * Bytes read in one go. Measured: with one buffer per connection that goes straight to the lane, no byte is copied and
- * none is allocated while a body runs.
+ * Bytes read in one go. With one buffer per connection that goes straight to the lane, no byte is copied and none is
+ * allocated while a body runs (docs/adr/0003).
  */
 const READ_BYTES = 256 * 1024;
 
@@ -16,32 +16,41 @@ export interface Receiver {
   broken(cause: Error): void;
 }
 
-/** One outbound connection, read through a single buffer, with back-pressure towards the upstream. */
+/**
+ * One outbound connection, with back-pressure towards the upstream. A plain one reads into a single buffer. A TLS one
+ * must not: it hands over every record that it has decrypted, paused or not, always at the start of that buffer, and so
+ * overwrites bytes that are still on their way to the lane.
+ */
 export class UpstreamSocket {
   readonly #socket: Socket;
   #receiver: Receiver | null = null;
   #paused = false;
   #closed: { readonly cause: Error | null } | null = null;
-  #backlog: Uint8Array[] = [];
   #heard = 0;
 
-  /** `open` makes the socket; it hands the options on to `net.connect` or `tls.connect`. */
-  constructor(open: (onread: OnReadOpts) => Socket) {
-    this.#socket = open({
-      buffer: Buffer.allocUnsafeSlow(READ_BYTES),
-      callback: (bytes, buffer) => this.#arrived(buffer.subarray(0, bytes)),
-    });
+  private constructor(socket: Socket) {
+    this.#socket = socket;
     this.#socket.setNoDelay(true);
     this.#socket.on("error", (cause) => this.#gone(cause));
     this.#socket.on("end", () => this.#gone(null));
     this.#socket.on("close", () => this.#gone(new Error("connection closed")));
   }
 
-  /** For a socket that cannot read into our buffer (TLS inside a proxy's tunnel): takes its own pieces instead. */
-  readWithoutBuffer(): void {
-    this.#socket.on("data", (piece: Uint8Array) => {
-      if (!this.#arrived(piece)) this.#socket.pause();
+  /** `open` makes the socket and hands the options on to `net.connect`. */
+  static plain(open: (onread: OnReadOpts) => Socket): UpstreamSocket {
+    let opened: UpstreamSocket | null = null;
+    const socket = open({
+      buffer: Buffer.allocUnsafeSlow(READ_BYTES),
+      callback: (bytes, buffer) => opened === null || opened.#arrived(buffer.subarray(0, bytes)),
     });
+    opened = new UpstreamSocket(socket);
+    return opened;
+  }
+
+  static secure(socket: Socket): UpstreamSocket {
+    const opened = new UpstreamSocket(socket);
+    socket.on("data", (piece: Uint8Array) => void opened.#arrived(piece));
+    return opened;
   }
 
   get raw(): Socket {
@@ -77,34 +86,26 @@ export class UpstreamSocket {
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    while (this.#backlog.length > 0 && !this.#paused) {
-      const piece = this.#backlog.shift();
-      if (piece !== undefined) this.#receiver?.data(piece);
-    }
-    if (this.#paused) return;
-    if (this.#closed !== null && this.#receiver !== null) this.#tellClosed(this.#receiver, this.#closed.cause);
-    else this.#socket.resume();
+    this.#socket.resume();
   }
 
   destroy(): void {
     this.#receiver = null;
-    this.#backlog = [];
     this.#socket.destroy();
   }
 
   #arrived(piece: Uint8Array): boolean {
+    // A bug of ours or of the runtime's: better to die of it than to pass on a file with a torn piece in it.
+    if (this.#paused) throw new Error("bytes on a paused connection");
     this.#heard += piece.length;
-    // TLS hands over every record that it has decrypted, paused or not, and always at the start of the one buffer: a
-    // copy, or a record would be overwritten while it is still on its way to the lane.
-    if (this.#paused) this.#backlog.push(Uint8Array.from(piece));
-    else this.#receiver?.data(piece);
+    this.#receiver?.data(piece);
     return !this.#paused;
   }
 
   #gone(cause: Error | null): void {
     if (this.#closed !== null) return;
     this.#closed = { cause };
-    if (this.#receiver !== null && !(this.#paused && this.#backlog.length > 0)) this.#tellClosed(this.#receiver, cause);
+    if (this.#receiver !== null) this.#tellClosed(this.#receiver, cause);
   }
 
   #tellClosed(receiver: Receiver, cause: Error | null): void {

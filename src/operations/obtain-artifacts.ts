@@ -1,12 +1,12 @@
 import type { WantedArtifact } from "../core/intake/judge-feed.ts";
 import { type Accepted, type Candidate, judgeCompanion, judgeFile } from "../core/intake/judge-file.ts";
 import type { Step } from "../core/intake/plan-sync.ts";
-import { capOf, expansionCap, refusedBefore } from "../core/intake/run-budget.ts";
+import { type Cap, capOf, expansionCap, refusedBefore, totalCap } from "../core/intake/run-budget.ts";
 import { Failure, type Refusal, refuse } from "../core/kernel/errors.ts";
 import type { Revision, RevisionEntry } from "../core/model/revision.ts";
 import type { SourceSpec } from "../core/model/source.ts";
-import type { Fetched, UpstreamNote } from "../core/ports.ts";
-import { parseHttpDate, quarantinedAs, timeLeft } from "./run-limits.ts";
+import type { Fetched, FetchWish, UpstreamNote } from "../core/ports.ts";
+import { parseHttpDate, quarantinedAs, timeLeft, validatorsIn } from "./run-limits.ts";
 import type { Run, SyncDoors } from "./sync-run.ts";
 
 type Entry = Omit<RevisionEntry, "since">;
@@ -22,6 +22,8 @@ interface Work {
   readonly last: Revision | null;
   readonly address: number;
   readonly run: Run;
+  /** What the run may bring in all. */
+  readonly total: Cap;
   /** Ends every transfer of the run: one refusal ends it for all. */
   readonly stop: AbortController;
   readonly known: ReadonlyMap<string, UpstreamNote>;
@@ -50,6 +52,7 @@ export async function obtainAll(
     last,
     address,
     run,
+    total: totalCap(spec.budget, last),
     stop,
     known: new Map((await doors.ledger.upstreamNotes(spec.name)).map((note) => [note.path, note])),
     held: new Map(held.map((entry) => [entry.path, entry])),
@@ -78,6 +81,8 @@ export async function obtainAll(
   if (end?.kind === "refused") return end;
   if (end?.kind === "threw") throw end.error;
   timeLeft(spec, run, doors.clock.now());
+  // A transfer may complete although it was stopped; what was still in the queue then has not been asked for.
+  if (stop.signal.aborted) return pastTotal(work);
   return { kind: "obtained", entries: work.entries, notes: work.notes };
 }
 
@@ -100,6 +105,7 @@ async function obtain(work: Work, artifact: WantedArtifact, companion: WantedArt
     try {
       const refusal = await obtainFrom(work, artifact, companion, address);
       if (refusal === null) return null;
+      if (work.stop.signal.aborted) return refusal;
       doors.events.emit("artifact.refused", {
         source: spec.name,
         path: artifact.path,
@@ -139,10 +145,14 @@ async function obtainFrom(
   const { doors } = work;
   const landed: Candidate[] = [];
   try {
-    const signature = companion === null ? null : await land(work, companion, address);
+    // Only what stands alone is asked for by its version: a file and its signature come, and are judged, together.
+    const alone = companion === null;
+    const signature = companion === null ? null : await land(work, companion, address, alone);
     if (signature !== null && signature.kind === "refused") return signature;
     if (signature?.kind === "landed") landed.push(signature.candidate);
-    const main = await land(work, artifact, address);
+    if (signature?.kind === "absent" && companion?.optional === false)
+      return refuse("artifact.missing", companion.path);
+    const main = await land(work, artifact, address, alone);
     if (main.kind === "refused") return main;
     if (main.kind === "kept") return null;
     if (main.kind === "absent") return artifact.optional ? null : refuse("artifact.missing", artifact.path);
@@ -205,8 +215,8 @@ type LandResult =
   | { readonly kind: "absent" }
   | Refusal;
 
-/** Brings one file into quarantine under its cap. What is unchanged upstream is kept as it is held. */
-async function land(work: Work, artifact: WantedArtifact, address: number): Promise<LandResult> {
+/** Brings one file into quarantine under its cap. What is unchanged upstream, and `alone`, is kept as it is held. */
+async function land(work: Work, artifact: WantedArtifact, address: number, alone: boolean): Promise<LandResult> {
   const { doors, spec, run, last, held, known } = work;
   const cap = capOf(artifact, spec.budget, last, run.bytes, await doors.blobs.freeBytes());
   const before = refusedBefore(artifact, cap);
@@ -214,17 +224,17 @@ async function land(work: Work, artifact: WantedArtifact, address: number): Prom
   const entry = held.get(artifact.path);
   const noted = known.get(artifact.path);
   const bound = artifact.digests.sha256 !== undefined || artifact.digests.sha512 !== undefined;
-  const unless =
-    entry !== undefined && noted?.sha256 === entry.sha256 && !bound && artifact.version === null ? noted : null;
+  const keepable =
+    alone && entry !== undefined && noted?.sha256 === entry.sha256 && !bound && artifact.version === null;
+  const unless = keepable ? validatorsIn(noted) : null;
   run.requests += 1;
   const fetched = await fetchUnderCap(work, artifact, address, cap.most, unless);
-  if (fetched === "over-cap" && run.bytes > spec.budget.bytes)
-    return refuse("budget.total-bytes", `the run was stopped at ${run.bytes} bytes`);
+  if (fetched === "over-cap" && run.bytes > work.total.most) return pastTotal(work);
   if (fetched === "over-cap")
     return refuse(cap.code, `${artifact.path}: it was stopped at ${cap.most} bytes; ${cap.why}`);
   if (fetched.kind === "absent") return fetched;
   if (fetched.kind === "not-modified") {
-    if (entry === undefined || noted === undefined)
+    if (unless === null || entry === undefined || noted === undefined)
       throw new Failure("upstream.malformed", `${artifact.path}: "not modified", but nothing was held`);
     work.entries.push(entry);
     work.notes.push(noted);
@@ -242,12 +252,16 @@ async function land(work: Work, artifact: WantedArtifact, address: number): Prom
   return { kind: "landed", candidate: { artifact, file: file.file, findings, lastModified: file.lastModified }, note };
 }
 
+function pastTotal({ run, total }: Work): Refusal {
+  return refuse(total.code, `the run was stopped at ${run.bytes} bytes; ${total.why}`);
+}
+
 async function fetchUnderCap(
-  { doors, spec, run, stop }: Work,
+  { doors, spec, run, total, stop }: Work,
   artifact: WantedArtifact,
   address: number,
   most: number,
-  unless: UpstreamNote | null,
+  unless: FetchWish["unless"],
 ): Promise<Fetched | "over-cap"> {
   try {
     const wish = {
@@ -261,8 +275,8 @@ async function fetchUnderCap(
       wallTime: timeLeft(spec, run, doors.clock.now()),
       progress: (bytes: number): void => {
         run.bytes += bytes;
-        // Transfers side by side each have room for themselves; together they may not pass the budget either.
-        if (run.bytes > spec.budget.bytes) stop.abort(new Failure("upstream.over-cap", "the run's budget is used up"));
+        // Transfers side by side each have room for themselves; together they may not pass the run's cap either.
+        if (run.bytes > total.most) stop.abort(new Failure("upstream.over-cap", "the run's budget is used up"));
       },
     };
     return await doors.fetcher.fetch(spec, wish, AbortSignal.any([run.signal, stop.signal]));

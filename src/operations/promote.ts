@@ -97,9 +97,13 @@ async function moveTo(
     moves,
   );
   if (!moved)
-    return refuse(
-      "promotion.changed-meanwhile",
-      `${wish.channel} of ${wish.source} was moved while this was being decided; look again`,
+    return refused(
+      doors,
+      wish,
+      refuse(
+        "promotion.changed-meanwhile",
+        `${wish.channel} of ${wish.source} was moved while this was being decided; look again`,
+      ),
     );
   await publishChannel(doors, wish.channel);
   doors.events.emit("channel.moved", {

@@ -4,7 +4,7 @@ import { LIMITS } from "../core/kernel/limits.ts";
 import type { Revision } from "../core/model/revision.ts";
 import type { SourceSpec } from "../core/model/source.ts";
 import type { FeedReading, InspectableFile, UpstreamNote } from "../core/ports.ts";
-import { parseHttpDate, quarantinedAs, timeLeft } from "./run-limits.ts";
+import { parseHttpDate, quarantinedAs, timeLeft, validatorsIn } from "./run-limits.ts";
 import type { Run, SyncDoors } from "./sync-run.ts";
 
 export type FeedRead =
@@ -114,8 +114,9 @@ async function fetchIndex(
         path: need.path,
         list: need.list,
         first: need.first,
-        unless: known.get(need.path) ?? null,
-        most: Math.min(need.most, LIMITS.indexBytes, spec.budget.bytes),
+        unless: validatorsIn(known.get(need.path)),
+        // All pages of an index count against the run: a listing leads through as many as its vendor likes.
+        most: Math.min(need.most, LIMITS.indexBytes, Math.max(0, spec.budget.bytes - run.bytes)),
         sha512: false,
         wallTime: timeLeft(spec, run, doors.clock.now()),
         progress: (bytes) => {

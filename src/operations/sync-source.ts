@@ -60,7 +60,7 @@ async function walk(doors: SyncDoors, spec: SourceSpec, by: string, run: Run): P
   const obtained = await obtainAll(doors, spec, steps, last, read.address, run);
   if (obtained.kind === "refused") return obtained;
 
-  if (sameContent(obtained.entries, heldByPath) && last !== null && sameSeries(last, read.feed)) {
+  if (last !== null && sameContent(obtained.entries, heldByPath) && !saysMore(last, read.feed, spec)) {
     await doors.ledger.putUpstreamNotes(spec.name, notes(read.notes, obtained.notes));
     return finish(doors, spec, last, by);
   }
@@ -131,8 +131,10 @@ async function blobsAtHand(
   return blobs;
 }
 
-function sameSeries(last: Revision, feed: AcceptedFeed): boolean {
-  return JSON.stringify(last.series) === JSON.stringify(feed.series);
+/** Whether the same content stands for more than before: a series went on, or somebody now vouches for it. */
+function saysMore(last: Revision, feed: AcceptedFeed, spec: SourceSpec): boolean {
+  const vouchedNow = last.unsigned && spec.trust.kind !== "none";
+  return vouchedNow || JSON.stringify(last.series) !== JSON.stringify(feed.series);
 }
 
 /** Notes of index files and of artifacts; a path noted by both is the index's. */

@@ -38,9 +38,9 @@ export function plainAddress(address: string): string {
 function clientOf(address: string): string {
   const plain = plainAddress(address);
   if (!plain.includes(":")) return plain;
-  const [head = "", tail] = plain.split("%", 1)[0]?.split("::") ?? [];
-  const groups = head === "" ? [] : head.split(":");
-  const after = tail === undefined || tail === "" ? 0 : tail.split(":").length;
-  while (tail !== undefined && groups.length + after < 8) groups.push("0");
-  return groups.slice(0, 4).join(":");
+  const [head = "", tail = ""] = plain.split("%", 1)[0]?.split("::") ?? [];
+  const groups = [head, tail].map((half) => (half === "" ? [] : half.split(":")));
+  const missing = 8 - groups.flat().length;
+  const zeros = Array.from({ length: Math.max(0, missing) }, () => "0");
+  return [...(groups[0] ?? []), ...zeros, ...(groups[1] ?? [])].slice(0, 4).join(":");
 }

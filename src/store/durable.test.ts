@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
-import { failsWith } from "../../test/contract/ledger.ts";
+import { failsWith } from "../../test/contract/ledger-samples.ts";
 import { replaceDurably, storeFailure } from "./durable.ts";
 
 async function folderFor(t: TestContext): Promise<string> {
@@ -19,7 +20,6 @@ void test("a replaced file is the old one until it is the new one", async (t) =>
   const file = path.join(folder, "file");
   await replaceDurably(file, Buffer.from("old"), noSteps);
   const seen: string[] = [];
-  const { readFileSync } = await import("node:fs");
   await replaceDurably(file, [Buffer.from("ne"), Buffer.from("w")], {
     written: () => seen.push(readFileSync(file, "utf8")),
     renamed: () => seen.push(readFileSync(file, "utf8")),

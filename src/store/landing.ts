@@ -1,76 +1,14 @@
-import { createHash, type Hash } from "node:crypto";
 import { type FileHandle, rm } from "node:fs/promises";
-import { parseSha256, type Sha256 } from "../core/kernel/digest.ts";
+import type { Sha256 } from "../core/kernel/digest.ts";
 import { Failure } from "../core/kernel/errors.ts";
 import type { Landed, Landing } from "../core/ports.ts";
+import { BUFFER_BYTES, type BufferPool } from "./buffer-pool.ts";
 import { storeFailure } from "./durable.ts";
+import type { RunningDigest } from "./running-digest.ts";
 
-/** Bytes gathered for one write. */
-const BUFFER_BYTES = 1024 * 1024;
-/** Buffers that wait for use; more than that are given back to the heap. */
-const SPARE_BUFFERS = 32;
 /** Bytes of one landing that may wait for the disk before its sender is asked to wait, and below which it goes on. */
 const MOST_UNWRITTEN = 4 * BUFFER_BYTES;
 const GO_ON = BUFFER_BYTES;
-
-/** Buffers that every landing of one quarantine shares: a thousand small files need no thousand buffers. */
-export class BufferPool {
-  readonly #spare: Buffer[] = [];
-
-  take(): Buffer {
-    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES);
-  }
-
-  give(buffer: Buffer): void {
-    if (this.#spare.length < SPARE_BUFFERS) this.#spare.push(buffer);
-  }
-
-  async lend<T>(use: (buffer: Buffer) => Promise<T>): Promise<T> {
-    const buffer = this.take();
-    try {
-      return await use(buffer);
-    } finally {
-      this.give(buffer);
-    }
-  }
-}
-
-/** The digests of a file so far, with its size. */
-export class RunningDigest {
-  size = 0;
-  readonly #sha256: Hash = createHash("sha256");
-  readonly #sha512: Hash | null;
-
-  constructor(sha512: boolean) {
-    this.#sha512 = sha512 ? createHash("sha512") : null;
-  }
-
-  update(piece: Uint8Array): void {
-    this.#sha256.update(piece);
-    this.#sha512?.update(piece);
-    this.size += piece.length;
-  }
-
-  /** Takes in the first `size` bytes of a file; `false` when it has fewer. */
-  async read(handle: FileHandle, buffer: Buffer, size: number): Promise<boolean> {
-    while (this.size < size) {
-      const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, size - this.size), this.size);
-      if (bytesRead === 0) return false;
-      this.update(buffer.subarray(0, bytesRead));
-    }
-    return true;
-  }
-
-  sha256(): Sha256 {
-    const digest = parseSha256(this.#sha256.copy().digest("hex"));
-    if (digest === null) throw new Error("a SHA-256 that is none");
-    return digest;
-  }
-
-  sha512(): string | null {
-    return this.#sha512?.copy().digest("hex") ?? null;
-  }
-}
 
 /** What is known of the bytes of an interrupted download. */
 export interface KeptPart {

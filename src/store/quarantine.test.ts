@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { landBytes, someBytes } from "../../test/contract/landed.ts";
-import { digestOf } from "../../test/contract/ledger.ts";
+import { digestOf } from "../../test/contract/ledger-samples.ts";
 import { quarantineContract } from "../../test/contract/quarantine.ts";
 import type { Quarantine } from "../core/ports.ts";
 import { openQuarantine, quarantinePath } from "./quarantine.ts";
@@ -116,7 +116,7 @@ void test("a sweep at start leaves young resumable parts and nothing else, and f
   const quarantine = await start(folder);
   await quarantine.sweep(Date.now() - 500_000);
   const name = path.basename(young, ".resume");
-  assert.deepEqual((await readdir(folder)).sort(), [`${name}.note`, `${name}.resume`]);
+  assert.deepEqual((await readdir(folder)).toSorted(), [`${name}.note`, `${name}.resume`]);
   assert.equal((await quarantine.held("young"))?.size, 10);
   assert.equal(await quarantine.held("old"), null);
   assert.equal(await readFile(outside, "utf8"), "precious");

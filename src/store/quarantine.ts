@@ -4,9 +4,11 @@ import { type FileHandle, lstat, mkdir, open, readdir, rename, rm } from "node:f
 import path from "node:path";
 import type { Instant } from "../core/kernel/instant.ts";
 import type { AtStep, Landing, Quarantine } from "../core/ports.ts";
+import { BufferPool } from "./buffer-pool.ts";
 import { errnoOf, onDisk } from "./durable.ts";
 import { type KeptNote, NEW_FILE, orNotOurs, readNote, writeNote } from "./kept-note.ts";
-import { BufferPool, type KeptPart, LandingFile, RunningDigest } from "./landing.ts";
+import { type KeptPart, LandingFile } from "./landing.ts";
+import { RunningDigest } from "./running-digest.ts";
 
 export interface QuarantineOptions {
   readonly folder: string;
@@ -93,9 +95,9 @@ class QuarantineFolder implements Quarantine {
   /** For the landing under way, else for the bytes that are held; nothing to note otherwise. */
   async note(key: string, note: string): Promise<void> {
     const name = nameOf(key);
-    const open = this.#notes.get(name);
-    if (open !== undefined) {
-      open.note = note;
+    const current = this.#notes.get(name);
+    if (current !== undefined) {
+      current.note = note;
       return;
     }
     await onDisk("noting an interrupted download", async () => {
@@ -177,10 +179,10 @@ class QuarantineFolder implements Quarantine {
   }
 
   async #keep(name: string, landing: Landing, part: KeptPart): Promise<boolean> {
-    const open = this.#notes.get(name);
+    const current = this.#notes.get(name);
     // A later landing of the same download has taken over: its bytes count.
-    if (open?.landing !== landing) return false;
-    await this.#writeNote(name, { note: open.note, size: part.size, sha256: part.sha256 });
+    if (current?.landing !== landing) return false;
+    await this.#writeNote(name, { note: current.note, size: part.size, sha256: part.sha256 });
     await rename(part.path, this.#path(`${name}.resume`));
     this.#held.add(name);
     return true;

@@ -40,7 +40,13 @@ export async function listenLocally(
     socket.once("close", () => callers.delete(socket));
     attend(socket, serve);
   });
-  server.listen(path);
+  // The socket is made during the call: between it and a chmod, whoever the mask lets in could connect.
+  const mask = process.umask(0o177);
+  try {
+    server.listen(path);
+  } finally {
+    process.umask(mask);
+  }
   await once(server, "listening");
   await chmod(path, 0o600);
   return {

@@ -13,7 +13,11 @@ const evil: ForgedMember = { name: "forged.hdb", bytes: Buffer.from("evil\n") };
 
 async function malformed(database: Parameters<typeof forgeCvd>[0]): Promise<string> {
   const seen = await inspectClamav("main.cvd", forgeCvd(database), { keys: FORGED_KEYS });
-  assert.deepEqual(seen.signatures.slice(0, 1).map(({ status }) => status), ["good"], "the body is signed: that is not what stops it");
+  assert.deepEqual(
+    seen.signatures.slice(0, 1).map(({ status }) => status),
+    ["good"],
+    "the body is signed: that is not what stops it",
+  );
   return seen.malformed ?? "";
 }
 
@@ -23,25 +27,42 @@ test("a member of the same name", async () => {
 });
 
 test("a member whose name differs in case", async () => {
-  assert.match(await malformed({ members: [...MEMBERS, { ...evil, name: "FORGED.HDB" }], listed: MEMBERS }), /one file/);
+  assert.match(
+    await malformed({ members: [...MEMBERS, { ...evil, name: "FORGED.HDB" }], listed: MEMBERS }),
+    /one file/,
+  );
 });
 
 test("a second .info, in whatever case and place of the name", async () => {
   for (const name of ["other.info", "other.INFO", "other.info.hdb"]) {
-    assert.match(await malformed({ members: [...MEMBERS, { ...evil, name }], listed: MEMBERS }), /more than one \.info/, name);
+    assert.match(
+      await malformed({ members: [...MEMBERS, { ...evil, name }], listed: MEMBERS }),
+      /more than one \.info/,
+      name,
+    );
   }
 });
 
 test("a second archive behind the end of the first", async () => {
   const tar = (info: ForgedMember, members: readonly ForgedMember[]): Buffer =>
-    Buffer.concat([...[info, ...members].map(tarMember), Buffer.alloc(1_024), tarMember({ ...evil, name: "hidden.hdb" })]);
+    Buffer.concat([
+      ...[info, ...members].map(tarMember),
+      Buffer.alloc(1_024),
+      tarMember({ ...evil, name: "hidden.hdb" }),
+    ]);
   assert.match(await malformed({ tar }), /end mark/);
 });
 
 test("a second gzip member, which some unpackers read and some do not", async () => {
   const hidden = gzipSync(tarMember({ ...evil, name: "hidden.hdb" }));
-  assert.match(await malformed({ body: (tar) => Buffer.concat([gzipSync(tar), hidden]) }), /after the end of the gzip stream/);
-  assert.match(await malformed({ body: (tar) => Buffer.concat([gzipSync(tar), Buffer.alloc(16)]) }), /after the end of the gzip stream/);
+  assert.match(
+    await malformed({ body: (tar) => Buffer.concat([gzipSync(tar), hidden]) }),
+    /after the end of the gzip stream/,
+  );
+  assert.match(
+    await malformed({ body: (tar) => Buffer.concat([gzipSync(tar), Buffer.alloc(16)]) }),
+    /after the end of the gzip stream/,
+  );
 });
 
 test("bytes in the padding of a member", async () => {

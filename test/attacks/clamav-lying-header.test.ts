@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import test from "node:test";
 import { readFileSync } from "node:fs";
+import test from "node:test";
 import { judgeFile } from "../../src/core/intake/judge-file.ts";
 import type { ContentFindings } from "../../src/core/model/findings.ts";
 import { type ClamavKeys, PRODUCTION_KEYS } from "../../src/inspect/feeds/clamav/keys.ts";
@@ -22,16 +22,30 @@ async function verdict(path: string, version: number, bytes: Buffer, keys: Clama
 
 test("a header that raises the version is refused", async () => {
   assert.equal(await verdict("main.cvd", 7, forgeCvd(), FORGED_KEYS), "accepted");
-  assert.equal(await verdict("main.cvd", 8, forgeCvd({ header: { version: 8 } }), FORGED_KEYS), "artifact.contradicts-itself");
+  assert.equal(
+    await verdict("main.cvd", 8, forgeCvd({ header: { version: 8 } }), FORGED_KEYS),
+    "artifact.contradicts-itself",
+  );
 });
 
-test("a real database with an edited header is refused", { skip: needsSharedData("clamav", "test-6.cvd") }, async () => {
+test("a real database with an edited header is refused", {
+  skip: needsSharedData("clamav", "test-6.cvd"),
+}, async () => {
   const real = readFileSync(sharedData("clamav", "test-6.cvd"));
   const edit = (from: string, to: string): Buffer => Buffer.from(real.toString("latin1").replace(from, to), "latin1");
   assert.equal(await verdict("daily.cvd", 6, real, PRODUCTION_KEYS), "accepted");
-  assert.equal(await verdict("daily.cvd", 7, edit("-0400:6:14:", "-0400:7:14:"), PRODUCTION_KEYS), "artifact.contradicts-itself");
-  assert.equal(await verdict("daily.cvd", 6, edit(":1624412045", ":1999999999"), PRODUCTION_KEYS), "artifact.contradicts-itself");
-  assert.equal(await verdict("daily.cvd", 6, edit(":micasnyd:", ":attacker:"), PRODUCTION_KEYS), "artifact.contradicts-itself");
+  assert.equal(
+    await verdict("daily.cvd", 7, edit("-0400:6:14:", "-0400:7:14:"), PRODUCTION_KEYS),
+    "artifact.contradicts-itself",
+  );
+  assert.equal(
+    await verdict("daily.cvd", 6, edit(":1624412045", ":1999999999"), PRODUCTION_KEYS),
+    "artifact.contradicts-itself",
+  );
+  assert.equal(
+    await verdict("daily.cvd", 6, edit(":micasnyd:", ":attacker:"), PRODUCTION_KEYS),
+    "artifact.contradicts-itself",
+  );
 });
 
 test("an old database under a name that promises a newer one is refused", async () => {
@@ -48,5 +62,8 @@ test("a patch under another patch's name is refused", async () => {
 
 test("a build time far ahead is refused, though both places agree on it", async () => {
   const epoch = { epoch: NOW / 1_000 + 3 * 24 * 60 * 60 };
-  assert.equal(await verdict("main.cvd", 7, forgeCvd({ header: epoch, info: epoch }), FORGED_KEYS), "artifact.from-the-future");
+  assert.equal(
+    await verdict("main.cvd", 7, forgeCvd({ header: epoch, info: epoch }), FORGED_KEYS),
+    "artifact.from-the-future",
+  );
 });

@@ -4,15 +4,26 @@ import { FORGED_KEYS, forgeCvd, MEMBERS } from "../fixtures/clamav-forge.ts";
 import { inspectClamav } from "../fixtures/inspected.ts";
 
 /** Members that a client would write outside of its folder, or that are no files. Nothing here is ever unpacked to disk. */
-const NAMES = ["../evil.ndb", "/etc/cron.d/evil", "a/../../evil.ndb", "..\\evil.ndb", "C:\\evil.ndb", "evil.ndb:stream", "..", ".", "CON.ndb", "evil.ndb ", "evil\u0007.ndb"];
+const NAMES = [
+  "../evil.ndb",
+  "/etc/cron.d/evil",
+  "a/../../evil.ndb",
+  "..\\evil.ndb",
+  "C:\\evil.ndb",
+  "evil.ndb:stream",
+  "..",
+  ".",
+  "CON.ndb",
+  "evil.ndb ",
+  "evil\u0007.ndb",
+];
 
 test("names that leave the folder or confuse are malformed", async () => {
   for (const name of NAMES) {
     const members = [...MEMBERS, { name, bytes: Buffer.from("evil\n") }];
     const seen = await inspectClamav("main.cvd", forgeCvd({ members }), { keys: FORGED_KEYS });
-    assert.match(seen.malformed ?? "", /unsafe/, name);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not come through
-    assert.doesNotMatch(seen.malformed ?? "", /[\u0000-\u001f]/, "the finding is fit for a terminal");
+    assert.match(seen.malformed ?? "", /unsafe|ASCII/, name);
+    assert.match(seen.malformed ?? "", /^[ -~]*$/, "the finding is fit for a terminal");
   }
 });
 

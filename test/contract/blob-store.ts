@@ -4,18 +4,18 @@ import fc from "fast-check";
 import type { Sha256 } from "../../src/core/kernel/digest.ts";
 import type { BlobStore, Quarantine } from "../../src/core/ports.ts";
 import { accept, landBytes, listed, someBytes } from "./landed.ts";
-import { AT, digestOf } from "./ledger.ts";
+import { AT, digestOf } from "./ledger-samples.ts";
 
 export interface OpenedBlobs {
   readonly blobs: BlobStore;
   readonly quarantine: Quarantine;
   /** What the store reads as the time. */
   readonly clock: { now: number };
-  inQuarantine(file: string): Promise<boolean>;
+  readonly inQuarantine: (file: string) => Promise<boolean>;
   /** Changes a byte of a blob, as a bad disk would. */
-  damage(sha256: Sha256): Promise<void>;
-  reopen(): Promise<BlobStore>;
-  end(): Promise<void>;
+  readonly damage: (sha256: Sha256) => Promise<void>;
+  readonly reopen: () => Promise<BlobStore>;
+  readonly end: () => Promise<void>;
 }
 
 /** What every blob store does. `open` gives a new, empty one with its quarantine. */

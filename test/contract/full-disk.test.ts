@@ -10,7 +10,7 @@ import { replaceDurably } from "../../src/store/durable.ts";
 import { openSqliteLedger } from "../../src/store/ledgers/sqlite.ts";
 import { openQuarantine } from "../../src/store/quarantine.ts";
 import { accept, landBytes, someBytes } from "./landed.ts";
-import { AT, draftOf, failsWith, specOf } from "./ledger.ts";
+import { AT, draftOf, failsWith, specOf } from "./ledger-samples.ts";
 
 const atStep = (): void => undefined;
 const MIB = 1024 * 1024;

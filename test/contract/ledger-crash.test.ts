@@ -7,7 +7,7 @@ import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { openSqliteLedger } from "../../src/store/ledgers/sqlite.ts";
-import { AT, digestOf, draftOf, failsWith } from "./ledger.ts";
+import { AT, digestOf, draftOf, failsWith } from "./ledger-samples.ts";
 
 const HOLDER = fileURLToPath(new URL("./ledger-holder.ts", import.meta.url));
 const atStep = (): void => undefined;

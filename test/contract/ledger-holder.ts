@@ -1,6 +1,6 @@
 import { Connection } from "../../src/store/ledgers/connection.ts";
 import { openSqliteLedger } from "../../src/store/ledgers/sqlite.ts";
-import { AT, draftOf, specOf } from "./ledger.ts";
+import { AT, draftOf, specOf } from "./ledger-samples.ts";
 
 /**
  * A process that holds a ledger, for ledger-crash.test.ts. `hold <file>` opens it and waits; `die <file>` writes half
@@ -26,7 +26,8 @@ if (deed === "hold") {
       const path = `${n}/${"x".repeat(30_000)}`;
       connection.run(
         "INSERT INTO entry (source, path, since, sha256, size) SELECT id, ?, 2, ?, 1 FROM source",
-        ...[path, "ab".repeat(32)],
+        path,
+        "ab".repeat(32),
       );
     }
     process.kill(process.pid, "SIGKILL");

@@ -1,79 +1,15 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
-import fc from "fast-check";
-import { parseSha256, type Sha256 } from "../../src/core/kernel/digest.ts";
-import { Failure, type FailureCode } from "../../src/core/kernel/errors.ts";
-import { safePath } from "../../src/core/kernel/safe-path.ts";
-import type { ChannelMove, ChannelPosition } from "../../src/core/model/channel.ts";
-import type { RevisionDraft } from "../../src/core/model/revision.ts";
-import { type SourceSpec, sourceSpec } from "../../src/core/model/source.ts";
 import type { Ledger, SyncRecord } from "../../src/core/ports.ts";
-import { MemoryLedger } from "./twins/ledger.ts";
+import { modelled } from "./ledger-model.ts";
+import { AT, digestOf, draftOf, failsWith, moveTo, specOf } from "./ledger-samples.ts";
 
 export interface OpenedLedger {
   readonly ledger: Ledger;
   /** Closes it and opens it again: what was promised must be there. */
-  reopen(): Promise<Ledger>;
+  readonly reopen: () => Promise<Ledger>;
   /** Closes it and removes what it left. */
-  end(): Promise<void>;
-}
-
-export const AT = 1_795_442_400_000;
-
-export function digestOf(text: string): Sha256 {
-  const digest = parseSha256(createHash("sha256").update(text).digest("hex"));
-  assert.ok(digest !== null);
-  return digest;
-}
-
-export function specOf(name: string): SourceSpec {
-  return sourceSpec.parse({
-    name,
-    feed: { format: "directory", list: { kind: "files", files: ["a.bin"] } },
-    addresses: ["http://127.0.0.1/feed/"],
-    trust: { kind: "none" },
-  });
-}
-
-/** A draft of `path: content`; the build time is the same for all unless said otherwise. */
-export function draftOf(
-  source: string,
-  files: Readonly<Record<string, string>>,
-  builtAt: number | null = AT,
-): RevisionDraft {
-  const entries = Object.entries(files).map(([path, content]) => {
-    return { path: safePath(path), sha256: digestOf(content), size: content.length, builtAt };
-  });
-  return {
-    source,
-    entries,
-    series: [{ name: "daily", version: entries.length }],
-    vouchedBy: "pinned",
-    unsigned: false,
-  };
-}
-
-export function moveTo(
-  source: string,
-  channel: string,
-  to: number,
-  before: ChannelPosition | null,
-): [ChannelPosition, ChannelMove, number] {
-  const moves = before?.moves ?? 0;
-  const movedAt = AT + moves * 1_000;
-  const steps = [...(before?.steps ?? []), { revision: to, movedAt }];
-  const kind = before !== null && to < before.revision ? "rollback" : "promotion";
-  const from = before?.revision ?? null;
-  return [
-    { source, channel, revision: to, movedAt, moves: moves + 1, steps },
-    { source, channel, kind, from, to, at: movedAt, by: "anna", reason: "because" },
-    moves,
-  ];
-}
-
-export function failsWith(code: FailureCode): (error: unknown) => boolean {
-  return (error) => error instanceof Failure && error.code === code;
+  readonly end: () => Promise<void>;
 }
 
 /** What every ledger does. `open` gives a new, empty one. */
@@ -145,7 +81,7 @@ function sourcesAndRevisions(given: Given): void {
   given("content that leaves and comes back begins anew", async (ledger) => {
     await ledger.putSource(specOf("s"));
     for (const files of [{ "a.bin": "one" }, { "b.bin": "x" }, { "a.bin": "one" }]) {
-      await ledger.sealRevision(draftOf("s", files as Record<string, string>), AT);
+      await ledger.sealRevision(draftOf("s", files), AT);
     }
     assert.equal((await ledger.entries("s", 3))[0]?.since, 3);
   });
@@ -306,88 +242,4 @@ function records(given: Given): void {
     );
     assert.deepEqual((await again.events(1))[0]?.fields, { source: "s", bytes: 1, ok: false, code: null });
   });
-}
-
-const PATHS = ["a", "b", "c/d", "c/e", "f"];
-const command = fc.oneof(
-  {
-    weight: 5,
-    arbitrary: fc.record({
-      kind: fc.constant("seal" as const),
-      source: fc.constantFrom("s", "t"),
-      files: fc.dictionary(fc.constantFrom(...PATHS), fc.constantFrom("1", "22", "333"), { noNullPrototype: true }),
-      builtAt: fc.constantFrom(null, AT, AT + 1_000),
-    }),
-  },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      kind: fc.constant("remove" as const),
-      source: fc.constantFrom("s", "t"),
-      numbers: fc.uniqueArray(fc.integer({ min: 1, max: 12 }), { maxLength: 4 }),
-    }),
-  },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      kind: fc.constant("move" as const),
-      source: fc.constantFrom("s", "t"),
-      channel: fc.constantFrom("staging", "production"),
-      to: fc.integer({ min: 1, max: 12 }),
-      stale: fc.boolean(),
-    }),
-  },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("forget" as const), source: fc.constantFrom("s", "t") }) },
-);
-type Command = typeof command extends fc.Arbitrary<infer T> ? T : never;
-
-async function obey(ledger: Ledger, done: Command): Promise<unknown> {
-  const { source } = done;
-  try {
-    switch (done.kind) {
-      case "seal":
-        return await ledger.sealRevision(draftOf(source, done.files, done.builtAt), AT);
-      case "remove":
-        return await ledger.removeRevisions(source, done.numbers);
-      case "move": {
-        const before = done.stale ? null : await ledger.position(source, done.channel);
-        return await ledger.moveChannel(...moveTo(source, done.channel, done.to, before));
-      }
-      case "forget":
-        await ledger.removeSource(source);
-        return await ledger.putSource(specOf(source));
-    }
-  } catch (cause) {
-    if (cause instanceof Failure) return cause.code;
-    throw cause;
-  }
-}
-
-async function everything(ledger: Ledger): Promise<unknown> {
-  const revisions = (await Promise.all(["s", "t"].map((source) => ledger.revisions(source)))).flat();
-  return {
-    revisions,
-    entries: await Promise.all(revisions.map(({ source, number }) => ledger.entries(source, number))),
-    positions: await ledger.positions(),
-    moves: [await ledger.moves("s", 50), await ledger.moves("t", 50)],
-    referenced: [...(await ledger.referencedBlobs())].sort(),
-    where: await Promise.all(["1", "22", "333"].map((content) => ledger.whereBlob(digestOf(content)))),
-  };
-}
-
-async function modelled(open: () => Promise<OpenedLedger>): Promise<void> {
-  const commands = fc.array(command, { minLength: 1, maxLength: 25 });
-  const property = fc.asyncProperty(commands, async (sequence) => {
-    const opened = await open();
-    const model = new MemoryLedger();
-    try {
-      for (const ledger of [opened.ledger, model])
-        for (const source of ["s", "t"]) await ledger.putSource(specOf(source));
-      for (const one of sequence) assert.deepEqual(await obey(opened.ledger, one), await obey(model, one));
-      assert.deepEqual(await everything(opened.ledger), await everything(model));
-    } finally {
-      await opened.end();
-    }
-  });
-  await fc.assert(property, { numRuns: 60, seed: 20261123 });
 }

@@ -4,15 +4,15 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import type { Quarantine } from "../../src/core/ports.ts";
 import { landBytes, someBytes } from "./landed.ts";
-import { failsWith } from "./ledger.ts";
+import { failsWith } from "./ledger-samples.ts";
 
 export interface OpenedQuarantine {
   readonly quarantine: Quarantine;
   /** What stands in quarantine under a landed file's name, or `null`. */
-  read(file: string): Promise<Uint8Array | null>;
+  readonly read: (file: string) => Promise<Uint8Array | null>;
   /** As after a restart of the daemon. */
-  reopen(): Promise<Quarantine>;
-  end(): Promise<void>;
+  readonly reopen: () => Promise<Quarantine>;
+  readonly end: () => Promise<void>;
 }
 
 const KEY = "source path";
@@ -30,14 +30,14 @@ export function quarantineContract(name: string, open: () => Promise<OpenedQuara
     });
   };
   void describe(`quarantine contract: ${name}`, () => {
-    landing(given);
-    resuming(given);
+    bytesLand(given);
+    bytesResume(given);
   });
 }
 
 type Given = (title: string, body: (opened: OpenedQuarantine) => Promise<void>) => void;
 
-function landing(given: Given): void {
+function bytesLand(given: Given): void {
   given("what lands is what was written, and hashed on the way", async ({ quarantine, read }) => {
     const sizes = fc.tuple(fc.nat(300_000), fc.integer({ min: 1, max: 70_000 }));
     const property = fc.asyncProperty(sizes, async ([size, slice]) => {
@@ -100,7 +100,7 @@ function landing(given: Given): void {
   });
 }
 
-function resuming(given: Given): void {
+function bytesResume(given: Given): void {
   given("an interrupted download is held with its note, over a restart, and goes on from there", async (opened) => {
     const bytes = someBytes(2_500_000);
     const first = await opened.quarantine.land(KEY, { most: bytes.length, resume: true, sha512: true });

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
+import { makeCertificate } from "../upstream/certificate.ts";
 import { startFtpVendor } from "../upstream/ftp-vendor.ts";
 import { startHttpVendor } from "../upstream/http-vendor.ts";
 import { transportContract } from "./transport.ts";
@@ -20,6 +21,19 @@ transportContract("http", async () => {
       vendor.files.set(`/${file}`, { body, lastModified, etag: `"v${++version}"` });
     },
     url: (file) => below(vendor.url, file),
+    close: vendor.close,
+  };
+});
+
+transportContract("https", async () => {
+  const tls = await makeCertificate(["localhost"]);
+  const vendor = await startHttpVendor({ tls });
+  return {
+    put: async (file, body, lastModified) => {
+      vendor.files.set(`/${file}`, { body, lastModified });
+    },
+    url: (file) => below(vendor.url, file),
+    network: { authorities: [tls.cert] },
     close: vendor.close,
   };
 });

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { safePath } from "../../src/core/kernel/safe-path.ts";
 import type { Revision, RevisionEntry } from "../../src/core/model/revision.ts";
 import type { PointerMount, Views } from "../../src/core/ports.ts";
-import { AT, digestOf } from "./ledger.ts";
+import { AT, digestOf } from "./ledger-samples.ts";
 
 export interface OpenedViews {
   readonly views: Views;

@@ -1,13 +1,15 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { openHouse } from "../../src/main/open-house.ts";
 import { loadConfigHere } from "../../src/main/load-config.ts";
+import { openHouse } from "../../src/main/open-house.ts";
 
 /**
  * The real daemon, but that it kills itself, as `kill -9` would, when it comes to a named step of a write for the nth
  * time: `keeper.ts --config FILE [--die-at STEP --nth N]`. No switch of the product's own does such a thing.
  */
-const { values } = parseArgs({ options: { config: { type: "string" }, "die-at": { type: "string" }, nth: { type: "string", default: "1" } } });
+const { values } = parseArgs({
+  options: { config: { type: "string" }, "die-at": { type: "string" }, nth: { type: "string", default: "1" } },
+});
 const { config } = await loadConfigHere(values.config ?? null);
 let left = Number(values.nth);
 

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
+import { drained } from "./drained.ts";
 import { listenOnLoopback } from "./listen.ts";
 
 /** One file of the scripted FTP vendor. */
@@ -48,7 +49,7 @@ export interface FtpVendor {
   sessions(): number;
   /** Bytes handed to data connections. */
   sent(): number;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** A small reading-only FTP server on 127.0.0.1 that does what its faults say. */
@@ -261,7 +262,7 @@ class Session {
   async #write(data: Socket, piece: Uint8Array): Promise<void> {
     if (data.destroyed) return;
     this.#vendor.sent += piece.length;
-    if (!data.write(piece)) await Promise.race([once(data, "drain"), once(data, "close")]);
+    if (!data.write(piece)) await drained(data);
   }
 }
 

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import { setTimeout as delay } from "node:timers/promises";
+import { drained } from "./drained.ts";
 import { indexPage } from "./index-page.ts";
 import { listenOnLoopback } from "./listen.ts";
 
@@ -51,7 +52,7 @@ export interface HttpVendor {
   readonly requests: LoggedRequest[];
   /** Bytes of bodies that were handed to the network, to see that a client stops listening. */
   sent(): number;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 export interface HttpVendorOptions {
@@ -131,27 +132,16 @@ class Vendor {
     return done < fault.times ? fault : null;
   }
 
-  /** Faults that answer without any file. */
+  /** Does the faults that answer without any file; `false` for the others. */
   #insteadOfFile(fault: HttpFault, response: ServerResponse): boolean {
-    switch (fault.kind) {
-      case "redirect":
-        end(response, fault.status ?? 302, { location: fault.to });
-        return true;
-      case "status":
-        end(response, fault.status, {});
-        return true;
-      case "drop":
-        response.destroy();
-        return true;
-      case "raw":
-        response.socket?.write(fault.bytes, "latin1");
-        if (fault.open !== true) response.socket?.end();
-        return true;
-      case "stall":
-        return fault.after < 0;
-      default:
-        return false;
-    }
+    if (fault.kind === "redirect") end(response, fault.status ?? 302, { location: fault.to });
+    else if (fault.kind === "status") end(response, fault.status, {});
+    else if (fault.kind === "drop") response.destroy();
+    else if (fault.kind === "raw") {
+      response.socket?.write(fault.bytes, "latin1");
+      if (fault.open !== true) response.socket?.end();
+    } else return fault.kind === "stall" && fault.after < 0;
+    return true;
   }
 
   async #file(
@@ -213,7 +203,7 @@ class Vendor {
     }
     this.sentBytes += piece.length;
     if (response.write(piece)) return;
-    await Promise.race([once(response, "drain"), once(response, "close")]);
+    await drained(response);
   }
 }
 

@@ -77,7 +77,7 @@ function difference(diff: Results["diff"], { paint }: CommandContext): string {
     ),
   ];
   const byPath = rows.toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([, row]) => row);
-  const files = byPath.length === 0 ? "" : `\n${table(["", "PATH", "BEFORE", "AFTER"], byPath, paint)}`;
+  const files = byPath.length === 0 ? "" : `\n${table(["CHANGE", "PATH", "BEFORE", "AFTER"], byPath, paint)}`;
   const moved = diff.series.filter(({ before, after }) => before !== after);
   const series =
     moved.length === 0

@@ -56,7 +56,7 @@ export function addStoreCommands(program: Command, perform: Perform): void {
 }
 
 function checked(check: Results["store-check"], { paint }: CommandContext): string {
-  const head = `${check.checked} blobs checked, ${formatSize(check.bytes)}: ${check.damaged.length} damaged or missing, ${check.unreferenced} named by no revision\n`;
+  const head = `${counted(check.checked, "blob")} checked, ${formatSize(check.bytes)}: ${check.damaged.length} damaged or missing, ${check.unreferenced} named by no revision\n`;
   if (check.damaged.length === 0) return head;
   const rows = check.damaged.map(({ sha256, state, places, repaired }) => [
     sha256.slice(0, 16),
@@ -71,10 +71,14 @@ function checked(check: Results["store-check"], { paint }: CommandContext): stri
 
 function collected(gc: Results["gc"], { paint }: CommandContext): string {
   const verb = gc.preview ? "would go" : "removed";
-  const blobs = `${gc.blobs.length} blobs (${formatSize(gc.bytes)})`;
-  const head = `${gc.revisions.length} revisions and ${blobs} ${verb}; ${gc.waiting} blobs wait for the end of their grace\n`;
+  const blobs = `${counted(gc.blobs.length, "blob")} (${formatSize(gc.bytes)})`;
+  const head = `${counted(gc.revisions.length, "revision")} and ${blobs} ${verb}; ${counted(gc.waiting, "blob")} still within the grace\n`;
   const rows = gc.revisions.map(({ source, revision, why }) => [source, revision, why]);
   const list = rows.length === 0 ? "" : `\n${table(["SOURCE", "REVISION", "WHY"], rows, paint)}`;
   const next = gc.preview && (gc.blobs.length > 0 || rows.length > 0) ? "next: ringfort gc --yes removes them\n" : "";
   return head + list + next;
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }

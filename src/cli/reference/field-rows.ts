@@ -98,7 +98,7 @@ const WORDS: Readonly<Record<string, string>> = {
   object: "object",
 };
 
-export function typeText(shape: Shape): string {
+function typeText(shape: Shape): string {
   if (shape.title !== undefined) return shape.title;
   if (shape.const !== undefined) return code(JSON.stringify(shape.const).replaceAll('"', ""));
   if (shape.enum !== undefined) return shape.enum.map((one) => code(String(one))).join(" or ");

@@ -20,8 +20,10 @@ for (const [name, text] of referencePages()) {
 test("the error page has every code of the table and no other, each with its sentence and advice", async () => {
   const rows = [...(await reference("errors.md")).matchAll(/^\| `([a-z.-]+)` \| (.+?) \| (.+?) \|$/gm)];
   const table: Readonly<Record<string, string>> = { ...REFUSALS, ...FAILURES };
-  assert.deepEqual(rows.map(([, code]) => code).toSorted(), Object.keys(table).toSorted());
-  assert.deepEqual(Object.keys(ADVICE).toSorted(), Object.keys(table).toSorted());
+  const onPage = rows.map(([, code]) => code ?? "");
+  assert.deepEqual(new Set(onPage), new Set(Object.keys(table)));
+  assert.equal(onPage.length, Object.keys(table).length);
+  assert.deepEqual(new Set(Object.keys(ADVICE)), new Set(Object.keys(table)));
   for (const [, code, sentence, advice] of rows) {
     assert.equal(sentence, table[code ?? ""]);
     assert.ok((advice ?? "").length > 10, `advice for ${code}`);

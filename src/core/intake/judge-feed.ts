@@ -31,21 +31,39 @@ export function judgeFeed(
   last: Revision | null,
   now: Instant,
 ): AcceptedFeed | Refusal {
-  if (findings.malformed !== null) return refuse("feed.malformed", findings.malformed);
+  if (findings.malformed !== null) return refuse("feed.malformed", quoteOutside(findings.malformed, 500));
   if (listing.artifacts.length > LIMITS.feedNames)
     return refuse("feed.too-many-names", `${listing.artifacts.length} names`);
   const refusal = judgeSignatures(findings.signatures, spec, now) ?? judgeAge(listing.series, last);
   if (refusal !== null) return refusal;
-  const wanted = listing.artifacts.filter((artifact) => selected(artifact.path, spec.selection));
+  const wanted = wantedOf(listing.artifacts, spec.selection);
   if (wanted.length === 0) return refuse("feed.empty", `none of ${listing.artifacts.length} names is selected`);
   const named = judgeNames(wanted) ?? judgeListedSizes(wanted, spec.budget, last);
   if (named !== null) return named;
   return {
     kind: "accepted-feed",
     artifacts: wanted as WantedArtifact[],
-    series: listing.series,
+    series: heldTo(listing, wanted),
     vouchedBy: vouchers(findings.signatures, spec),
   };
+}
+
+/** What the selection takes. A detached signature goes with its file: without it, nothing would bind its bytes. */
+function wantedOf(artifacts: readonly ListedArtifact[], selection: SourceSpec["selection"]): readonly ListedArtifact[] {
+  const taken = artifacts.filter((artifact) => selected(artifact.path, selection));
+  const signatures = new Set(artifacts.map(({ companion }) => companion));
+  const ofTaken = new Set(taken.map(({ companion }) => companion));
+  return taken.filter(({ path }) => !signatures.has(path) || ofTaken.has(path));
+}
+
+/**
+ * The series that the next reading will be held to. That of a file which the selection leaves out was proven by nobody:
+ * one forged version, remembered, would have every true index refused as older.
+ */
+function heldTo({ artifacts, series }: FeedListing, wanted: readonly ListedArtifact[]): readonly Series[] {
+  const ofFiles = new Set(artifacts.map((artifact) => artifact.series));
+  const ofWanted = new Set(wanted.map((artifact) => artifact.series));
+  return series.filter(({ name }) => !ofFiles.has(name) || ofWanted.has(name));
 }
 
 function selected(path: string, { include, exclude }: SourceSpec["selection"]): boolean {

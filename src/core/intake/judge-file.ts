@@ -1,5 +1,5 @@
 import type { Sha256 } from "../kernel/digest.ts";
-import { type Refusal, refuse } from "../kernel/errors.ts";
+import { quoteOutside, type Refusal, refuse } from "../kernel/errors.ts";
 import { formatInstant, type Instant } from "../kernel/instant.ts";
 import { LIMITS } from "../kernel/limits.ts";
 import { type SafePath, safePath } from "../kernel/safe-path.ts";
@@ -35,16 +35,16 @@ export interface Candidate {
 
 /** Judges one file: what was promised of it, what came, what its inside says, in that order. Pure. */
 export function judgeFile(candidate: Candidate, trust: Trust, now: Instant): Accepted | Refusal {
-  const refusal = judgeBytes(candidate, trust) ?? judgeContent(candidate, now);
+  const refusal = judgeBytes(candidate) ?? judgeBinding(candidate, trust) ?? judgeContent(candidate, now);
   return refusal ?? accept(candidate, now);
 }
 
 /**
- * Judges a detached signature by what it signs: it is carried when the inspection of its file found it good. Its bytes
- * are bound by nothing else.
+ * Judges a detached signature by what it signs: it is carried when the inspection of its file found it good. Under the
+ * trust "clamav" its bytes are bound by nothing else.
  */
 export function judgeCompanion(companion: Candidate, main: Candidate, trust: Trust, now: Instant): Accepted | Refusal {
-  const refusal = judgeBytes(companion, trust);
+  const refusal = judgeBytes(companion) ?? (trust.kind === "clamav" ? null : judgeBinding(companion, trust));
   if (refusal !== null) return refusal;
   const path = companion.artifact.path;
   const good =
@@ -61,18 +61,20 @@ function accept(candidate: Candidate, now: Instant): Accepted {
   const { artifact, findings, file } = candidate;
   // Where only the upstream's clock speaks, it is believed no further than our own.
   const stamp = candidate.lastModified === null ? null : Math.min(candidate.lastModified, now);
+  const builtAt = findings.content?.builtAt ?? stamp;
   const accepted: Omit<Accepted, typeof acceptedBrand> = {
     kind: "accepted",
     path: safePath(artifact.path),
     file,
     sha256: findings.sha256 as Sha256,
     size: findings.size,
-    builtAt: findings.content?.builtAt ?? stamp,
+    // A view knows no time before 1970: it would be written, and then refused as damaged by every server.
+    builtAt: builtAt === null ? null : Math.max(0, builtAt),
   };
   return accepted as Accepted;
 }
 
-function judgeBytes({ artifact, findings }: Candidate, trust: Trust): Refusal | null {
+function judgeBytes({ artifact, findings }: Candidate): Refusal | null {
   const { path, digests } = artifact;
   if (artifact.size !== null && findings.size !== artifact.size) {
     return refuse("artifact.size-differs", `${path}: ${findings.size} bytes came, the index says ${artifact.size}`);
@@ -86,10 +88,14 @@ function judgeBytes({ artifact, findings }: Candidate, trust: Trust): Refusal | 
       `${path}: SHA-512 is ${findings.sha512 ?? "not computed"}, should be ${digests.sha512}`,
     );
   }
-  const bound = digests.sha256 !== undefined || digests.sha512 !== undefined;
-  const boundByDigest = trust.kind === "openpgp" || trust.kind === "minisign" || trust.kind === "pinned";
-  if (boundByDigest && !bound) return refuse("feed.digest-missing", `${path}: nothing binds its bytes`);
   return null;
+}
+
+/** Something that the trust vouches for must bind the bytes: a digest, or under "clamav" the file's own signatures. */
+function judgeBinding({ artifact: { path, digests, inspect } }: Candidate, trust: Trust): Refusal | null {
+  if (digests.sha256 !== undefined || digests.sha512 !== undefined || trust.kind === "none") return null;
+  if (trust.kind === "clamav" && inspect) return null;
+  return refuse("feed.digest-missing", `${path}: nothing binds its bytes`);
 }
 
 function judgeContent({ artifact, findings: { content } }: Candidate, now: Instant): Refusal | null {
@@ -97,11 +103,13 @@ function judgeContent({ artifact, findings: { content } }: Candidate, now: Insta
   if (content === null) return artifact.inspect ? refuse("artifact.malformed", `${path}: it was not inspected`) : null;
   if (content.expandedPastCap)
     return refuse("artifact.expands-too-far", `${path}: unpacking was stopped at ${content.expandedBytes ?? 0} bytes`);
-  if (content.malformed !== null) return refuse("artifact.malformed", `${path}: ${content.malformed}`);
+  if (content.malformed !== null)
+    return refuse("artifact.malformed", `${path}: ${quoteOutside(content.malformed, 500)}`);
   const refusal = judgeSignatures(path, content.signatures);
   if (refusal !== null) return refusal;
   const [contradiction] = content.contradictions;
-  if (contradiction !== undefined) return refuse("artifact.contradicts-itself", `${path}: ${contradiction}`);
+  if (contradiction !== undefined)
+    return refuse("artifact.contradicts-itself", `${path}: ${quoteOutside(contradiction, 500)}`);
   if (artifact.version !== null && content.version !== artifact.version) {
     return refuse(
       "artifact.version-differs",
@@ -125,7 +133,7 @@ function judgeSignatures(path: string, signatures: readonly SignatureFinding[]):
     const code = status === "unknown-key" ? "artifact.signer-unknown" : "artifact.signature-wrong";
     return refuse(
       code,
-      `${path}: ${scheme} ${status}${signer === "" ? "" : `, signer ${signer}`}${detail === "" ? "" : `: ${detail}`}`,
+      `${path}: ${scheme} ${status}${signer === "" ? "" : `, signer ${quoteOutside(signer)}`}${detail === "" ? "" : `: ${quoteOutside(detail, 500)}`}`,
     );
   }
   return null;

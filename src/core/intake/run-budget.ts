@@ -16,8 +16,8 @@ export interface Cap {
   readonly why: string;
 }
 
-/** What a feed may hold in all, by the budget and by the source's own history. */
-function totalCap(budget: Budget, last: Revision | null): Cap {
+/** What one run may bring in all, by the budget and by the source's own history. */
+export function totalCap(budget: Budget, last: Revision | null): Cap {
   const grown = last === null ? Number.POSITIVE_INFINITY : Math.max(last.bytes, GROWTH_FLOOR.bytes) * budget.growth;
   return grown < budget.bytes
     ? {

@@ -122,17 +122,22 @@ export const EXIT = { done: 0, failure: 1, usage: 2, refused: 3, later: 4, waiti
 /** Text from outside, fit for a log, a terminal and a message: control characters escaped, length cut. */
 export function quoteOutside(text: string, most = 120): string {
   const cut = text.length > most ? `${text.slice(0, most)}…` : text;
+  // The cut may halve a pair, and a half in JSON or UTF-8 is something else for each of its readers.
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced
-  return cut.replace(
-    /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
-    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  return cut
+    .toWellFormed()
+    .replace(
+      /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
+      (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+    );
 }
 
 /** A URL without its login, query and fragment: what may stand in logs, events and messages. */
 export function quoteUrl(text: string): string {
-  if (!URL.canParse(text)) return quoteOutside(text.replace(/\/\/[^/@]*@/, "//"));
-  const url = new URL(text);
+  const url = URL.parse(text);
+  // What is no URL with a host may still hold a login: all up to the last @ goes, for a password may hold / and ?.
+  if (url === null || (url.host === "" && url.protocol !== "file:"))
+    return quoteOutside(text.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1").replace(/[?#].*$/s, ""), 300);
   url.username = "";
   url.password = "";
   url.search = "";

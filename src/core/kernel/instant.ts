@@ -37,7 +37,11 @@ export function formatDuration(duration: Duration): string {
   return parts.slice(0, 2).join(" ");
 }
 
-/** "2026-11-23T16:40:00Z" */
+/** What a `Date` can hold, either side of 1970 (ECMA-262 section 21.4.1.1). */
+const FARTHEST: Instant = 8.64e15;
+
+/** "2026-11-23T16:40:00Z". A vendor may write any number where a time belongs: beyond the calendar, its nearest end. */
 export function formatInstant(instant: Instant): string {
-  return new Date(instant).toISOString().replace(/\.\d{3}Z$/, "Z");
+  const within = Math.min(FARTHEST, Math.max(-FARTHEST, instant));
+  return new Date(within).toISOString().replace(/\.\d{3}Z$/, "Z");
 }

@@ -16,14 +16,19 @@ export type PathFault =
   | "control-character"
   | "backslash"
   | "drive-or-stream"
+  | "forbidden-character"
   | "trailing-dot-or-space"
   | "not-unicode"
   | "reserved-name"
   | "too-long"
   | "too-deep";
 
-// Names that Windows gives to devices, whatever the extension: a share of the exported tree would never open them.
-const RESERVED = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)/i;
+// Names that Windows gives to devices, whatever the extension and the spaces before it, the three superscript digits
+// included: a share of the exported tree would never open them.
+const RESERVED = /^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9\u00b9\u00b2\u00b3]) *(?:\.|$)/i;
+
+// What NTFS takes in no name, a shell and an FTP listing take for a pattern, and a URL for the end of its path.
+const FORBIDDEN = /[<>"|?*]/;
 
 // C0, DEL, C1, and the marks that turn the direction of text: `exe.gpj` must not be shown as `jpg.exe`.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
@@ -44,6 +49,7 @@ export function pathFault(text: string): PathFault | null {
     if (segment === "." || segment === "..") return "dot-segment";
     if (longerThan(segment, LIMITS.pathSegment)) return "too-long";
     if (segment.includes(":")) return "drive-or-stream";
+    if (FORBIDDEN.test(segment)) return "forbidden-character";
     if (/[. ]$/.test(segment)) return "trailing-dot-or-space";
     if (RESERVED.test(segment)) return "reserved-name";
   }
@@ -70,7 +76,13 @@ export function safePath(text: string): SafePath {
   return text as SafePath;
 }
 
-/** Paths with equal keys would be one file on a case-insensitive file system. */
+// Marks without a shape of their own, which HFS+ and some ext4 drop from names before they compare them.
+const IGNORED = /\p{Default_Ignorable_Code_Point}/gu;
+
+/**
+ * Paths with equal keys would be one file on a case-insensitive file system. Upper case first: it makes one of what
+ * lower case keeps apart (the two small sigmas, "ß" and "ss"), as those file systems do.
+ */
 export function collisionKey(path: string): string {
-  return path.normalize("NFKC").toLowerCase();
+  return path.replace(IGNORED, "").normalize("NFKC").toUpperCase().toLowerCase().normalize("NFKC");
 }

@@ -26,7 +26,8 @@ export function formatSize(bytes: number): string {
     ["MB", 1e6],
     ["KB", 1e3],
   ] as const) {
-    if (bytes >= size) return `${Number((bytes / size).toPrecision(3))} ${unit}`;
+    // From 999.5 of the unit below on, three figures are a whole one of this.
+    if (bytes >= size * 0.9995) return `${Number((bytes / size).toPrecision(3))} ${unit}`;
   }
   return `${Math.round(bytes)} B`;
 }

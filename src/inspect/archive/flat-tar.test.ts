@@ -45,11 +45,19 @@ function withHeader(edit: (header: Buffer) => void): Buffer {
 test("members come out as they went in, whatever the pieces", () => {
   const member = fc.record({ size: fc.integer({ min: 0, max: 1_600 }), fill: fc.integer({ min: 0, max: 255 }) });
   fc.assert(
-    fc.property(fc.array(member, { maxLength: 6 }), fc.integer({ min: 1, max: 700 }), fc.integer({ min: 0, max: 3 }), (shapes, piece, zeroBlocks) => {
-      const members = shapes.map(({ size, fill }, at) => ({ name: `m${at}.db`, bytes: Buffer.alloc(size, fill) }));
-      const read = readTar(Buffer.concat([archive(...members), Buffer.alloc(512 * zeroBlocks)]), piece);
-      assert.deepEqual(read, { fault: null, members: members.map(({ name, bytes }) => ({ name, bytes: bytes.toString("latin1") })) });
-    }),
+    fc.property(
+      fc.array(member, { maxLength: 6 }),
+      fc.integer({ min: 1, max: 700 }),
+      fc.integer({ min: 0, max: 3 }),
+      (shapes, piece, zeroBlocks) => {
+        const members = shapes.map(({ size, fill }, at) => ({ name: `m${at}.db`, bytes: Buffer.alloc(size, fill) }));
+        const read = readTar(Buffer.concat([archive(...members), Buffer.alloc(512 * zeroBlocks)]), piece);
+        assert.deepEqual(read, {
+          fault: null,
+          members: members.map(({ name, bytes }) => ({ name, bytes: bytes.toString("latin1") })),
+        });
+      },
+    ),
   );
 });
 
@@ -73,7 +81,7 @@ test("what an unpacker could read in two ways is a fault", () => {
     "a name with a backslash": [archive({ ...A, name: "..\\a.ndb" }), /unsafe/],
     "a drive": [archive({ ...A, name: "C:a.ndb" }), /unsafe/],
     "a device": [archive({ ...A, name: "NUL.ndb" }), /unsafe/],
-    "a control character": [archive({ ...A, name: "a\u001b[2J.ndb" }), /unsafe/],
+    "a control character": [archive({ ...A, name: "a\u001b[2J.ndb" }), /ASCII/],
     "no ASCII": [archive({ ...A, name: "\u00e4.ndb" }), /ASCII/],
     "no name": [withHeader((header) => header.fill(0, 0, 100)), /unsafe/],
     "bytes behind the name": [withHeader((header) => header.write("x", 50)), /behind its end/],
@@ -92,7 +100,10 @@ test("what an unpacker could read in two ways is a fault", () => {
 test("after a fault nothing more comes out", () => {
   const { fault, members } = readTar(archive(A, { ...A, name: "../x" }, B));
   assert.match(fault ?? "", /unsafe/);
-  assert.deepEqual(members.map(({ name }) => name), ["a.ndb"]);
+  assert.deepEqual(
+    members.map(({ name }) => name),
+    ["a.ndb"],
+  );
 });
 
 test("any bytes end in an answer that does not depend on the pieces", () => {
@@ -102,9 +113,13 @@ test("any bytes end in an answer that does not depend on the pieces", () => {
     return tar;
   });
   fc.assert(
-    fc.property(fc.oneof(near, fc.uint8Array({ maxLength: 1_600 })), fc.integer({ min: 1, max: 600 }), (bytes, piece) => {
-      assert.deepEqual(readTar(bytes, piece), readTar(bytes));
-    }),
+    fc.property(
+      fc.oneof(near, fc.uint8Array({ maxLength: 1_600 })),
+      fc.integer({ min: 1, max: 600 }),
+      (bytes, piece) => {
+        assert.deepEqual(readTar(bytes, piece), readTar(bytes));
+      },
+    ),
     { numRuns: 300 },
   );
 });

@@ -3,7 +3,7 @@ import { LIMITS } from "../../core/kernel/limits.ts";
 import { collisionKey, pathFault } from "../../core/kernel/safe-path.ts";
 
 const BLOCK = 512;
-const NO_BYTES: Uint8Array = new Uint8Array(0);
+const ZEROS: Buffer = Buffer.alloc(BLOCK);
 
 /** Who takes the members as they pass: `begin`, any number of `data`, `end`; then the next member. */
 export interface FlatTarSink {
@@ -21,7 +21,7 @@ export interface FlatTarSink {
 export class FlatTarReader {
   readonly #sink: FlatTarSink;
   readonly #seen = new Set<string>();
-  readonly #block = new Uint8Array(BLOCK);
+  readonly #block = Buffer.alloc(BLOCK);
   #filled = 0;
   #left = 0;
   #padding = 0;
@@ -83,7 +83,7 @@ export class FlatTarReader {
   }
 
   #header(): void {
-    if (this.#block.every((byte) => byte === 0)) {
+    if (this.#block.equals(ZEROS)) {
       this.#ended = true;
       return;
     }
@@ -119,33 +119,39 @@ export class FlatTarReader {
   }
 }
 
-function readHeader(block: Uint8Array): { readonly name: string; readonly size: number } | string {
+function readHeader(block: Buffer): { readonly name: string; readonly size: number } | string {
   const name = field(block, 0, 100);
   const size = octal(block, 124, 12);
   const checksum = octal(block, 148, 8);
-  if (name === null) return "a member name has bytes behind its end or is not ASCII";
+  if (name === null) return "a member name has bytes behind its end or is not printable ASCII";
   if (size === null) return `member ${quoteOutside(name)}: its size is not octal`;
-  const sum = block.reduce((total, byte, at) => total + (at >= 148 && at < 156 ? 0x20 : byte), 0);
-  if (checksum !== sum) return `member ${quoteOutside(name)}: the checksum of its header is wrong`;
+  if (checksum !== checksumOf(block)) return `member ${quoteOutside(name)}: the checksum of its header is wrong`;
   const type = block[156];
   if (type !== 0 && type !== 0x30) return `member ${quoteOutside(name)} is not a regular file`;
   // A link's target and a ustar prefix would change what or where the member is for readers that know them.
-  if (field(block, 157, 100) !== "" || field(block, 345, 155) !== "") return `member ${quoteOutside(name)} has a link target or a prefix`;
+  if (field(block, 157, 100) !== "" || field(block, 345, 155) !== "")
+    return `member ${quoteOutside(name)} has a link target or a prefix`;
   return { name, size };
 }
 
-/** A NUL-padded ASCII field; `null` when something stands behind its first NUL. */
-function field(block: Uint8Array, start: number, length: number): string | null {
-  const bytes = block.subarray(start, start + length);
-  const nul = bytes.indexOf(0);
-  const text = nul < 0 ? bytes : bytes.subarray(0, nul);
-  const behind = nul < 0 ? NO_BYTES : bytes.subarray(nul);
-  if (text.some((byte) => byte > 0x7e) || behind.some((byte) => byte !== 0)) return null;
-  return Buffer.from(text).toString("latin1");
+/** The sum of the header's bytes, those of the checksum itself taken as blanks. */
+function checksumOf(block: Buffer): number {
+  let sum = 0;
+  for (let at = 0; at < BLOCK; at++) sum += at >= 148 && at < 156 ? 0x20 : (block[at] ?? 0);
+  return sum;
 }
 
-function octal(block: Uint8Array, start: number, length: number): number | null {
-  const text = Buffer.from(block.subarray(start, start + length)).toString("latin1");
+/** A NUL-padded field of printable ASCII; `null` when something stands behind its first NUL. */
+function field(block: Buffer, start: number, length: number): string | null {
+  const nul = block.indexOf(0, start);
+  const [stop, end] = [start + length, nul < 0 ? start + length : Math.min(nul, start + length)];
+  if (block.compare(ZEROS, 0, stop - end, end, stop) !== 0) return null;
+  const text = block.toString("latin1", start, end);
+  return /^[ -~]*$/.test(text) ? text : null;
+}
+
+function octal(block: Buffer, start: number, length: number): number | null {
+  const text = block.toString("latin1", start, start + length);
   const digits = /^ *([0-7]{1,11})[ \0]*$/.exec(text)?.[1];
   return digits === undefined ? null : Number.parseInt(digits, 8);
 }

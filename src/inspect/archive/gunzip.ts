@@ -4,6 +4,8 @@ import { GZIP_HEADER_MOST, gzipHeaderLength } from "./gzip-header.ts";
 import { type FileRange, readRange, readShort } from "./read-range.ts";
 
 const TRAILER_BYTES = 8;
+/** Bytes that the inflater hands over at once. */
+const PIECE_BYTES = 128 * 1024;
 
 /** How unpacking ended; `expandedBytes` counts what came out until then. */
 export interface GunzipEnd {
@@ -25,7 +27,8 @@ export async function gunzip(range: FileRange, most: number, take: (piece: Buffe
   const headerLength = gzipHeaderLength(head);
   if (typeof headerLength === "string") return { outcome: "malformed", expandedBytes: 0, detail: headerLength };
   const deflated = { handle, start: start + headerLength, end: end - TRAILER_BYTES };
-  if (deflated.end <= deflated.start) return { outcome: "malformed", expandedBytes: 0, detail: "the gzip stream is cut off" };
+  if (deflated.end <= deflated.start)
+    return { outcome: "malformed", expandedBytes: 0, detail: "the gzip stream is cut off" };
   const trailer = await readShort({ handle, start: deflated.end, end });
   return inflate(deflated, { crc: trailer.readUInt32LE(0), size: trailer.readUInt32LE(4) }, most, take);
 }
@@ -36,7 +39,7 @@ async function inflate(
   most: number,
   take: (piece: Buffer) => boolean,
 ): Promise<GunzipEnd> {
-  const inflater = createInflateRaw({ rejectGarbageAfterEnd: true });
+  const inflater = createInflateRaw({ chunkSize: PIECE_BYTES, rejectGarbageAfterEnd: true });
   const source = Readable.from(readRange(deflated), { objectMode: false });
   // Not pipeline(): it would report the early end of a stopped or capped run as an error of its own.
   source.on("error", (cause) => inflater.destroy(cause));
@@ -70,7 +73,8 @@ function trailerFault(
   crc: number,
   expandedBytes: number,
 ): string | null {
-  if (inflater.bytesWritten !== deflated.end - deflated.start) return "there are bytes after the end of the gzip stream";
+  if (inflater.bytesWritten !== deflated.end - deflated.start)
+    return "there are bytes after the end of the gzip stream";
   if (trailer.crc !== crc) return "the gzip stream's CRC-32 is wrong";
   return trailer.size === expandedBytes % 2 ** 32 ? null : "the gzip stream's length field is wrong";
 }

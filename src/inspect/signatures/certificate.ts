@@ -34,9 +34,9 @@ export function readPemCertificates(texts: readonly string[]): readonly ReadCert
   });
 }
 
-// Signature algorithms of certificates that are not MD5 or SHA-1 underneath (RFC 8017, RFC 5758, RFC 8410).
+// Signature algorithms of certificates that name SHA-2 (RFC 8017, RFC 5758). RSA-PSS is not among them: its digest stands
+// in parameters, SHA-1 where they are left out, and no vendor here issues certificates by it.
 const STRONG: ReadonlySet<string> = new Set([
-  "1.2.840.113549.1.1.10",
   "1.2.840.113549.1.1.11",
   "1.2.840.113549.1.1.12",
   "1.2.840.113549.1.1.13",
@@ -50,16 +50,11 @@ const CURVES: ReadonlySet<string> = new Set(["prime256v1", "secp384r1", "secp521
 
 /** Why nobody should rely on this key today; `null` when there is nothing against it. */
 export function weaknessOfKey(key: KeyObject): string | null {
-  const { modulusLength = 0, namedCurve = "" } = key.asymmetricKeyDetails ?? {};
-  switch (key.asymmetricKeyType) {
-    case "rsa":
-    case "rsa-pss":
-      return modulusLength < LEAST_RSA_BITS ? `an RSA key of ${modulusLength} bits` : null;
-    case "ec":
-      return CURVES.has(namedCurve) ? null : `the curve ${quoteOutside(namedCurve, 40)}`;
-    default:
-      return "a key of an unknown kind";
-  }
+  const { asymmetricKeyType: kind, asymmetricKeyDetails: { modulusLength = 0, namedCurve = "" } = {} } = key;
+  if (kind === "rsa" || kind === "rsa-pss")
+    return modulusLength < LEAST_RSA_BITS ? `an RSA key of ${modulusLength} bits` : null;
+  if (kind === "ec") return CURVES.has(namedCurve) ? null : `the curve ${quoteOutside(namedCurve, 40)}`;
+  return "a key of an unknown kind";
 }
 
 /** Why this certificate's own signature by its issuer proves too little; `null` when it is strong. */

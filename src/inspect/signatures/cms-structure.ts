@@ -1,5 +1,5 @@
 import * as asn1js from "asn1js";
-import { ContentInfo, type SignerInfo, SignedData } from "pkijs";
+import { ContentInfo, SignedData, type SignerInfo } from "pkijs";
 import { LIMITS } from "../../core/kernel/limits.ts";
 import { type ReadCertificate, readCertificate } from "./certificate.ts";
 
@@ -33,7 +33,8 @@ function takeApart(bytes: Uint8Array): CmsStructure | string {
   const outer = new ContentInfo({ schema: result });
   if (outer.contentType !== SIGNED_DATA) return "CMS, but not SignedData";
   const signed = new SignedData({ schema: outer.content });
-  if (signed.encapContentInfo.eContent !== undefined) return "the signature is not detached: it holds content of its own";
+  if (signed.encapContentInfo.eContent !== undefined)
+    return "the signature is not detached: it holds content of its own";
   const signers = signed.signerInfos;
   if (signers.length === 0) return "no signer";
   if (signers.length > LIMITS.signaturesPerFile) return `more than ${LIMITS.signaturesPerFile} signers`;

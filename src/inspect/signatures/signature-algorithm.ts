@@ -1,4 +1,4 @@
-import { constants, type VerifyKeyObjectInput, type KeyObject } from "node:crypto";
+import { constants, type KeyObject, type VerifyKeyObjectInput } from "node:crypto";
 import { type AlgorithmIdentifier, RSASSAPSSParams } from "pkijs";
 
 /** Digest algorithms by object identifier; `null`: known and no longer to be relied on. */
@@ -61,7 +61,10 @@ function pss(algorithm: AlgorithmIdentifier, digest: string, key: KeyObject): Ve
     const params = new RSASSAPSSParams({ schema: algorithm.algorithmParams });
     const { algorithmId, algorithmParams } = params.maskGenAlgorithm;
     const maskDigest = algorithmParams.valueBlock.value[0]?.valueBlock.toString();
-    const fits = digestName(params.hashAlgorithm) === digest && algorithmId === MGF1 && maskDigest === params.hashAlgorithm.algorithmId;
+    const fits =
+      digestName(params.hashAlgorithm) === digest &&
+      algorithmId === MGF1 &&
+      maskDigest === params.hashAlgorithm.algorithmId;
     if (!fits || params.trailerField !== 1) return null;
     return { digest, key: { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: params.saltLength } };
   } catch {

@@ -48,7 +48,8 @@ export function chainFault(
     }
     if (path.length > DEPTH) return false;
     return intermediates.some(
-      (issuer) => !path.includes(issuer) && mayIssue(issuer, path.length - 1) && issued(top, issuer) && climbs([...path, issuer]),
+      (issuer) =>
+        !path.includes(issuer) && mayIssue(issuer, path.length - 1) && issued(top, issuer) && climbs([...path, issuer]),
     );
   };
   return climbs([leaf]) ? null : nearest;
@@ -61,10 +62,12 @@ function pathFault(path: readonly ReadCertificate[], now: Instant): ChainFault |
     const isAnchor = at === path.length - 1;
     const weakness = weaknessOfKey(certificate.key) ?? (isAnchor ? null : weaknessOfIssuance(certificate));
     if (weakness !== null) return { status: "weak", detail: `${subject}: ${weakness}` };
-    if (!isAnchor && !understood(certificate)) return { status: "unknown-key", detail: `${subject}: an extension forbids its use` };
+    if (!isAnchor && !understood(certificate))
+      return { status: "unknown-key", detail: `${subject}: an extension forbids its use` };
     const [from, to] = [x509.validFromDate.getTime(), x509.validToDate.getTime()];
     if (now > to) return { status: "expired", detail: `${subject}: its certificate expired ${formatInstant(to)}` };
-    if (now < from) return { status: "expired", detail: `${subject}: its certificate is not valid before ${formatInstant(from)}` };
+    if (now < from)
+      return { status: "expired", detail: `${subject}: its certificate is not valid before ${formatInstant(from)}` };
   }
   return null;
 }
@@ -83,5 +86,7 @@ function mayIssue({ x509, fields }: ReadCertificate, below: number): boolean {
 
 function understood({ fields }: ReadCertificate): boolean {
   // Name constraints are not evaluated here, so that a certificate which has them is not used, marked critical or not.
-  return (fields.extensions ?? []).every(({ extnID, critical }) => extnID !== NAME_CONSTRAINTS && (!critical || HEEDED.has(extnID)));
+  return (fields.extensions ?? []).every(
+    ({ extnID, critical }) => extnID !== NAME_CONSTRAINTS && (!critical || HEEDED.has(extnID)),
+  );
 }

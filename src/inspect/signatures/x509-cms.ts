@@ -1,4 +1,4 @@
-import { createHash, createVerify, type Hash, verify, type Verify } from "node:crypto";
+import { createHash, createVerify, type Hash, type Verify, verify } from "node:crypto";
 import * as asn1js from "asn1js";
 import { type Attribute, IssuerAndSerialNumber, type SignerInfo } from "pkijs";
 import { quoteOutside } from "../../core/kernel/errors.ts";
@@ -47,7 +47,16 @@ export async function verifyDetachedCms(input: DetachedCms): Promise<readonly Si
   const { over, now } = input;
   const structure = parseDetachedCms(input.signature);
   if (typeof structure === "string") {
-    return [{ scheme: "x509-cms", over, status: "malformed", signer: "", signedAt: null, detail: quoteOutside(structure, 500) }];
+    return [
+      {
+        scheme: "x509-cms",
+        over,
+        status: "malformed",
+        signer: "",
+        signedAt: null,
+        detail: quoteOutside(structure, 500),
+      },
+    ];
   }
   const anchors = readPemCertificates(input.anchors);
   const known = [...structure.certificates, ...anchors];
@@ -57,8 +66,10 @@ export async function verifyDetachedCms(input: DetachedCms): Promise<readonly Si
     const finding = { scheme: "x509-cms", over, signedAt: signedAt(structure.signers[at]) } as const;
     if (!isPending(signer)) return { ...finding, signer: "", ...signer };
     const { certificate } = signer;
-    const outcome = bindsContent(signer, structure.contentType, read) ?? chainFault(certificate, structure.certificates, anchors, now);
-    return { ...finding, signer: certificate.subject, ...(outcome ?? { status: "good", detail: "" }), };
+    const outcome =
+      bindsContent(signer, structure.contentType, read) ??
+      chainFault(certificate, structure.certificates, anchors, now);
+    return { ...finding, signer: certificate.subject, ...(outcome ?? { status: "good", detail: "" }) };
   });
 }
 
@@ -73,15 +84,20 @@ function prepare(signer: SignerInfo, known: readonly ReadCertificate[]): Pending
   const certificate = known.find((candidate) => identifies(signer, candidate));
   if (certificate === undefined) return { status: "unknown-key", detail: "the signer's certificate is not at hand" };
   const plan = verifyingPlan(signer.signatureAlgorithm, digest, certificate.key);
-  return plan === null ? { status: "malformed", detail: "signature algorithm, digest and key do not fit together" } : { signer, certificate, digest, plan };
+  return plan === null
+    ? { status: "malformed", detail: "signature algorithm, digest and key do not fit together" }
+    : { signer, certificate, digest, plan };
 }
 
 /** Whether this is the certificate that the signer names, by issuer and serial number or by subject key identifier. */
 function identifies({ sid }: SignerInfo, { fields }: ReadCertificate): boolean {
-  if (sid instanceof IssuerAndSerialNumber) return fields.serialNumber.isEqual(sid.serialNumber) && fields.issuer.isEqual(sid.issuer);
+  if (sid instanceof IssuerAndSerialNumber)
+    return fields.serialNumber.isEqual(sid.serialNumber) && fields.issuer.isEqual(sid.issuer);
   if (!(sid instanceof asn1js.Primitive)) return false;
   const identifier = fields.extensions?.find(({ extnID }) => extnID === SUBJECT_KEY_IDENTIFIER)?.parsedValue;
-  return identifier instanceof asn1js.OctetString && equal(identifier.valueBlock.valueHexView, sid.valueBlock.valueHexView);
+  return (
+    identifier instanceof asn1js.OctetString && equal(identifier.valueBlock.valueHexView, sid.valueBlock.valueHexView)
+  );
 }
 
 interface ContentRead {
@@ -116,9 +132,13 @@ function bindsContent({ signer, digest, plan }: Pending, contentType: string, re
   const type = only(attributes, CONTENT_TYPE);
   const messageDigest = only(attributes, MESSAGE_DIGEST);
   if (!(type instanceof asn1js.ObjectIdentifier) || !(messageDigest instanceof asn1js.OctetString)) {
-    return { status: "malformed", detail: "content type and message digest do not stand once each in the signed attributes" };
+    return {
+      status: "malformed",
+      detail: "content type and message digest do not stand once each in the signed attributes",
+    };
   }
-  if (type.valueBlock.toString() !== contentType) return { status: "wrong", detail: "the signed content type is another" };
+  if (type.valueBlock.toString() !== contentType)
+    return { status: "wrong", detail: "the signed content type is another" };
   const expected = read.digests.get(digest);
   if (expected === undefined || !equal(messageDigest.valueBlock.valueHexView, expected)) {
     return { status: "wrong", detail: "the signature is over other content" };
@@ -127,12 +147,24 @@ function bindsContent({ signer, digest, plan }: Pending, contentType: string, re
   return good ? null : { status: "wrong", detail: "the signature does not verify" };
 }
 
-function bindsDirectly(signer: SignerInfo, signature: Uint8Array, plan: VerifyingPlan, contentType: string, read: ContentRead): Outcome | null {
+function bindsDirectly(
+  signer: SignerInfo,
+  signature: Uint8Array,
+  plan: VerifyingPlan,
+  contentType: string,
+  read: ContentRead,
+): Outcome | null {
   // RFC 5652 section 5.3: only id-data may be signed without attributes.
   if (contentType !== DATA) return { status: "malformed", detail: "content of this type needs signed attributes" };
   // Without attributes, a signature once made over attributes passes as one over content that is their encoding.
-  if (read.firstByte === SET_TAG) return { status: "weak", detail: "without signed attributes this content may be the attributes of another signature" };
-  return read.direct.get(signer)?.verify(plan.key, signature) === true ? null : { status: "wrong", detail: "the signature is over other content or does not verify" };
+  if (read.firstByte === SET_TAG)
+    return {
+      status: "weak",
+      detail: "without signed attributes this content may be the attributes of another signature",
+    };
+  return read.direct.get(signer)?.verify(plan.key, signature) === true
+    ? null
+    : { status: "wrong", detail: "the signature is over other content or does not verify" };
 }
 
 /** The only value of the only attribute of this type; `undefined` when there are none or several. */

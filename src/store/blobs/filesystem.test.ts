@@ -5,7 +5,7 @@ import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { blobStoreContract } from "../../../test/contract/blob-store.ts";
 import { accept, landBytes, listed, someBytes } from "../../../test/contract/landed.ts";
-import { AT, digestOf, failsWith } from "../../../test/contract/ledger.ts";
+import { AT, digestOf, failsWith } from "../../../test/contract/ledger-samples.ts";
 import type { Sha256 } from "../../core/kernel/digest.ts";
 import type { BlobStore, Quarantine, WriteStep } from "../../core/ports.ts";
 import { openQuarantine, quarantinePath } from "../quarantine.ts";
@@ -18,8 +18,8 @@ interface Store {
   readonly clock: { now: number };
   readonly quarantine: Quarantine;
   readonly blobs: BlobStore;
-  reopen(): Promise<BlobStore>;
-  blobPath(sha256: Sha256): string;
+  readonly reopen: () => Promise<BlobStore>;
+  readonly blobPath: (sha256: Sha256) => string;
 }
 
 async function store(parent: string): Promise<Store> {
@@ -31,7 +31,11 @@ async function store(parent: string): Promise<Store> {
   const reopen = (): Promise<BlobStore> =>
     openBlobs({ folder, quarantine: quarantineFolder, atStep, now: () => clock.now });
   return {
-    ...{ folder, quarantineFolder, steps, clock, reopen },
+    folder,
+    quarantineFolder,
+    steps,
+    clock,
+    reopen,
     quarantine: await openQuarantine({ folder: quarantineFolder, atStep, random: () => "run" }),
     blobs: await reopen(),
     blobPath: (sha256) => path.join(folder, "sha256", sha256.slice(0, 2), sha256),
@@ -48,7 +52,10 @@ blobStoreContract("file system", async () => {
   const parent = await mkdtemp(path.join(tmpdir(), "ringfort-blobs-"));
   const { blobs, quarantine, quarantineFolder, clock, reopen, blobPath } = await store(parent);
   return {
-    ...{ blobs, quarantine, clock, reopen },
+    blobs,
+    quarantine,
+    clock,
+    reopen,
     inQuarantine: (file) =>
       stat(quarantinePath(quarantineFolder, file)).then(
         () => true,
@@ -149,13 +156,9 @@ void test("what is no blob is not listed", async (t) => {
 void test("settling waits for a settling under way", async (t) => {
   const { quarantine, blobs, steps } = await storeFor(t);
   await blobs.admit(accept(await landBytes(quarantine, someBytes(10))));
-  let firstDone = false;
-  const first = blobs.settle().then(() => {
-    firstDone = true;
-  });
-  await blobs.settle();
-  assert.equal(firstDone, true);
-  await first;
+  const ended: string[] = [];
+  await Promise.all(["first", "second"].map((name) => blobs.settle().then(() => ended.push(name))));
+  assert.deepEqual(ended, ["first", "second"]);
   assert.equal(steps.filter((step) => step === "blobs.directories-synced").length, 2);
 });
 

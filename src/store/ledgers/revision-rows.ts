@@ -28,7 +28,7 @@ export function sealRows(connection: Connection, draft: RevisionDraft, sealedAt:
   let bytes = 0;
   let newestBuiltAt: Instant | null = null;
   // In the order of the table's key: rows are appended to its pages instead of splitting them.
-  for (const entry of [...draft.entries].sort(byPath)) {
+  for (const entry of draft.entries.toSorted(byPath)) {
     if (seen.has(entry.path)) throw new Error("a draft names a path twice");
     seen.add(entry.path);
     const held = gone.get(entry.path);
@@ -55,7 +55,7 @@ export function entryRows(connection: Connection, id: number, number: number): r
     WHERE source = ? AND since <= ? AND (until IS NULL OR until > ?) ORDER BY path`;
   const entries = connection.arrays(sql, id, number, number).map(entryFrom);
   // SQLite's order is that of UTF-8 bytes, which differs from that of code units past U+FFFF.
-  return [...entries].sort(byPath);
+  return entries.toSorted(byPath);
 }
 
 /**

@@ -128,16 +128,16 @@ export function noteFrom(row: Row): UpstreamNote {
   };
 }
 
-const OUTCOMES: ReadonlySet<string> = new Set<SyncOutcome>(["new-revision", "nothing-new", "refused", "failed"]);
+const OUTCOMES: readonly SyncOutcome[] = ["new-revision", "nothing-new", "refused", "failed"];
 
 export function syncFrom(row: Row): SyncRecord {
-  const outcome = text(row["outcome"]);
-  if (!OUTCOMES.has(outcome)) throw damaged("outcome");
+  const outcome = OUTCOMES.find((known) => known === row["outcome"]);
+  if (outcome === undefined) throw damaged("outcome");
   return {
     source: text(row["source"]),
     startedAt: whole(row["started_at"]),
     endedAt: whole(row["ended_at"]),
-    outcome: outcome as SyncOutcome,
+    outcome,
     code: textOrNull(row["code"]),
     detail: text(row["detail"]),
     revision: wholeOrNull(row["revision"]),

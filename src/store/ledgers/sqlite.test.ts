@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type TestContext, test } from "node:test";
-import { AT, digestOf, draftOf, failsWith, ledgerContract, specOf } from "../../../test/contract/ledger.ts";
+import { ledgerContract } from "../../../test/contract/ledger.ts";
+import { AT, digestOf, draftOf, failsWith, specOf } from "../../../test/contract/ledger-samples.ts";
 import { safePath } from "../../core/kernel/safe-path.ts";
 import type { Ledger } from "../../core/ports.ts";
 import { Connection } from "./connection.ts";
@@ -60,7 +61,6 @@ void test("a ledger of a newer Ringfort is left alone", async (t) => {
 
 void test("a file that is no database is damage, and is not written over", async (t) => {
   const file = await fileFor(t);
-  const { writeFile } = await import("node:fs/promises");
   await writeFile(file, "this is no database, it is a letter to my mother".repeat(40));
   await assert.rejects(openSqliteLedger({ file, atStep }), failsWith("store.damaged"));
   assert.match(await readFile(file, "utf8"), /letter to my mother/);

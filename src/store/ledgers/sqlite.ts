@@ -154,16 +154,19 @@ class SqliteLedger implements Ledger {
       if (this.#connection.get("SELECT 1 FROM revision WHERE source = ? AND number = ?", id, revision) === undefined) {
         throw new Failure("revision.unknown", `${position.source} has no revision ${revision}`);
       }
+      const place = [id, channel, revision, movedAt, moves, JSON.stringify(steps)];
       this.#connection.run(
         `INSERT INTO position (source, channel, revision, moved_at, moves, steps) VALUES (?, ?, ?, ?, ?, ?)
          ON CONFLICT (source, channel) DO UPDATE SET
            revision = excluded.revision, moved_at = excluded.moved_at, moves = excluded.moves, steps = excluded.steps`,
-        ...[id, channel, revision, movedAt, moves, JSON.stringify(steps)],
+        ...place,
       );
+      const { kind, from, to, at, by, reason } = move;
+      const said = [id, move.channel, kind, from, to, at, by, reason];
       this.#connection.run(
         `INSERT INTO move (source, channel, kind, from_number, to_number, at, by, reason)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-        ...[id, move.channel, move.kind, move.from, move.to, move.at, move.by, move.reason],
+        ...said,
       );
       return true;
     });
@@ -194,11 +197,12 @@ class SqliteLedger implements Ledger {
   }
 
   async recordSync(record: SyncRecord): Promise<void> {
+    const { source, startedAt, endedAt, outcome, code, detail, revision, bytes, requests, by } = record;
+    const values = [source, startedAt, endedAt, outcome, code, detail, revision, bytes, requests, by];
     this.#connection.run(
       `INSERT INTO sync (source, started_at, ended_at, outcome, code, detail, revision, bytes, requests, by)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[record.source, record.startedAt, record.endedAt, record.outcome, record.code],
-      ...[record.detail, record.revision, record.bytes, record.requests, record.by],
+      ...values,
     );
   }
 

@@ -38,7 +38,7 @@ export class MemoryLedger implements Ledger {
   }
 
   async sources(): Promise<readonly SourceSpec[]> {
-    return [...this.#sources.values()].map(({ spec }) => spec).sort((a, b) => (a.name < b.name ? -1 : 1));
+    return [...this.#sources.values()].map(({ spec }) => spec).toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   async source(name: string): Promise<SourceSpec | null> {
@@ -69,13 +69,18 @@ export class MemoryLedger implements Ledger {
     const { source, series, vouchedBy, unsigned } = draft;
     const builtTimes = entries.map(({ builtAt }) => builtAt).filter((builtAt) => builtAt !== null);
     const revision: Revision = {
-      ...{ source, number, sealedAt, series, vouchedBy, unsigned },
+      source,
+      number,
+      sealedAt,
+      series,
+      vouchedBy,
+      unsigned,
       files: entries.length,
       bytes: entries.reduce((sum, { size }) => sum + size, 0),
       newestBuiltAt: builtTimes.length === 0 ? null : builtTimes.reduce((a, b) => Math.max(a, b)),
     };
     this.#numbers.set(source, number);
-    held.revisions.set(number, { revision, entries: entries.sort(byPath) });
+    held.revisions.set(number, { revision, entries: entries.toSorted(byPath) });
     return revision;
   }
 
@@ -88,7 +93,7 @@ export class MemoryLedger implements Ledger {
   }
 
   async revisions(source: string): Promise<readonly Revision[]> {
-    return [...(this.#sources.get(source)?.revisions.values() ?? [])].map(({ revision }) => revision).reverse();
+    return [...(this.#sources.get(source)?.revisions.values() ?? [])].map(({ revision }) => revision).toReversed();
   }
 
   async entries(source: string, number: number): Promise<readonly RevisionEntry[]> {
@@ -111,7 +116,7 @@ export class MemoryLedger implements Ledger {
     }
     for (const number of numbers) revisions.delete(number);
     const named = new Set([...revisions.values()].flatMap(({ entries }) => entries.map(({ sha256 }) => sha256)));
-    for (const note of [...notes.values()]) if (!named.has(note.sha256)) notes.delete(note.path);
+    for (const note of notes.values()) if (!named.has(note.sha256)) notes.delete(note.path);
   }
 
   async looseBlobs(): Promise<ReadonlyMap<Sha256, Instant>> {
@@ -126,13 +131,13 @@ export class MemoryLedger implements Ledger {
     sha256: Sha256,
   ): Promise<readonly { readonly source: string; readonly revision: number; readonly path: SafePath }[]> {
     const found: { readonly source: string; readonly revision: number; readonly path: SafePath }[] = [];
-    for (const source of [...this.#sources.keys()].sort()) {
+    for (const source of [...this.#sources.keys()].toSorted()) {
       const newest = new Map<SafePath, number>();
       for (const [number, { entries }] of this.#held(source).revisions) {
         for (const entry of entries) if (entry.sha256 === sha256) newest.set(entry.path, number);
       }
       const here = [...newest].map(([path, revision]) => ({ source, revision, path }));
-      found.push(...here.sort(byPath));
+      found.push(...here.toSorted(byPath));
     }
     return found;
   }
@@ -144,7 +149,7 @@ export class MemoryLedger implements Ledger {
   async positions(): Promise<readonly ChannelPosition[]> {
     const all = [...this.#sources.values()].flatMap(({ positions }) => [...positions.values()]);
     const key = (position: ChannelPosition): string => `${position.source} ${position.channel}`;
-    return all.sort((a, b) => (key(a) < key(b) ? -1 : 1));
+    return all.toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
   }
 
   async moveChannel(position: ChannelPosition, move: ChannelMove, expectedMoves: number): Promise<boolean> {
@@ -162,7 +167,7 @@ export class MemoryLedger implements Ledger {
   }
 
   async upstreamNotes(source: string): Promise<readonly UpstreamNote[]> {
-    return [...(this.#sources.get(source)?.notes.values() ?? [])].sort(byPath);
+    return [...(this.#sources.get(source)?.notes.values() ?? [])].toSorted(byPath);
   }
 
   async putUpstreamNotes(source: string, notes: readonly UpstreamNote[]): Promise<void> {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { blobStoreContract } from "../blob-store.ts";
-import { AT, ledgerContract } from "../ledger.ts";
+import { ledgerContract } from "../ledger.ts";
+import { AT } from "../ledger-samples.ts";
 import { quarantineContract } from "../quarantine.ts";
 import { MemoryLedger } from "./ledger.ts";
 import { MemoryStore } from "./store.ts";
@@ -24,7 +25,9 @@ blobStoreContract("in memory", async () => {
   const clock = { now: AT };
   const { quarantine, blobs, files, stored } = new MemoryStore(() => clock.now);
   return {
-    ...{ blobs, quarantine, clock },
+    blobs,
+    quarantine,
+    clock,
     inQuarantine: async (file) => files.has(file),
     damage: async (sha256) => {
       const blob = stored.get(sha256);

@@ -21,7 +21,9 @@ export function framingOf(head: ResponseHead): Framing {
     if (head.minor === 0) throw malformed("a transfer coding in HTTP/1.0");
     if (coding.toLowerCase() !== "chunked") throw malformed("a transfer coding but chunked");
   }
-  if (length !== null && !/^\d{1,15}$/.test(length)) throw malformed("a content length that is no number");
+  if (length !== null && !(/^\d{1,16}$/.test(length) && Number.isSafeInteger(Number(length)))) {
+    throw malformed("a content length that is no number");
+  }
   if (head.status === 204 || head.status === 304) return { kind: "none" };
   if (coding !== null) return { kind: "chunked" };
   return length === null ? { kind: "until-close" } : { kind: "length", bytes: Number(length) };

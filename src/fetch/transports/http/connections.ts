@@ -7,7 +7,7 @@ import { whenAborted, within } from "../../within.ts";
 import type { Hop } from "./redirect.ts";
 import { connectHead } from "./request.ts";
 import { HeadReader } from "./response-head.ts";
-import { dialSecure, secureTunnel, TlsTrust } from "./secure.ts";
+import { dialSecure, secureTunnel, trusting } from "./secure.ts";
 
 /** Kept for the next job of the lane: the source's own origin, and where its redirects lead. */
 const MOST_KEPT = 4;
@@ -26,7 +26,6 @@ export interface Taken {
 /** Opens connections for one lane, and keeps those that may carry another request. */
 export class Connections {
   readonly #userAgent: string;
-  readonly #trust = new TlsTrust();
   readonly #kept = new Map<string, { readonly socket: UpstreamSocket; readonly idle: NodeJS.Timeout }>();
 
   constructor(userAgent: string) {
@@ -82,7 +81,7 @@ export class Connections {
   }
 
   async #open(hop: Hop, network: Network, signal: AbortSignal): Promise<UpstreamSocket> {
-    const secure = hop.url.protocol === "https:" ? this.#trust.context(network.authorities) : null;
+    const secure = hop.url.protocol === "https:" ? trusting(network.authorities) : null;
     if (network.proxy === null) return secure === null ? dial(hop.to, signal) : dialSecure(hop.to, secure, signal);
     const line = await this.#dialProxy(network.proxy, signal);
     if (secure === null) return line;

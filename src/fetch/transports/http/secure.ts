@@ -1,5 +1,5 @@
-import { isIP, type OnReadOpts, type Socket } from "node:net";
-import { type ConnectionOptions, connect, createSecureContext, getCACertificates, type SecureContext } from "node:tls";
+import { isIP, type Socket } from "node:net";
+import { connect, createSecureContext, getCACertificates, type SecureContext } from "node:tls";
 import { Failure } from "../../../core/kernel/errors.ts";
 import { connectFailure, connectOptions, type Destination, errorCode, opened } from "../../dial.ts";
 import { UpstreamSocket } from "../../upstream-socket.ts";
@@ -15,27 +15,29 @@ const LINE_BROKE = new Set([
   "ERR_ACCESS_DENIED",
 ]);
 
-/** The certificates trusted for https: those of the machine, which its administrator keeps, and the source's own. */
-export class TlsTrust {
-  // Reading the machine's store and building a context costs tens of milliseconds: once per set of authorities.
-  readonly #contexts = new Map<string, SecureContext>();
+// Reading the machine's store and building a context costs a tenth of a second, and the lanes of a process serve the same
+// few sources: once per set of authorities.
+const contexts = new Map<string, SecureContext>();
+const MOST_CONTEXTS = 16;
 
-  /** Throws `upstream.tls` when one of `authorities` is no certificate. */
-  context(authorities: readonly string[]): SecureContext {
-    const key = authorities.join("\n");
-    const known = this.#contexts.get(key);
-    if (known !== undefined) return known;
-    const system = getCACertificates("system");
-    try {
-      const roots = system.length > 0 ? system : getCACertificates("bundled");
-      const context = createSecureContext({ ca: [...roots, ...authorities] });
-      this.#contexts.set(key, context);
-      return context;
-    } catch (cause) {
-      throw new Failure("upstream.tls", `an authority of the source is no certificate (${errorCode(cause)})`, {
-        cause,
-      });
-    }
+/**
+ * The certificates trusted for https: those of the machine, which its administrator keeps, and the source's own. Throws
+ * `upstream.tls` when one of `authorities` is no certificate.
+ */
+export function trusting(authorities: readonly string[]): SecureContext {
+  const key = authorities.join("\n");
+  const known = contexts.get(key);
+  if (known !== undefined) return known;
+  const system = getCACertificates("system");
+  try {
+    const roots = system.length > 0 ? system : getCACertificates("bundled");
+    const context = createSecureContext({ ca: [...roots, ...authorities] });
+    const [oldest] = contexts.keys();
+    if (contexts.size >= MOST_CONTEXTS && oldest !== undefined) contexts.delete(oldest);
+    contexts.set(key, context);
+    return context;
+  } catch (cause) {
+    throw new Failure("upstream.tls", `an authority of the source is no certificate (${errorCode(cause)})`, { cause });
   }
 }
 
@@ -47,20 +49,8 @@ export async function dialSecure(
 ): Promise<UpstreamSocket> {
   const options = await connectOptions(to);
   signal.throwIfAborted();
-  return await opened(
-    (onread) => {
-      const all: ConnectionOptions & { onread: OnReadOpts } = {
-        ...options,
-        ...identity(to.host),
-        secureContext: context,
-        onread,
-      };
-      return connect(all);
-    },
-    "secureConnect",
-    signal,
-    (cause) => handshakeFailure(cause, to.host),
-  );
+  const socket = UpstreamSocket.secure(connect({ ...options, ...identity(to.host), secureContext: context }));
+  return await opened(socket, "secureConnect", signal, (cause) => handshakeFailure(cause, to.host));
 }
 
 /** TLS inside a tunnel that a proxy has opened. */
@@ -70,14 +60,8 @@ export async function secureTunnel(
   context: SecureContext,
   signal: AbortSignal,
 ): Promise<UpstreamSocket> {
-  const secured = await opened(
-    () => connect({ socket: tunnel, ...identity(host), secureContext: context }),
-    "secureConnect",
-    signal,
-    (cause) => handshakeFailure(cause, host),
-  );
-  secured.readWithoutBuffer();
-  return secured;
+  const socket = UpstreamSocket.secure(connect({ socket: tunnel, ...identity(host), secureContext: context }));
+  return await opened(socket, "secureConnect", signal, (cause) => handshakeFailure(cause, host));
 }
 
 // The name that the certificate must carry. An address cannot be sent as server name (RFC 6066 section 3).

@@ -14,8 +14,14 @@ async function inspect(bytes: Uint8Array): Promise<ContentFindings> {
 
 test("a patch proves its version", async () => {
   const seen = await inspect(forgeCdiff(7, SCRIPT));
-  assert.deepEqual(seen.signatures.map(({ scheme, status }) => [scheme, status]), [["cdiff-rsa-pss", "good"]]);
-  assert.deepEqual([seen.malformed, seen.version, seen.expandedBytes, seen.contradictions], [null, 7, SCRIPT.length, []]);
+  assert.deepEqual(
+    seen.signatures.map(({ scheme, status }) => [scheme, status]),
+    [["cdiff-rsa-pss", "good"]],
+  );
+  assert.deepEqual(
+    [seen.malformed, seen.version, seen.expandedBytes, seen.contradictions],
+    [null, 7, SCRIPT.length, []],
+  );
 });
 
 test("a patch under another's name shows the version that it has", async () => {

@@ -26,7 +26,7 @@ interface CdiffFrame {
 /** Finds header and signature from the first and last bytes of a cdiff of `size` bytes, or says what is wrong. */
 export function parseCdiffFrame(head: Uint8Array, tail: Uint8Array, size: number): CdiffFrame | string {
   // The vendor publishes an empty cdiff where a step cannot be expressed as one: clients then take the whole database.
-  if (size === 0) return "zero bytes: the vendor's word for \"no patch, take the whole database\"";
+  if (size === 0) return 'zero bytes: the vendor\'s word for "no patch, take the whole database"';
   const fields = HEAD.exec(Buffer.from(head).toString("latin1"));
   if (fields === null) return "no header ClamAV-Diff:version:length:";
   const [header, version, expandedBytes] = [fields[0], Number(fields[1]), Number(fields[2])];
@@ -42,7 +42,12 @@ export function parseCdiffFrame(head: Uint8Array, tail: Uint8Array, size: number
  * Looks into an incremental patch (`.cdiff`). Its signature covers the header too, so that its version is proven. As
  * with a database, nothing unsigned is unpacked.
  */
-export async function inspectCdiff(file: FileRange, path: string, keys: ClamavKeys, mostExpanded: number): Promise<ContentFindings> {
+export async function inspectCdiff(
+  file: FileRange,
+  path: string,
+  keys: ClamavKeys,
+  mostExpanded: number,
+): Promise<ContentFindings> {
   const { handle, end: size } = file;
   const head = await readShort({ handle, start: 0, end: Math.min(size, HEAD_BYTES) });
   const tail = await readShort({ handle, start: Math.max(0, size - TAIL_BYTES), end: size });

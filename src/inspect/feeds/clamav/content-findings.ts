@@ -3,7 +3,9 @@ import type { ContentFindings } from "../../../core/model/findings.ts";
 const CONTRADICTIONS_MOST = 64;
 
 /** What was seen of a file, in part. */
-export type Seen = Partial<Readonly<Omit<ContentFindings, "contradictions">>> & { readonly contradictions?: readonly string[] };
+export type Seen = Partial<Readonly<Omit<ContentFindings, "contradictions">>> & {
+  readonly contradictions?: readonly string[];
+};
 
 const NOTHING_SEEN: ContentFindings = {
   malformed: null,

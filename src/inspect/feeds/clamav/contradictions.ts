@@ -18,7 +18,11 @@ const COMPARED: readonly (readonly [keyof CvdStatement, string])[] = [
  * Where the signed inside of a database says otherwise than its unsigned header, or holds other members than it lists.
  * An edited header passes the header's own signature, which is over the body: only this comparison shows it.
  */
-export function contradictionsOf(header: CvdHeader, info: DatabaseInfo, members: ReadonlyMap<string, ListedMember>): readonly string[] {
+export function contradictionsOf(
+  header: CvdHeader,
+  info: DatabaseInfo,
+  members: ReadonlyMap<string, ListedMember>,
+): readonly string[] {
   const found: string[] = [];
   for (const [key, name] of COMPARED) {
     if (header[key] !== info.statement[key]) found.push(`${name}: header ${header[key]}, .info ${info.statement[key]}`);
@@ -31,7 +35,8 @@ export function contradictionsOf(header: CvdHeader, info: DatabaseInfo, members:
     else if (member.sha256 !== listed.sha256) found.push(`${shown}: its SHA-256 is not the one in .info`);
   }
   for (const name of members.keys()) {
-    if (name !== UNLISTED && !info.members.has(name)) found.push(`${quoteOutside(name)}: in the body, not listed in .info`);
+    if (name !== UNLISTED && !info.members.has(name))
+      found.push(`${quoteOutside(name)}: in the body, not listed in .info`);
   }
   return found;
 }

@@ -54,7 +54,9 @@ test("each malformation is named", () => {
 });
 
 test("any bytes end in an answer of bounded length", () => {
-  const edited = fc.tuple(fc.nat(511), fc.integer({ min: 0, max: 255 })).map(([at, value]) => Buffer.from(good, "latin1").fill(value, at, at + 1));
+  const edited = fc
+    .tuple(fc.nat(511), fc.integer({ min: 0, max: 255 }))
+    .map(([at, value]) => Buffer.from(good, "latin1").fill(value, at, at + 1));
   fc.assert(
     fc.property(fc.oneof(edited, fc.uint8Array({ maxLength: 600 })), (bytes) => {
       assert.ok(parse(bytes).length < 200);

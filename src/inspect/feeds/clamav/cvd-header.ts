@@ -48,8 +48,14 @@ export function parseStatement(
 ): { readonly statement: CvdStatement; readonly md5: string; readonly dsig: string } | { readonly malformed: string } {
   const fields = FIELDS.exec(line);
   if (fields === null) return { malformed: "not nine fields that begin with ClamAV-VDB" };
-  const [, time = "", version = "", signatures = "", level = "", md5 = "", dsig = "", builder = "", epoch = ""] = fields;
-  const numbers = { version: count(version), signatures: count(signatures), functionalityLevel: count(level), epoch: count(epoch) };
+  const [, time = "", version = "", signatures = "", level = "", md5 = "", dsig = "", builder = "", epoch = ""] =
+    fields;
+  const numbers = {
+    version: count(version),
+    signatures: count(signatures),
+    functionalityLevel: count(level),
+    epoch: count(epoch),
+  };
   for (const [name, value] of Object.entries(numbers)) {
     if (value === null) return { malformed: `${name} is no whole number of 32 bits` };
   }
@@ -57,7 +63,11 @@ export function parseStatement(
   if (!/^[\x20-\x7e]{1,64}$/.test(time)) return { malformed: "the build time is not 1 to 64 characters" };
   if (!/^[\x21-\x7e]{1,64}$/.test(builder)) return { malformed: "the builder is not 1 to 64 characters" };
   const { version: v, signatures: s, functionalityLevel: f, epoch: e } = numbers;
-  return { statement: { time, version: v ?? 0, signatures: s ?? 0, functionalityLevel: f ?? 0, builder, epoch: e ?? 0 }, md5, dsig };
+  return {
+    statement: { time, version: v ?? 0, signatures: s ?? 0, functionalityLevel: f ?? 0, builder, epoch: e ?? 0 },
+    md5,
+    dsig,
+  };
 }
 
 /**

@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { gzipSync } from "node:zlib";
-import { FORGED_KEYS, forgeCvd, forgeInfo, type ForgedDatabase, MEMBERS, STATEMENT, tarMember } from "../../../../test/fixtures/clamav-forge.ts";
+import {
+  FORGED_KEYS,
+  type ForgedDatabase,
+  forgeCvd,
+  forgeInfo,
+  MEMBERS,
+  STATEMENT,
+  tarMember,
+} from "../../../../test/fixtures/clamav-forge.ts";
 import { inspectClamav } from "../../../../test/fixtures/inspected.ts";
 import type { ContentFindings } from "../../../core/model/findings.ts";
 import { PRODUCTION_KEYS } from "./keys.ts";
@@ -19,7 +27,13 @@ test("a database whose inside and outside agree", async () => {
   assert.deepEqual(statuses(seen), ["cvd-rsa good", "cvd-info-rsa-pss good"]);
   assert.deepEqual([seen.malformed, seen.contradictions, seen.expandedPastCap], [null, [], false]);
   assert.deepEqual([seen.version, seen.builtAt], [7, 1_624_412_045_000]);
-  assert.deepEqual(seen.notes, { signatures: 2, functionalityLevel: 81, builder: "forger", members: 4, info: "forged.info" });
+  assert.deepEqual(seen.notes, {
+    signatures: 2,
+    functionalityLevel: 81,
+    builder: "forger",
+    members: 4,
+    info: "forged.info",
+  });
 });
 
 test("keys of our own are not the vendor's", async () => {
@@ -42,8 +56,14 @@ test("members are held against the list in .info", async () => {
   const [first, second] = MEMBERS;
   assert.ok(first !== undefined && second !== undefined);
   const cases: Readonly<Record<string, readonly [ForgedDatabase, RegExp]>> = {
-    "another content": [{ members: [{ ...first, bytes: Buffer.from(first.bytes).fill(0x78, 0, 1) }, second], listed: MEMBERS }, /SHA-256/],
-    "another size": [{ members: [{ ...first, bytes: Buffer.from("x") }, second], listed: MEMBERS }, /bytes, \.info says/],
+    "another content": [
+      { members: [{ ...first, bytes: Buffer.from(first.bytes).fill(0x78, 0, 1) }, second], listed: MEMBERS },
+      /SHA-256/,
+    ],
+    "another size": [
+      { members: [{ ...first, bytes: Buffer.from("x") }, second], listed: MEMBERS },
+      /bytes, \.info says/,
+    ],
     missing: [{ members: [first], listed: MEMBERS }, /not in the body/],
     unlisted: [{ members: MEMBERS, listed: [first] }, /not listed/],
   };
@@ -80,14 +100,20 @@ test("an .info that clients could read otherwise is malformed", async () => {
 test("exactly one .info, within its limit", async () => {
   const none = await inspect({ tar: (_, members) => Buffer.concat(members.map(tarMember)) });
   assert.match(none.malformed ?? "", /no \.info/);
-  const two = await inspect({ tar: (info, members) => Buffer.concat([info, { ...info, name: "other.INFO" }, ...members].map(tarMember)) });
+  const two = await inspect({
+    tar: (info, members) => Buffer.concat([info, { ...info, name: "other.INFO" }, ...members].map(tarMember)),
+  });
   assert.match(two.malformed ?? "", /more than one \.info/);
   const huge = await inspect({ editInfo: (text) => text + "x".repeat(2_000_000) });
   assert.match(huge.malformed ?? "", /larger than/);
 });
 
 test("a body that is no gzip of a tar is malformed", async () => {
-  for (const body of [(tar: Buffer) => tar, (tar: Buffer) => gzipSync(tar).subarray(0, -3), (tar: Buffer) => gzipSync(tar.subarray(0, -100))]) {
+  for (const body of [
+    (tar: Buffer) => tar,
+    (tar: Buffer) => gzipSync(tar).subarray(0, -3),
+    (tar: Buffer) => gzipSync(tar.subarray(0, -100)),
+  ]) {
     assert.match((await inspect({ body })).malformed ?? "", /^body: /);
   }
   assert.match((await inspectClamav("main.cvd", Buffer.alloc(0), { keys: FORGED_KEYS })).malformed ?? "", /too few/);

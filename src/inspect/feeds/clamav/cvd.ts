@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
-import type { ContentFindings } from "../../../core/model/findings.ts";
 import type { SignatureFinding } from "../../../core/model/feed-listing.ts";
+import type { ContentFindings } from "../../../core/model/findings.ts";
 import { FlatTarReader } from "../../archive/flat-tar.ts";
 import { gunzip } from "../../archive/gunzip.ts";
 import { type FileRange, readRange, readShort } from "../../archive/read-range.ts";
 import { findings, type Seen } from "./content-findings.ts";
-import { CVD_HEADER_BYTES, type CvdHeader, parseCvdHeader } from "./cvd-header.ts";
 import { contradictionsOf } from "./contradictions.ts";
+import { CVD_HEADER_BYTES, type CvdHeader, parseCvdHeader } from "./cvd-header.ts";
 import { parseDatabaseInfo } from "./database-info.ts";
 import { DatabaseMembers } from "./database-members.ts";
 import type { ClamavKeys } from "./keys.ts";
@@ -17,7 +17,12 @@ import { verifyBodySignature, verifyPssSignature } from "./signature.ts";
  * body, the `.info` member with its own signature, its statement and the SHA-256 of every other member. The body is
  * unpacked only when its signature is good: bytes that nobody signed never reach the inflater.
  */
-export async function inspectCvd(file: FileRange, path: string, keys: ClamavKeys, expandedBytes: number): Promise<ContentFindings> {
+export async function inspectCvd(
+  file: FileRange,
+  path: string,
+  keys: ClamavKeys,
+  expandedBytes: number,
+): Promise<ContentFindings> {
   const { handle, end } = file;
   const parsed = parseCvdHeader(await readShort({ handle, start: 0, end: Math.min(CVD_HEADER_BYTES, end) }));
   if ("malformed" in parsed) return findings({ malformed: parsed.malformed });
@@ -26,15 +31,25 @@ export async function inspectCvd(file: FileRange, path: string, keys: ClamavKeys
   const bodySignature = await checkBody(body, header, path, keys);
   if (bodySignature.status !== "good") return findings({ signatures: [bodySignature], notes: notesOf(header) });
   const inside = await inspectBody(body, header, path, keys, expandedBytes);
-  return findings({ ...inside, signatures: [bodySignature, ...(inside.signatures ?? [])], notes: { ...notesOf(header), ...inside.notes } });
+  return findings({
+    ...inside,
+    signatures: [bodySignature, ...(inside.signatures ?? [])],
+    notes: { ...notesOf(header), ...inside.notes },
+  });
 }
 
-async function checkBody(body: FileRange, header: CvdHeader, path: string, keys: ClamavKeys): Promise<SignatureFinding> {
+async function checkBody(
+  body: FileRange,
+  header: CvdHeader,
+  path: string,
+  keys: ClamavKeys,
+): Promise<SignatureFinding> {
   const hash = createHash("md5");
   for await (const piece of readRange(body)) hash.update(piece);
   const md5 = hash.digest();
   const finding = { scheme: "cvd-rsa", over: path, signer: "ClamAV database key", signedAt: null } as const;
-  if (md5.toString("hex") !== header.md5) return { ...finding, status: "wrong", detail: "the body's MD5 is not the one in the header" };
+  if (md5.toString("hex") !== header.md5)
+    return { ...finding, status: "wrong", detail: "the body's MD5 is not the one in the header" };
   return { ...finding, ...verifyBodySignature(md5, header.dsig, keys.body) };
 }
 
@@ -48,7 +63,11 @@ async function inspectBody(
   const members = new DatabaseMembers();
   const tar = new FlatTarReader(members);
   const end = await gunzip(body, mostExpanded, (piece) => tar.push(piece) === null && members.fault === null);
-  const seen = { expandedBytes: end.expandedBytes, expandedPastCap: end.outcome === "past-cap", notes: { members: tar.members } };
+  const seen = {
+    expandedBytes: end.expandedBytes,
+    expandedPastCap: end.outcome === "past-cap",
+    notes: { members: tar.members },
+  };
   if (end.outcome === "past-cap") return seen;
   if (end.outcome === "malformed") return { ...seen, malformed: `body: ${end.detail}` };
   const fault = members.fault ?? tar.finish();

@@ -32,7 +32,8 @@ export function parseDatabaseInfo(bytes: Uint8Array): { readonly info: DatabaseI
   const signatureLine = lines.findIndex((line) => line.startsWith(DSIG));
   // Clients read no further than the signature; whatever stands behind it would be content that nobody signed.
   if (signatureLine < 0) return { malformed: ".info: no DSIG line" };
-  if (lines.slice(signatureLine + 1).join("") !== "" || lines.length > signatureLine + 2) return { malformed: ".info: lines behind its signature" };
+  if (lines.slice(signatureLine + 1).join("") !== "" || lines.length > signatureLine + 2)
+    return { malformed: ".info: lines behind its signature" };
   const first = parseStatement(lines[0] ?? "");
   if ("malformed" in first) return { malformed: `.info: ${first.malformed}` };
   const members = new Map<string, ListedMember>();

@@ -35,7 +35,8 @@ export class DatabaseMembers implements FlatTarSink {
     this.#hash = createHash("sha256");
     if (!isInfo(name)) return;
     if (this.#infoName !== null) this.#fault ??= "more than one .info member";
-    if (size > LIMITS.databaseInfoBytes) this.#fault ??= `the .info member is larger than ${LIMITS.databaseInfoBytes} bytes`;
+    if (size > LIMITS.databaseInfoBytes)
+      this.#fault ??= `the .info member is larger than ${LIMITS.databaseInfoBytes} bytes`;
     this.#infoName ??= name;
   }
 

@@ -40,7 +40,10 @@ async function readFeed({ feed, trust, files, quarantine }: Parameters<Format["r
   const heads: DatabaseHead[] = [];
   for (const database of feed.databases) {
     const file = files.find(({ path }) => path === databasePath(database));
-    const head = file === undefined || file.absent ? { malformed: "the upstream does not have it" } : await readHead(file, quarantine);
+    const head =
+      file === undefined || file.absent
+        ? { malformed: "the upstream does not have it" }
+        : await readHead(file, quarantine);
     if ("malformed" in head) {
       const malformed = headFault(database, head.malformed);
       return { kind: "listing", listing: { artifacts: [], series: [] }, findings: { signatures: [], malformed } };
@@ -51,7 +54,10 @@ async function readFeed({ feed, trust, files, quarantine }: Parameters<Format["r
   return { kind: "listing", listing, findings: { signatures: [], malformed: null } };
 }
 
-async function readHead(file: QuarantinedFile, quarantine: QuarantineReader): Promise<ReturnType<typeof parseCvdHeader>> {
+async function readHead(
+  file: QuarantinedFile,
+  quarantine: QuarantineReader,
+): Promise<ReturnType<typeof parseCvdHeader>> {
   const handle = await quarantine.open(file);
   try {
     return parseCvdHeader(await readShort({ handle, start: 0, end: Math.min(file.size, CVD_HEADER_BYTES) }));
@@ -60,7 +66,10 @@ async function readHead(file: QuarantinedFile, quarantine: QuarantineReader): Pr
   }
 }
 
-async function inspectArtifact(input: Parameters<Format["inspectArtifact"]>[0], keys: ClamavKeys): Promise<ContentFindings> {
+async function inspectArtifact(
+  input: Parameters<Format["inspectArtifact"]>[0],
+  keys: ClamavKeys,
+): Promise<ContentFindings> {
   const { artifact, file, companion, caps, quarantine, trust, now } = input;
   const inspect = artifact.path.endsWith(".cvd") ? inspectCvd : artifact.path.endsWith(".cdiff") ? inspectCdiff : null;
   if (inspect === null) return findings({ malformed: "neither a .cvd nor a .cdiff" });

@@ -11,11 +11,12 @@ export interface ClamavKeys {
 }
 
 function rsaKey(modulus: string, exponent: string): KeyObject {
-  const part = (decimal: string): string => {
-    const hex = BigInt(decimal).toString(16);
-    return Buffer.from(hex.padStart(hex.length + (hex.length % 2), "0"), "hex").toString("base64url");
-  };
-  return createPublicKey({ format: "jwk", key: { kty: "RSA", n: part(modulus), e: part(exponent) } });
+  return createPublicKey({ format: "jwk", key: { kty: "RSA", n: jwkNumber(modulus), e: jwkNumber(exponent) } });
+}
+
+function jwkNumber(decimal: string): string {
+  const hex = BigInt(decimal).toString(16);
+  return Buffer.from(hex.padStart(hex.length + (hex.length % 2), "0"), "hex").toString("base64url");
 }
 
 /**

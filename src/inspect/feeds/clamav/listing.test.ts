@@ -7,9 +7,20 @@ import type { Reading } from "../../feed-format.ts";
 import { clamavFormat } from "./format.ts";
 import { listDatabases } from "./listing.ts";
 
-async function read(quarantine: TestQuarantine, files: readonly QuarantinedFile[], databases: string[], roots: string[] = []): Promise<Reading> {
+async function read(
+  quarantine: TestQuarantine,
+  files: readonly QuarantinedFile[],
+  databases: string[],
+  roots: string[] = [],
+): Promise<Reading> {
   const feed = { format: "clamav", databases, cdiffs: 2 } as const;
-  return clamavFormat.readFeed({ feed, trust: { kind: "clamav", roots }, now: NOW, files, quarantine: quarantine.reader });
+  return clamavFormat.readFeed({
+    feed,
+    trust: { kind: "clamav", roots },
+    now: NOW,
+    files,
+    quarantine: quarantine.reader,
+  });
 }
 
 test("the first round asks for the header of each database", async () => {
@@ -40,7 +51,15 @@ test("headers become a listing, patches first and the database last", async () =
     { name: "daily", version: 7 },
   ]);
   assert.deepEqual(
-    reading.listing.artifacts.map(({ path, series, version, optional, immutable, companion, inspect }) => [path, series, version, optional, immutable, companion, inspect]),
+    reading.listing.artifacts.map(({ path, series, version, optional, immutable, companion, inspect }) => [
+      path,
+      series,
+      version,
+      optional,
+      immutable,
+      companion,
+      inspect,
+    ]),
     ["main", "daily"].flatMap((database) => [
       [`${database}-6.cdiff`, null, 6, true, true, null, true],
       [`${database}-7.cdiff`, null, 7, true, true, null, true],
@@ -52,7 +71,13 @@ test("headers become a listing, patches first and the database last", async () =
 test("with roots, each file has its signature before it", () => {
   const { artifacts } = listDatabases([{ database: "daily", version: 3 }], 30, true);
   assert.deepEqual(
-    artifacts.map(({ path, companion, optional, immutable, inspect }) => [path, companion, optional, immutable, inspect]),
+    artifacts.map(({ path, companion, optional, immutable, inspect }) => [
+      path,
+      companion,
+      optional,
+      immutable,
+      inspect,
+    ]),
     [
       ["daily-3.cvd.sign", null, true, true, false],
       ["daily-2.cdiff.sign", null, true, true, false],

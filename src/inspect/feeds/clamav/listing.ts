@@ -26,7 +26,11 @@ export function listDatabases(heads: readonly DatabaseHead[], cdiffs: number, si
   };
 }
 
-function listDatabase({ database, version }: DatabaseHead, cdiffs: number, signatures: boolean): readonly ListedArtifact[] {
+function listDatabase(
+  { database, version }: DatabaseHead,
+  cdiffs: number,
+  signatures: boolean,
+): readonly ListedArtifact[] {
   const first = Math.max(FIRST_CDIFF, version - cdiffs + 1);
   const patches = Array.from({ length: Math.max(0, version - first + 1) }, (_, at) => first + at).flatMap((number) => {
     const path = `${database}-${number}.cdiff`;

@@ -11,7 +11,9 @@ const SIGNATURE_LINE = /^[0-9]{0,9}:[0-9]{0,9}:pkcs7-pem:([A-Za-z0-9+/]+={0,2})$
  * Reads a ClamAV `.sign` file: the first line names the format, each other line that is neither empty nor a comment
  * holds one detached CMS signature (DER, base64) for clients of a range of functionality levels.
  */
-export function parseSignFile(bytes: Uint8Array): { readonly signatures: readonly Buffer[] } | { readonly malformed: string } {
+export function parseSignFile(
+  bytes: Uint8Array,
+): { readonly signatures: readonly Buffer[] } | { readonly malformed: string } {
   const [first = "", ...lines] = Buffer.from(bytes).toString("latin1").split("\n");
   if (first !== FIRST_LINE) return { malformed: `does not begin with ${FIRST_LINE}` };
   const signatures: Buffer[] = [];
@@ -22,7 +24,8 @@ export function parseSignFile(bytes: Uint8Array): { readonly signatures: readonl
     const der = Buffer.from(base64, "base64");
     if (der.toString("base64") !== base64) return { malformed: `line ${at + 2} is not canonical base64` };
     signatures.push(der);
-    if (signatures.length > LIMITS.signaturesPerFile) return { malformed: `more than ${LIMITS.signaturesPerFile} signatures` };
+    if (signatures.length > LIMITS.signaturesPerFile)
+      return { malformed: `more than ${LIMITS.signaturesPerFile} signatures` };
   }
   return signatures.length === 0 ? { malformed: "no signature" } : { signatures };
 }
@@ -40,13 +43,21 @@ export async function verifySignFile(input: {
   readonly now: Instant;
 }): Promise<readonly SignatureFinding[]> {
   const { over, anchors, now } = input;
-  const unusable = (detail: string): SignatureFinding => ({ scheme: "x509-cms", over, status: "malformed", signer: "", signedAt: null, detail });
+  const unusable = (detail: string): SignatureFinding => ({
+    scheme: "x509-cms",
+    over,
+    status: "malformed",
+    signer: "",
+    signedAt: null,
+    detail,
+  });
   const parsed = parseSignFile(input.sign);
   if ("malformed" in parsed) return [unusable(`.sign: ${parsed.malformed}`)];
   const found: SignatureFinding[] = [];
   for (const signature of parsed.signatures) {
     found.push(...(await verifyDetachedCms({ signature, content: input.content(), over, anchors, now })));
-    if (found.length > LIMITS.signaturesPerFile) return [unusable(`.sign: more than ${LIMITS.signaturesPerFile} signers`)];
+    if (found.length > LIMITS.signaturesPerFile)
+      return [unusable(`.sign: more than ${LIMITS.signaturesPerFile} signers`)];
   }
   return found;
 }

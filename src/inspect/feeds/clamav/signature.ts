@@ -17,7 +17,9 @@ export function verifyBodySignature(md5: Uint8Array, text: string, key: KeyObjec
   const plain = publicOperation(text, key);
   if (plain === null) return { status: "malformed", detail: "the signature is no number below the key's modulus" };
   const expected = Buffer.concat([Buffer.alloc(plain.length - MD5_BYTES), md5]);
-  return plain.equals(expected) ? { status: "good", detail: "" } : { status: "wrong", detail: "the signature is not over this body" };
+  return plain.equals(expected)
+    ? { status: "good", detail: "" }
+    : { status: "wrong", detail: "the signature is not over this body" };
 }
 
 /**
@@ -29,7 +31,9 @@ export function verifyBodySignature(md5: Uint8Array, text: string, key: KeyObjec
 export function verifyPssSignature(sha256: Uint8Array, text: string, key: KeyObject): Status {
   const encoded = publicOperation(text, key);
   if (encoded === null) return { status: "malformed", detail: "the signature is no number below the key's modulus" };
-  return pssMatches(encoded, sha256) ? { status: "good", detail: "" } : { status: "wrong", detail: "the signature is not over these bytes" };
+  return pssMatches(encoded, sha256)
+    ? { status: "good", detail: "" }
+    : { status: "wrong", detail: "the signature is not over these bytes" };
 }
 
 function pssMatches(encoded: Buffer, sha256: Uint8Array): boolean {
@@ -43,7 +47,9 @@ function pssMatches(encoded: Buffer, sha256: Uint8Array): boolean {
   const padding = Buffer.alloc(maskedLength - SALT_BYTES);
   padding[padding.length - 1] = 1;
   const expected = createHash("sha256").update(Buffer.alloc(8)).update(sha256).update(salt).digest();
-  return encoded[encoded.length - 1] === 0xbc && block.subarray(0, padding.length).equals(padding) && expected.equals(hash);
+  return (
+    encoded[encoded.length - 1] === 0xbc && block.subarray(0, padding.length).equals(padding) && expected.equals(hash)
+  );
 }
 
 /** MGF1 with SHA-256 (RFC 8017 appendix B.2.1). */

@@ -17,11 +17,15 @@ const C = "c".repeat(128);
 function files(text: string): readonly (readonly [string, string | undefined, string | undefined])[] {
   const list = readChecksumList(text);
   assert.equal(list.malformed, null);
-  return (list.malformed === null ? list.files : []).map(({ path: name, digests }) => [name, digests.sha256, digests.sha512]);
+  return (list.malformed === null ? list.files : []).map(({ path: name, digests }) => [
+    name,
+    digests.sha256,
+    digests.sha512,
+  ]);
 }
 
 test("the lines that are read, and what they say", () => {
-  const table: readonly (readonly [line: string, name: string, sha256?: string, sha512?: string])[] = [
+  const table: readonly (readonly [line: string, name: string, sha256?: string | undefined, sha512?: string])[] = [
     [`${A}  name`, "name", A],
     [`${A} *name`, "name", A],
     [`${A.toUpperCase()}  name`, "name", A],
@@ -77,7 +81,8 @@ test("what cannot be read stops the list, with its place", () => {
     `${A}  ${"x".repeat(LIMITS.listLineBytes)}`,
     `${A}  ${"ü".repeat(LIMITS.listLineBytes / 2)}`,
   ];
-  for (const fault of faults) assert.match(readChecksumList(`# first\n${A}  good\n${fault}\n`).malformed ?? "", /^line 3: /, fault);
+  for (const fault of faults)
+    assert.match(readChecksumList(`# first\n${A}  good\n${fault}\n`).malformed ?? "", /^line 3: /, fault);
 });
 
 test("SHA-256 and SHA-512 of one name are one entry; a line said twice counts once", () => {
@@ -88,32 +93,67 @@ test("SHA-256 and SHA-512 of one name are one entry; a line said twice counts on
 });
 
 test("contradicting lines stay apart, and however many they are cost no more than their number", () => {
-  assert.deepEqual(files(`${A}  x\n${B}  x\n`).map(([name]) => name), ["x", "x"]);
+  assert.deepEqual(
+    files(`${A}  x\n${B}  x\n`).map(([name]) => name),
+    ["x", "x"],
+  );
   const lines = Array.from({ length: 50_000 }, (_, at) => `${at.toString(16).padStart(64, "0")}  x`).join("\n");
   assert.equal(files(lines).length, 2);
 });
 
 test("names that differ in case alone are two facts", () => {
-  assert.deepEqual(files(`${A}  x\n${B}  X\n`).map(([name]) => name), ["x", "X"]);
+  assert.deepEqual(
+    files(`${A}  x\n${B}  X\n`).map(([name]) => name),
+    ["x", "X"],
+  );
 });
 
 test("garbage never throws", () => {
-  const line = fc.oneof(fc.string({ unit: "binary" }), fc.string({ unit: fc.constantFrom("a", "0", " ", "*", "\\", "(", ")", "=", "\n", "\r", "#") }), fc.constantFrom(A, C, "SHA256 (", ") = ", "  "));
-  fc.assert(fc.property(fc.array(line, { maxLength: 8 }), (parts) => void readChecksumList(parts.join(""))), { numRuns: 500 });
+  const line = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.string({ unit: fc.constantFrom("a", "0", " ", "*", "\\", "(", ")", "=", "\n", "\r", "#") }),
+    fc.constantFrom(A, C, "SHA256 (", ") = ", "  "),
+  );
+  fc.assert(
+    fc.property(fc.array(line, { maxLength: 8 }), (parts) => void readChecksumList(parts.join(""))),
+    { numRuns: 500 },
+  );
 });
 
-test("sha256sum accepts the same names, with the same content", { skip: needsProgram("sha256sum", "coreutils") }, () => {
+test("sha256sum accepts the same names, with the same content", {
+  skip: needsProgram("sha256sum", "coreutils"),
+}, () => {
   const folder = mkdtempSync(path.join(os.tmpdir(), "sums-"));
   try {
-    const names = ["plain", "with space", " leading", "*star", "back\\slash", "new\nline", "return\rinside", "a) = b", "grün", "#hash", "\\n"];
+    const names = [
+      "plain",
+      "with space",
+      " leading",
+      "*star",
+      "back\\slash",
+      "new\nline",
+      "return\rinside",
+      "a) = b",
+      "grün",
+      "#hash",
+      "\\n",
+    ];
     for (const name of names) writeFileSync(path.join(folder, name), `content of ${name}`);
-    const wanted = names.map((name) => [name, createHash("sha256").update(`content of ${name}`).digest("hex"), undefined]);
+    const wanted = names.map((name) => [
+      name,
+      createHash("sha256").update(`content of ${name}`).digest("hex"),
+      undefined,
+    ]);
     for (const options of [[], ["--tag"], ["--binary"], ["--text"]]) {
       const made = spawnSync("sha256sum", [...options, "--", ...names], { cwd: folder, encoding: "utf8" });
       assert.equal(made.status, 0);
       assert.deepEqual(files(made.stdout), wanted, options.join());
       writeFileSync(path.join(folder, "LIST"), made.stdout);
-      assert.equal(spawnSync("sha256sum", ["--check", "--strict", "--quiet", "LIST"], { cwd: folder }).status, 0, options.join());
+      assert.equal(
+        spawnSync("sha256sum", ["--check", "--strict", "--quiet", "LIST"], { cwd: folder }).status,
+        0,
+        options.join(),
+      );
     }
   } finally {
     rmSync(folder, { recursive: true });

@@ -35,8 +35,13 @@ export function judgePreconditions(
  * Whether a Range request may be answered with a part (RFC 9110 section 13.1.5). Our dates are strong validators: no
  * two contents of a path ever have the same one (core/publish/last-modified.ts).
  */
-export function rangeStillApplies(ifRange: string | undefined, current: Validators, now: Instant): boolean {
+export function rangeStillApplies(
+  ifRange: string | readonly string[] | undefined,
+  current: Validators,
+  now: Instant,
+): boolean {
   if (ifRange === undefined) return true;
+  if (typeof ifRange !== "string") return false;
   if (ifRange.startsWith('"') || ifRange.startsWith("W/")) return ifRange.trim() === current.etag;
   return parseHttpDate(ifRange, now) === current.lastModified;
 }

@@ -28,8 +28,7 @@ function decodePath(stem: string): string | null {
   if (!stem.startsWith("/") || stem.length > MOST_TARGET) return null;
   const decoded = /^[!-$&-~]*$/.test(stem) ? stem : percentDecoded(stem);
   // An escaped slash would be one name to us and two to a cache before us; a control character is in no name.
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  return decoded === null || /[\u0000-\u001f\u007f\\]/.test(decoded) ? null : decoded;
+  return decoded === null || /[\p{Cc}\\]/u.test(decoded) ? null : decoded;
 }
 
 function percentDecoded(stem: string): string | null {

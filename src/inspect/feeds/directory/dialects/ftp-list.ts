@@ -8,7 +8,7 @@ const UNIX =
   /^([-a-zA-Z])[-rwxsStTlL]{9}[.+@]?[ \t]+\d+[ \t]+[^ \t]+(?:[ \t]+[^ \t]+)?[ \t]+(\d+)[ \t]+(?:[A-Z][a-z]{2}[ \t]+\d{1,2}[ \t]+(?:\d{4}|\d{1,2}:\d{2})|\d{4}-\d{2}-\d{2}[ \t]+\d{2}:\d{2}) (.+)$/s;
 const UNIX_DEVICE = /^[bcps][-rwxsStTlL]{9}/;
 const DOS =
-  /^\d{2}[-/.]\d{2}[-/.](?:\d{4}|\d{2})[ \t]+\d{1,2}:\d{2}[ \t]*(?:[AaPp][Mm])?[ \t]+(?:(<[A-Z]+>)[ \t]+|(\d+) )(.+)$/s;
+  /^\d{2}[-/.]\d{2}[-/.](?:\d{4}|\d{2})[ \t]+\d{1,2}:\d{2}(?:[ \t]?[AaPp][Mm])?[ \t]+(?:(<[A-Z]+>)[ \t]+|(\d+) )(.+)$/s;
 
 /** Reads the answer to LIST in the form of Unix or DOS; a line of any other form makes the listing unreadable. */
 export const readFtpList: ReadFolder = (text, take) =>
