@@ -68,7 +68,7 @@ export interface Quarantine {
   ): Promise<Landing>;
   /** Bytes held of an interrupted download, with what the upstream said of their version. */
   held(key: string): Promise<{ readonly size: number; readonly note: string } | null>;
-  /** Writes the note that a later resume needs, beside the bytes. */
+  /** Sets the note that a later resume needs: of the landing under way, else of the bytes held. */
   note(key: string, note: string): Promise<void>;
   discard(file: string): Promise<void>;
   /** Removes what no run owns any more: at start, everything but resumable parts younger than `keepSince`. */

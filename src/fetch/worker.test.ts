@@ -32,10 +32,14 @@ class Client {
     },
   };
 
-  async run(job: FetchJob): Promise<string> {
+  start(job: FetchJob): void {
     this.answers.length = 0;
     this.bytes = [];
     this.lane?.send(job);
+  }
+
+  async run(job: FetchJob): Promise<string> {
+    this.start(job);
     return await this.closing();
   }
 
@@ -139,7 +143,7 @@ describe("the fetch process, confined", async () => {
 
   test("stops a job that is cancelled, takes the next, and lets a late cancel pass", async () => {
     vendor.faults.set("/a.bin", { kind: "stall", after: 1_000 });
-    first.lane?.send(fetchJob(url));
+    first.start(fetchJob(url));
     first.lane?.send({ kind: "cancel" });
     assert.equal(await first.closing(), "upstream.cut-off");
     vendor.faults.clear();
@@ -151,7 +155,7 @@ describe("the fetch process, confined", async () => {
     const before = vendor.sent();
     const endless = fetchJob(url, { caps: { bytes: 200_000_000 } });
     vendor.faults.set("/a.bin", { kind: "endless", announced: false });
-    first.lane?.send(endless);
+    first.start(endless);
     first.lane?.pause();
     await new Promise((resolve) => setTimeout(resolve, 300));
     const stuck = vendor.sent() - before;

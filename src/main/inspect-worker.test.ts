@@ -55,13 +55,13 @@ class Worker implements AsyncDisposable {
     const socketPath = path.join(folder, `lane-${process.hrtime.bigint()}`);
     const server = net.createServer({ pauseOnConnect: true }).listen(socketPath);
     await once(server, "listening");
-    const accepted = once(server, "connection");
+    const accepted = new Promise<net.Socket>((resolve) => server.once("connection", resolve));
     let forward: Parameters<typeof Lane.connect>[1] = { message: () => {}, data: () => {} };
     const lane = await Lane.connect(socketPath, {
       message: (value) => forward.message(value),
       data: (piece) => forward.data(piece),
     });
-    const [socket] = (await accepted) as [net.Socket];
+    const socket = await accepted;
     const child = spawn(
       process.execPath,
       [...jailed(), path.join(app, "src/main/inspect-worker.ts"), "1", quarantine],
@@ -154,7 +154,9 @@ test("a jailed process reads a signed feed over its lane, round by round, and en
   assert.equal(await worker.exit(), 0);
 });
 
-test("a breakage of the world is answered, and the worker goes on", { timeout: 20_000 }, async () => {
+test("a breakage of the world, and a listing that fits into no message, are answered, and the worker goes on", {
+  timeout: 20_000,
+}, async () => {
   await using worker = await Worker.start();
   const missing = { ...lay("SHA256SUMS", list), file: "gone.part" };
   const failed = async (request: InspectRequest) => {
@@ -183,11 +185,6 @@ test("a breakage of the world is answered, and the worker goes on", { timeout: 2
     await failed(readFeed([{ ...lay("SHA256SUMS", list), file: "../outside" }], undefined, { kind: "none" })),
     "worker.protocol",
   );
-  assert.equal(await failed(readFeed([])), "needs");
-});
-
-test("a listing that fits into no message is malformed, and no bug", { timeout: 20_000 }, async () => {
-  await using worker = await Worker.start();
   // A control character is three bytes on the page and six in JSON.
   const page = Array.from({ length: 12_000 }, (_, at) => `<a href="${at}${"%01".repeat(1_000)}">`).join("");
   const answer = await worker.ask(
@@ -195,15 +192,14 @@ test("a listing that fits into no message is malformed, and no bug", { timeout: 
   );
   assert.equal(answer.kind, "listing");
   if (answer.kind === "listing") assert.match(answer.findings.malformed ?? "", /too many files for one message: 12000/);
+  assert.equal(await failed(readFeed([])), "needs");
 });
 
 test("a message that is no job closes the lane, and the worker ends", { timeout: 20_000 }, async () => {
-  for (const message of [{ kind: "nonsense" }, { ...readFeed([]), more: 1 }]) {
-    await using worker = await Worker.start();
-    worker.send(message);
-    await assert.rejects(worker.next());
-    assert.equal(await worker.exit(), 0);
-  }
+  await using worker = await Worker.start();
+  worker.send({ ...readFeed([]), more: 1 });
+  await assert.rejects(worker.next());
+  assert.equal(await worker.exit(), 0);
 });
 
 test("a bug ends the process: it is neither caught nor answered", { timeout: 20_000 }, async () => {

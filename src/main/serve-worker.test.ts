@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { readFile, rm, truncate, utimes, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
+import { createServer, type Socket } from "node:net";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
 import { ChannelFolder, MOVED_AT } from "../../test/fixtures/channel-folder.ts";
 import { needsProgram } from "../../test/fixtures/needs.ts";
-import { ask, exchangeRaw, open, readAnswer } from "../../test/fixtures/raw-http.ts";
+import { ask, exchangeRaw, open, type RawAnswer, readAnswer } from "../../test/fixtures/raw-http.ts";
 import { ServeProcess } from "../../test/fixtures/serve-process.ts";
 
 const run = promisify(execFile);
@@ -30,14 +30,14 @@ describe("a channel's process, confined as the daemon starts it", () => {
       "pool/g++_12 x.deb": "plus",
       "pool/ü.txt": "umlaut",
       empty: "",
+      huge: 100_000_000,
     });
     await folder.point("staging", { one: 1 });
-    serve = await ServeProcess.start(folder);
+    serve = await ServeProcess.start(folder, { limits: { stopGrace: 300 } });
     url = `${serve.url}/one`;
   });
 
   after(async () => {
-    await serve.stop();
     await folder.end();
   });
 
@@ -96,7 +96,7 @@ describe("a channel's process, confined as the daemon starts it", () => {
   });
 
   test("wget -r walks the listings and gets every file", { skip: needsWget }, async () => {
-    await run("wget", ["-q", "-r", "-np", "-nH", "-P", at("tree"), `${url}/`]);
+    await run("wget", ["-q", "-r", "-np", "-nH", "-R", "huge", "-P", at("tree"), `${url}/`]);
     assert.deepEqual(await readFile(at("tree/one/data.bin")), body);
     assert.equal(await readFile(at("tree/one/pool/g++_12 x.deb"), "utf8"), "plus");
     assert.equal(await readFile(at("tree/one/empty"), "utf8"), "");
@@ -133,205 +133,197 @@ describe("a channel's process, confined as the daemon starts it", () => {
     assert.equal((await ask(serve.port, "*", [], "OPTIONS")).status, 405);
     assert.equal((await ask(serve.port, "mirror:80", [], "CONNECT")).status, 405);
   });
+
+  test("a stop waits no longer than its grace", async () => {
+    const socket = await open(serve.port);
+    socket.write("GET /one/huge HTTP/1.1\r\nHost: m\r\n\r\n");
+    await once(socket, "readable");
+    assert.equal(await serve.stop(), 0);
+  });
 });
 
 describe("the life of a channel's process", () => {
-  async function withFolder(use: (folder: ChannelFolder) => Promise<void>): Promise<void> {
-    const folder = await ChannelFolder.make();
-    try {
-      await folder.revision("one", 1, { a: "a1", big: 40_000_000 });
-      await folder.revision("one", 2, { a: "a2", big: 50_000_000 });
-      await folder.point("staging", { one: 1 });
-      await use(folder);
-    } finally {
-      await folder.end();
-    }
+  let folder: ChannelFolder;
+  let serve: ServeProcess;
+
+  before(async () => {
+    folder = await ChannelFolder.make();
+    await folder.revision("one", 1, { a: "a1", big: 40_000_000 });
+    await folder.revision("one", 2, { a: "a2", big: 50_000_000 });
+    await folder.point("staging", { one: 1 });
+    serve = await ServeProcess.start(folder, { session: { idle: 60_000, most: 60_000 } });
+  });
+
+  after(async () => {
+    await folder.end();
+  });
+
+  /** What a program that was never here before is given. */
+  async function fresh(path: string, agent: string, method = "GET"): Promise<RawAnswer> {
+    return ask(serve.port, path, [`User-Agent: ${agent}`], method);
   }
 
-  test("once it listens it can answer, and reach nobody", async () => {
-    await withFolder(async (folder) => {
-      const secret = createServer((socket) => socket.end("reached"));
-      secret.listen(0, "127.0.0.1");
-      await once(secret, "listening");
-      const address = secret.address();
-      const port = typeof address === "object" && address !== null ? address.port : 0;
-      // A line of a stranger's own in the process, as if it had been taken over.
-      const probe = `import net from "node:net"; import fs from "node:fs"; import { hash } from "node:crypto";
-        const tries = setInterval(() => { if (process.permission.has("net")) return; clearInterval(tries);
-          const say = (what) => process.stderr.write(what + "\\n");
-          try { fs.readFileSync("/etc/passwd"); say("read"); } catch (e) { say(e.code); }
-          try { fs.writeFileSync(${JSON.stringify(path.join(folder.blobs, "x"))}, ""); say("wrote"); } catch (e) { say(e.code); }
-          try { net.connect(${port}, "127.0.0.1").on("connect", () => say("connected")).on("error", (e) => say(e.code)); } catch (e) { say(e.code); }
-        }, 20);`;
-      const serve = ServeProcess.spawn(folder, ["--import", `data:text/javascript,${encodeURIComponent(probe)}`]);
-      let said = "";
-      serve.child.stderr?.on("data", (chunk: Buffer) => {
-        said += chunk.toString();
-      });
-      assert.equal((await serve.begin(folder)).kind, "listening");
-      assert.equal((await ask(serve.port, "/one/a")).body.toString(), "a1");
-      for (let i = 0; i < 100 && said.split("\n").length < 4; i++)
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      assert.deepEqual(said.trim().split("\n"), ["ERR_ACCESS_DENIED", "ERR_ACCESS_DENIED", "ERR_ACCESS_DENIED"]);
-      assert.equal((await ask(serve.port, "/one/a")).body.toString(), "a1");
-      await serve.stop();
-      secret.close();
+  async function drain(socket: Socket): Promise<number> {
+    let bytes = 0;
+    socket.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
     });
-  });
+    socket.resume();
+    await once(socket, "close");
+    return bytes;
+  }
 
-  test("it shows a new revision when told, and a transfer under way stays on the old one", async () => {
-    await withFolder(async (folder) => {
-      const serve = await ServeProcess.start(folder);
-      const socket = await open(serve.port);
-      socket.write("GET /one/big HTTP/1.1\r\nHost: m\r\nConnection: close\r\n\r\n");
-      const [first] = (await once(socket, "data")) as [Buffer];
-      socket.pause();
-      await folder.point("staging", { one: 2 });
-      await serve.reopen(1);
-      assert.equal((await ask(serve.port, "/one/a")).body.toString(), "a2");
-      let bytes = first.length;
-      socket.on("data", (chunk: Buffer) => {
-        bytes += chunk.length;
-      });
-      socket.resume();
-      await once(socket, "close");
-      assert.equal(bytes - first.indexOf("\r\n\r\n") - 4, 40_000_000);
-      await serve.stop();
-    });
-  });
+  async function download(path: string): Promise<Socket> {
+    const socket = await open(serve.port);
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: m\r\nConnection: close\r\n\r\n`);
+    await once(socket, "readable");
+    return socket;
+  }
 
   test("a client keeps the revision that it began with, on its connection and on new ones; others see the new", async () => {
-    await withFolder(async (folder) => {
-      const serve = await ServeProcess.start(folder, { session: { idle: 60_000, most: 60_000 } });
-      const kept = await open(serve.port);
-      const get = async (): Promise<string> => {
-        kept.write("GET /one/a HTTP/1.1\r\nHost: m\r\nUser-Agent: apt\r\n\r\n");
-        const [chunk] = (await once(kept, "data")) as [Buffer];
-        return chunk.toString().slice(-2);
-      };
-      assert.equal(await get(), "a1");
-      await folder.point("staging", { one: 2 });
-      await serve.reopen(1);
-      assert.equal(await get(), "a1");
-      assert.equal((await ask(serve.port, "/one/a", ["User-Agent: apt"])).body.toString(), "a1");
-      assert.equal((await ask(serve.port, "/one/a", ["User-Agent: freshclam"])).body.toString(), "a2");
-      kept.destroy();
-      await serve.stop();
-    });
+    const kept = await open(serve.port);
+    const get = async (): Promise<string> => {
+      kept.write("GET /one/a HTTP/1.1\r\nHost: m\r\nUser-Agent: apt\r\n\r\n");
+      const chunks: unknown[] = await once(kept, "data");
+      return String(chunks[0]).slice(-2);
+    };
+    assert.equal(await get(), "a1");
+    const transfer = await download("/one/big");
+    await folder.point("staging", { one: 2 });
+    await serve.reopen(1);
+    assert.equal(await get(), "a1");
+    assert.equal((await fresh("/one/a", "apt")).body.toString(), "a1");
+    assert.equal((await fresh("/one/a", "freshclam")).body.toString(), "a2");
+    kept.destroy();
+    const bytes = await drain(transfer);
+    assert.ok(bytes > 40_000_000 && bytes < 40_001_000, "the transfer under way stayed on its revision");
   });
 
   test("a pointer that cannot be read is said, and what was shown stays", async () => {
-    await withFolder(async (folder) => {
-      const serve = await ServeProcess.start(folder);
-      await writeFile(path.join(folder.views, "channels/staging.json"), "{");
-      serve.send({ kind: "reopen", serial: 1 });
-      const answer = await serve.hear((said) => said.kind === "failed");
-      assert.ok(answer.kind === "failed" && answer.code === "store.damaged");
-      assert.equal((await ask(serve.port, "/one/a")).body.toString(), "a1");
-      await serve.stop();
-    });
-  });
-
-  test("a stop lets transfers finish and takes no more", async () => {
-    await withFolder(async (folder) => {
-      const serve = await ServeProcess.start(folder);
-      const socket = await open(serve.port);
-      socket.write("GET /one/big HTTP/1.1\r\nHost: m\r\n\r\n");
-      let bytes = 0;
-      await once(socket, "readable");
-      const idle = await open(serve.port);
-      serve.send({ kind: "stop" });
-      await once(idle, "close");
-      await assert.rejects(open(serve.port));
-      socket.on("data", (chunk: Buffer) => {
-        bytes += chunk.length;
-      });
-      await once(socket, "close");
-      assert.ok(bytes > 40_000_000);
-      assert.equal(await serve.ended(), 0);
-      assert.match(serve.log(), /GET \/one\/big .* 200 40000\d{3} /);
-    });
-  });
-
-  test("a stop waits no longer than its grace", async () => {
-    await withFolder(async (folder) => {
-      const serve = await ServeProcess.start(folder, { limits: { stopGrace: 300 } });
-      const socket = await open(serve.port);
-      socket.write("GET /one/big HTTP/1.1\r\nHost: m\r\n\r\n");
-      await once(socket, "readable");
-      assert.equal(await serve.stop(), 0);
-    });
+    const pointer = path.join(folder.views, "channels/staging.json");
+    const good = await readFile(pointer);
+    await writeFile(pointer, "{");
+    serve.send({ kind: "reopen", serial: 2 });
+    const answer = await serve.hear((said) => said.kind === "failed");
+    assert.ok(answer.kind === "failed" && answer.code === "store.damaged");
+    assert.equal((await fresh("/one/a", "second")).body.toString(), "a2");
+    await writeFile(pointer, good);
   });
 
   test("a missing or shortened blob is 503, said to the daemon once, and another file is served on", async () => {
-    await withFolder(async (folder) => {
-      const [gone] = await folder.revision("two", 1, { gone: "gone", short: 1_000_000, fine: "fine" });
-      await folder.point("staging", { one: 1, two: 1 });
-      const serve = await ServeProcess.start(folder);
-      const { sha256 } = await folder.blob(1_000_000);
-      await rm(folder.blobPath(gone?.sha256 ?? sha256));
-      await truncate(folder.blobPath(sha256), 999_999);
-      for (let i = 0; i < 3; i++) {
-        for (const method of ["GET", "HEAD"])
-          assert.equal((await ask(serve.port, "/two/gone", [], method)).status, 503);
-        assert.equal((await ask(serve.port, "/two/short")).status, 503);
-      }
-      assert.equal((await ask(serve.port, "/two/fine")).body.toString(), "fine");
-      await serve.hear((said) => said.kind === "blob-missing" && said.reason === "size-differs");
-      const missing = serve.said.filter((said) => said.kind === "blob-missing");
-      assert.deepEqual(
-        missing.map(({ path: where, reason, source, revision }) => [where, reason, source, revision]),
-        [
-          ["/two/gone", "missing", "two", 1],
-          ["/two/short", "size-differs", "two", 1],
-        ],
-      );
-      await serve.stop();
-    });
+    const [gone] = await folder.revision("two", 1, { gone: "gone", short: 1_000_000, fine: "fine" });
+    await folder.point("staging", { one: 2, two: 1 });
+    await serve.reopen(3);
+    const { sha256 } = await folder.blob(1_000_000);
+    await rm(folder.blobPath(gone?.sha256 ?? sha256));
+    await truncate(folder.blobPath(sha256), 999_999);
+    for (const method of ["GET", "GET", "HEAD"]) {
+      assert.equal((await fresh("/two/gone", "third", method)).status, 503);
+      assert.equal((await fresh("/two/short", "third", method)).status, 503);
+    }
+    assert.equal((await fresh("/two/fine", "third")).body.toString(), "fine");
+    await serve.hear((said) => said.kind === "blob-missing" && said.reason === "size-differs");
+    const missing = serve.said.flatMap((said) =>
+      said.kind === "blob-missing" ? [[said.path, said.reason, said.source, said.revision]] : [],
+    );
+    assert.deepEqual(missing, [
+      ["/two/gone", "missing", "two", 1],
+      ["/two/short", "size-differs", "two", 1],
+    ]);
   });
 
   test("a file that shrinks while it is sent ends the connection, not the promise", async () => {
-    await withFolder(async (folder) => {
-      const serve = await ServeProcess.start(folder);
-      const { sha256 } = await folder.blob(40_000_000);
-      const socket = await open(serve.port);
-      socket.write("GET /one/big HTTP/1.1\r\nHost: m\r\n\r\n");
-      await once(socket, "readable");
-      await truncate(folder.blobPath(sha256), 20_000_000);
-      let bytes = 0;
-      socket.on("data", (chunk: Buffer) => {
-        bytes += chunk.length;
+    await folder.revision("three", 1, { shrinks: 60_000_000 });
+    await folder.point("staging", { one: 2, three: 1 });
+    await serve.reopen(4);
+    const socket = await open(serve.port);
+    socket.write("GET /three/shrinks HTTP/1.1\r\nHost: m\r\nUser-Agent: fourth\r\n\r\n");
+    await once(socket, "readable");
+    const { sha256 } = await folder.blob(60_000_000);
+    await truncate(folder.blobPath(sha256), 30_000_000);
+    assert.ok((await drain(socket)) < 30_001_000);
+    await serve.hear((said) => said.kind === "blob-missing" && said.path === "/three/shrinks");
+  });
+
+  test("a stop lets transfers finish and takes no more", async () => {
+    const transfer = await download("/one/big");
+    const idle = await open(serve.port);
+    serve.send({ kind: "stop" });
+    idle.resume();
+    await once(idle, "close");
+    // Whoever came while the door was closing was let in and out again.
+    await assert.rejects(async () => {
+      for (let i = 0; i < 50; i++) (await open(serve.port)).destroy();
+    });
+    assert.ok((await drain(transfer)) > 40_000_000);
+    assert.equal(await serve.ended(), 0);
+    assert.match(serve.log(), /GET \/one\/big .* 200 [45]0000\d{3} /);
+  });
+});
+
+describe("a channel's process that is not well", () => {
+  let folder: ChannelFolder;
+
+  before(async () => {
+    folder = await ChannelFolder.make();
+    await folder.revision("one", 1, { a: "a1" });
+    await folder.point("staging", { one: 1 });
+  });
+
+  after(async () => {
+    await folder.end();
+  });
+
+  test("taken over, once it listens, it can answer and reach nobody; without its daemon it ends", async () => {
+    const secret = createServer((socket) => socket.end("reached"));
+    secret.listen(0, "127.0.0.1");
+    await once(secret, "listening");
+    const address = secret.address();
+    const port = typeof address === "object" && address !== null ? address.port : 0;
+    // A line of a stranger's own in the process.
+    const probe = `import net from "node:net"; import fs from "node:fs";
+      const tries = setInterval(() => { if (process.permission.has("net")) return; clearInterval(tries);
+        const say = (what) => process.stderr.write(what + "\\n");
+        try { fs.readFileSync("/etc/passwd"); say("read"); } catch (e) { say(e.code); }
+        try { fs.writeFileSync(${JSON.stringify(path.join(folder.blobs, "x"))}, ""); say("wrote"); } catch (e) { say(e.code); }
+        try { net.connect(${port}, "127.0.0.1").on("connect", () => say("connected")).on("error", (e) => say(e.code)); } catch (e) { say(e.code); }
+      }, 20);`;
+    const serve = ServeProcess.spawn(folder, ["--import", `data:text/javascript,${encodeURIComponent(probe)}`]);
+    let said = "";
+    const threeLines = new Promise<void>((resolve) => {
+      serve.child.stderr?.on("data", (chunk: Buffer) => {
+        said += chunk.toString();
+        if (said.split("\n").length === 4) resolve();
       });
-      await once(socket, "close");
-      assert.ok(bytes < 20_001_000);
-      await serve.hear((said) => said.kind === "blob-missing");
-      await serve.stop();
     });
+    assert.equal((await serve.begin(folder)).kind, "listening");
+    assert.equal((await ask(serve.port, "/one/a")).body.toString(), "a1");
+    await threeLines;
+    assert.deepEqual(said.trim().split("\n"), ["ERR_ACCESS_DENIED", "ERR_ACCESS_DENIED", "ERR_ACCESS_DENIED"]);
+    assert.equal((await ask(serve.port, "/one/a")).body.toString(), "a1");
+    serve.closeLane();
+    assert.equal(await serve.ended(), 0);
+    assert.match(serve.log(), /GET \/one\/a - /);
+    secret.close();
   });
 
-  test("an address that is taken, and a channel that was never written, are failures with their codes", async () => {
-    await withFolder(async (folder) => {
-      const serve = await ServeProcess.start(folder);
-      const second = ServeProcess.spawn(folder);
-      const taken = await second.begin(folder, { listen: { host: "127.0.0.1", port: serve.port } });
-      assert.ok(taken.kind === "failed" && taken.code === "listen.failed" && taken.retry === "later");
-      const third = ServeProcess.spawn(folder);
-      const unknown = await third.begin(folder, { channel: "production" });
-      assert.ok(unknown.kind === "failed" && unknown.code === "store.damaged");
-      for (const each of [second, third, serve]) assert.equal(await each.stop(), 0);
-    });
+  test("an address that is taken is a failure with its code", async () => {
+    const other = createServer().listen(0, "127.0.0.1");
+    await once(other, "listening");
+    const address = other.address();
+    const port = typeof address === "object" && address !== null ? address.port : 0;
+    const serve = ServeProcess.spawn(folder);
+    const answer = await serve.begin(folder, { listen: { host: "127.0.0.1", port } });
+    assert.ok(answer.kind === "failed" && answer.code === "listen.failed" && answer.retry === "later");
+    assert.equal(await serve.stop(), 0);
+    other.close();
   });
 
-  test("it ends with its daemon, and when the daemon talks nonsense", async () => {
-    await withFolder(async (folder) => {
-      const orphan = await ServeProcess.start(folder);
-      await ask(orphan.port, "/one/a");
-      orphan.closeLane();
-      assert.equal(await orphan.ended(), 0);
-      assert.match(orphan.log(), /GET \/one\/a - /);
-      const confused = await ServeProcess.start(folder);
-      confused.sendRaw({ kind: "nonsense" });
-      assert.equal(await confused.ended(), 1);
-    });
+  test("a channel that was never written is a failure with its code; nonsense from the daemon ends it", async () => {
+    const serve = ServeProcess.spawn(folder);
+    const answer = await serve.begin(folder, { channel: "production" });
+    assert.ok(answer.kind === "failed" && answer.code === "store.damaged");
+    serve.sendRaw({ kind: "nonsense" });
+    assert.equal(await serve.ended(), 1);
   });
 });

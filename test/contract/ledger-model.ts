@@ -22,7 +22,7 @@ const command = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant("remove" as const),
       source: fc.constantFrom("s", "t"),
-      numbers: fc.uniqueArray(fc.integer({ min: 1, max: 12 }), { maxLength: 4 }),
+      numbers: fc.uniqueArray(fc.integer({ min: 1, max: 7 }), { maxLength: 4 }),
     }),
   },
   {
@@ -31,7 +31,7 @@ const command = fc.oneof(
       kind: fc.constant("move" as const),
       source: fc.constantFrom("s", "t"),
       channel: fc.constantFrom("staging", "production"),
-      to: fc.integer({ min: 1, max: 12 }),
+      to: fc.integer({ min: 1, max: 7 }),
       stale: fc.boolean(),
     }),
   },

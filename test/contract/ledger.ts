@@ -123,6 +123,19 @@ function sourcesAndRevisions(given: Given): void {
     assert.equal((await again.sealRevision(draftOf("s", { "a.bin": "one" }), AT)).number, 4);
   });
 
+  given("when the newest revision is removed, the next one is compared with the newest kept", async (ledger) => {
+    await ledger.putSource(specOf("s"));
+    for (const content of ["one", "two"]) await ledger.sealRevision(draftOf("s", { a: content, b: "=" }), AT);
+    await ledger.removeRevisions("s", [2]);
+    await ledger.sealRevision(draftOf("s", { a: "one", b: "=" }), AT);
+    assert.deepEqual(
+      (await ledger.entries("s", 3)).map(({ since }) => since),
+      [1, 1],
+    );
+    await ledger.removeRevisions("s", [1]);
+    assert.deepEqual(new Set((await ledger.referencedBlobs()).keys()), new Set([digestOf("one"), digestOf("=")]));
+  });
+
   given("an unknown source is a failure with its code", async (ledger) => {
     await assert.rejects(ledger.sealRevision(draftOf("s", {}), AT), failsWith("source.unknown"));
     await assert.rejects(ledger.removeRevisions("s", [1]), failsWith("source.unknown"));

@@ -135,7 +135,7 @@ export function transportContract(name: string, start: () => Promise<TriedUpstre
 
     test("waits for a slow reader and never touches bytes that are still on their way", async () => {
       const upstream = await started;
-      const body = patternBytes(3_000_000);
+      const body = patternBytes(1_500_000);
       await upstream.put("slowly.bin", body, MONDAY);
       const transports = new LaneTransports("Ringfort/test");
       for (let round = 0; round < 2; round++) {
@@ -148,9 +148,9 @@ export function transportContract(name: string, start: () => Promise<TriedUpstre
 
     test("does not blame the upstream for a slow reader", async () => {
       const upstream = await started;
-      await upstream.put("blame.bin", patternBytes(1_500_000), MONDAY);
-      const caps = { leastRate: 50_000_000, leastRateWindow: 20 };
-      const { end } = await runFetch(jobFor(upstream, "blame.bin", { caps }), { slow: 30 });
+      await upstream.put("blame.bin", patternBytes(600_000), MONDAY);
+      const caps = { leastRate: 10_000_000, leastRateWindow: 200 };
+      const { end } = await runFetch(jobFor(upstream, "blame.bin", { caps }), { slow: 150, slowPieces: 2 });
       assert.equal(end, "done");
     });
 

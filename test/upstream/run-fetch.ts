@@ -50,6 +50,8 @@ export interface Outcome {
 export interface RunOptions {
   /** Milliseconds that the reader takes over each piece. The piece is looked at only after that. */
   readonly slow?: number;
+  /** Only so many pieces are taken slowly. */
+  readonly slowPieces?: number;
   readonly cancel?: AbortSignal;
   /** A lane's transports, to see connections kept between jobs. */
   readonly transports?: LaneTransports;
@@ -62,6 +64,7 @@ export async function runFetch(job: FetchJob, options: RunOptions = {}): Promise
   const pieces: Uint8Array[] = [];
   let head: BodyHead | null = null;
   let total = 0;
+  let slowly = options.slowPieces ?? Number.POSITIVE_INFINITY;
   let busy: Promise<void> = Promise.resolve();
   const outlet = {
     head: (begun: BodyHead): void => {
@@ -74,7 +77,7 @@ export async function runFetch(job: FetchJob, options: RunOptions = {}): Promise
         pieces.push(Uint8Array.from(piece));
         return true;
       }
-      busy = takeLater(busy, piece, options.slow, pieces);
+      busy = takeLater(busy, piece, slowly-- > 0 ? options.slow : 0, pieces);
       return false;
     },
     drained: (): Promise<void> => busy,

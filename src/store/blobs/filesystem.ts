@@ -110,7 +110,6 @@ class BlobFolder implements BlobStore {
 
   async remove(sha256: Sha256): Promise<void> {
     await onDisk("removing a blob", () => unlink(this.#pathOf(sha256)).catch(orAbsent));
-    this.#options.atStep("collect.blob-removed");
   }
 
   async *list(): AsyncIterable<{ readonly sha256: Sha256; readonly size: number; readonly admittedAt: Instant }> {

@@ -72,7 +72,6 @@ class SqliteLedger implements Ledger {
       }
       this.#connection.run("DELETE FROM source WHERE id = ?", id);
     });
-    this.#atStep("collect.revisions-removed");
   }
 
   async sealRevision(draft: RevisionDraft, sealedAt: Instant): Promise<Revision> {
@@ -107,7 +106,6 @@ class SqliteLedger implements Ledger {
   async removeRevisions(source: string, numbers: readonly number[]): Promise<void> {
     if (numbers.length === 0) return;
     this.#connection.transaction(() => removeRows(this.#connection, sourceId(this.#connection, source), numbers));
-    this.#atStep("collect.revisions-removed");
   }
 
   async looseBlobs(): Promise<ReadonlyMap<Sha256, Instant>> {

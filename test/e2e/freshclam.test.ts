@@ -1,0 +1,315 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, before, describe, test } from "node:test";
+import { run, startTestDaemon, type TestDaemon } from "../fixtures/daemon.ts";
+import { needs, needsProgram, needsSharedData, sharedData } from "../fixtures/needs.ts";
+import { type HttpVendor, startHttpVendor } from "../upstream/http-vendor.ts";
+
+/**
+ * A real freshclam takes a real, vendor-signed database through the whole road: upstream, fetch, inspection, staging,
+ * promotion, production. The vendor is a server on loopback with the vendor's own signed files.
+ */
+const skip = needs(
+  needsProgram("freshclam", "clamav-freshclam"),
+  needsProgram("sigtool", "clamav"),
+  needsSharedData("clamav", "test-6.cvd"),
+);
+
+/** When each version was built, as its header says: a vendor's Last-Modified. */
+async function builtAt(cvd: Uint8Array): Promise<string> {
+  const seconds = Number(Buffer.from(cvd.subarray(0, 512)).toString("latin1").trim().split(":")[8]);
+  return new Date(seconds * 1_000).toUTCString();
+}
+
+/** Lets the vendor offer one version, with the incremental patches that lead to it, but for those left out. */
+async function offer(vendor: HttpVendor, version: number, without: readonly number[] = []): Promise<void> {
+  vendor.files.clear();
+  const put = async (as: string, file: string, lastModified: string): Promise<void> => {
+    vendor.files.set(`/${as}`, { body: await readFile(sharedData("clamav", file)), lastModified });
+  };
+  const modified = await builtAt(await readFile(sharedData("clamav", `test-${version}.cvd`)));
+  await put("test.cvd", `test-${version}.cvd`, modified);
+  await put(`test-${version}.cvd.sign`, `test-${version}.cvd.sign`, modified);
+  for (let number = 2; number <= version; number += 1) {
+    if (without.includes(number)) continue;
+    await put(`test-${number}.cdiff`, `test-${number}.cdiff`, modified);
+    await put(`test-${number}.cdiff.sign`, `test-${number}.cdiff.sign`, modified);
+  }
+}
+
+/** One machine with freshclam and its database folder. */
+class Client {
+  readonly folder: string;
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  static async make(under: string, name: string): Promise<Client> {
+    const folder = path.join(under, name);
+    await mkdir(path.join(folder, "db"), { recursive: true });
+    return new Client(folder);
+  }
+
+  /** Runs freshclam once against a channel; `output` is what it said. */
+  async update(
+    url: string,
+    privateMirror = false,
+  ): Promise<{ readonly code: number; readonly output: string; readonly version: number | null }> {
+    const mirror = url.replace(/\/$/, "");
+    const lines = [
+      `PidFile ${this.folder}/fc.pid`,
+      "LogVerbose yes",
+      "LogFileMaxSize 0",
+      `DatabaseDirectory ${this.folder}/db`,
+      `DatabaseOwner ${process.getuid?.() === 0 ? "root" : (process.env["USER"] ?? "root")}`,
+      "ConnectTimeout 5",
+      "ReceiveTimeout 10",
+      "MaxAttempts 1",
+      `DatabaseMirror ${mirror}`,
+      "DNSDatabaseInfo no",
+      ...(privateMirror ? [`PrivateMirror ${mirror}`] : []),
+    ];
+    const config = path.join(this.folder, "freshclam.conf");
+    await writeFile(config, `${lines.join("\n")}\n`);
+    const { code, stdout, stderr } = await run("freshclam", [
+      "--no-dns",
+      `--config-file=${config}`,
+      "--update-db=test",
+    ]);
+    return { code, output: stdout + stderr, version: await this.#version() };
+  }
+
+  /** The version that sigtool reads out of the installed database, having verified it. */
+  async #version(): Promise<number | null> {
+    for (const name of ["test.cld", "test.cvd"]) {
+      const { code, stdout } = await run("sigtool", ["--info", path.join(this.folder, "db", name)]);
+      if (code === 0) return Number(/^Version: (\d+)$/m.exec(stdout)?.[1]);
+    }
+    return null;
+  }
+}
+
+describe("freshclam through Ringfort", { skip }, () => {
+  let work = "";
+  let vendor: HttpVendor;
+  let daemon: TestDaemon;
+  let clients = 0;
+
+  const addSource = async (): Promise<void> => {
+    await daemon.addSource({
+      name: "clamav",
+      feed: { format: "clamav", databases: ["test"], cdiffs: 10 },
+      addresses: [vendor.url],
+      trust: { kind: "clamav", roots: [await readFile(sharedData("clamav", "clamav-test-root.crt"), "utf8")] },
+      mount: "/",
+      schedule: "manual",
+    });
+  };
+  const sync = async (): Promise<string> => {
+    const result = await daemon.sync("clamav");
+    return "run" in result ? result.run.outcome : result.code;
+  };
+  const promote = () =>
+    daemon.must({
+      verb: "promote",
+      source: "clamav",
+      channel: "production",
+      revision: null,
+      reason: "test",
+      by: "test",
+    });
+  const client = (): Promise<Client> => {
+    clients += 1;
+    return Client.make(work, `client-${clients}`);
+  };
+
+  before(async () => {
+    work = await mkdtemp(path.join(tmpdir(), "ringfort-freshclam-"));
+    vendor = await startHttpVendor({});
+    // Sessions as short as the tests are: each run of freshclam is one.
+    daemon = await startTestDaemon({ config: { session: { idle: "50ms", most: "1s" } } });
+    await offer(vendor, 1);
+    await addSource();
+  });
+  after(async () => {
+    await daemon?.end();
+    await vendor?.close();
+    await rm(work, { recursive: true, force: true });
+  });
+
+  const channels = ["staging", "production"] as const;
+
+  test("first download: a machine with nothing takes version 1 from both channels", async () => {
+    assert.equal(await sync(), "new-revision");
+    await promote();
+    for (const channel of channels) {
+      const got = await (await client()).update(await daemon.url(channel));
+      assert.equal(got.code, 0, got.output);
+      assert.equal(got.version, 1, channel);
+    }
+  });
+
+  test("up to date: a second run asks once, and takes at most the header", async () => {
+    const log = async (channel: string): Promise<string[]> =>
+      (await readFile(path.join(daemon.data, "logs", `${channel}.access.log`), "utf8"))
+        .split("\n")
+        .filter((line) => line.includes("/test.cvd"));
+    for (const channel of channels) {
+      const machine = await client();
+      const url = await daemon.url(channel);
+      await machine.update(url);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      const earlier = (await log(channel)).length;
+      const again = await machine.update(url);
+      assert.equal(again.code, 0, again.output);
+      assert.match(again.output, /up-to-date/);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      const asked = (await log(channel)).slice(earlier);
+      assert.equal(asked.length, 1, asked.join("\n"));
+      // freshclam asks If-Modified-Since the database's build time, and ours is the channel's move, which is later: the
+      // answer is the 512 bytes of the header, and never a 304 that would hide a newer database.
+      assert.match(asked[0] ?? "", / 206 \d{3} /);
+    }
+  });
+
+  test("promotion between two runs: production moves when told, by cdiffs, and not before", async () => {
+    const staged = await client();
+    const produced = await client();
+    const [staging, production] = [await daemon.url("staging"), await daemon.url("production")];
+    await staged.update(staging);
+    await produced.update(production);
+    await offer(vendor, 6);
+    assert.equal(await sync(), "new-revision");
+
+    const first = await staged.update(staging);
+    assert.equal(first.code, 0, first.output);
+    assert.equal(first.version, 6);
+    assert.match(first.output, /test-6\.cdiff/, "it went by incremental patches");
+    const unmoved = await produced.update(production);
+    assert.equal(unmoved.version, 1, "production is where it was");
+
+    await promote();
+    const moved = await produced.update(production);
+    assert.equal(moved.code, 0, moved.output);
+    assert.equal(moved.version, 6);
+    assert.match(moved.output, /test-2\.cdiff/);
+  });
+
+  test("every .sign file that the vendor has is served as the vendor made it", async () => {
+    for (const name of ["test-6.cvd.sign", "test-2.cdiff.sign", "test-6.cdiff.sign"]) {
+      const response = await fetch(`${await daemon.url("staging")}${name}`);
+      assert.deepEqual(Buffer.from(await response.arrayBuffer()), await readFile(sharedData("clamav", name)));
+    }
+  });
+
+  test("PrivateMirror: .cld is answered 404, and the client takes the whole database", async () => {
+    for (const channel of channels) {
+      const machine = await client();
+      const got = await machine.update(await daemon.url(channel), true);
+      assert.equal(got.code, 0, got.output);
+      assert.equal(got.version, 6);
+      const again = await machine.update(await daemon.url(channel), true);
+      assert.equal(again.code, 0, again.output);
+      assert.match(again.output, /up-to-date/);
+    }
+  });
+
+  test("tampered upstream: each is refused at intake, and clients never see it", async () => {
+    const whole = await readFile(sharedData("clamav", "test-6.cvd"));
+    const flip = (at: number): Buffer => {
+      const copy = Buffer.from(whole);
+      copy.writeUInt8(copy.readUInt8(at) ^ 1, at);
+      return copy;
+    };
+    // The version is not signed by the header: only the signed inside says that this "7" is a 6.
+    const edited = Buffer.from(whole);
+    edited.write(whole.subarray(0, 512).toString("latin1").replace(":6:", ":7:"), 0, "latin1");
+    const forgedMd5 = Buffer.from(edited);
+    const header = edited.subarray(0, 512).toString("latin1").split(":");
+    forgedMd5.write(header.with(5, "0".repeat(32)).join(":"), 0, "latin1");
+    const payload = Buffer.from(flip(5_000));
+    payload.write(edited.subarray(0, 512).toString("latin1"), 0, "latin1");
+    for (const [what, body, code] of [
+      ["version edited", edited, "artifact.contradicts-itself"],
+      ["MD5 forged", forgedMd5, "artifact.signature-wrong"],
+      ["payload changed", payload, "artifact.signature-wrong"],
+    ] as const) {
+      vendor.files.set("/test.cvd", { body, lastModified: new Date().toUTCString() });
+      assert.equal(await sync(), code, what);
+      const got = await (await client()).update(await daemon.url("staging"));
+      assert.equal(got.version, 6, `${what}: clients take what was there`);
+      assert.equal(got.code, 0, got.output);
+    }
+    vendor.files.set("/test.cvd", { body: whole.subarray(0, 9_000), lastModified: new Date().toUTCString() });
+    assert.equal(await sync(), "nothing-new", "a cut-off database of the version that is held is not even fetched");
+  });
+
+  test("a vendor that goes back is refused", async () => {
+    await offer(vendor, 5);
+    // A server that honours If-Modified-Since answers 304 for what is older; this one says that it is new.
+    const older = vendor.files.get("/test.cvd");
+    assert.ok(older !== undefined);
+    vendor.files.set("/test.cvd", { body: older.body, lastModified: new Date().toUTCString() });
+    assert.equal(await sync(), "feed.older-than-held");
+  });
+});
+
+describe("freshclam and a missing cdiff", { skip }, () => {
+  let work = "";
+  let vendor: HttpVendor;
+  let daemon: TestDaemon;
+
+  before(async () => {
+    work = await mkdtemp(path.join(tmpdir(), "ringfort-freshclam-"));
+    vendor = await startHttpVendor({});
+    daemon = await startTestDaemon({ config: { session: { idle: "50ms", most: "1s" } } });
+    await daemon.addSource({
+      name: "clamav",
+      feed: { format: "clamav", databases: ["test"] },
+      addresses: [vendor.url],
+      trust: { kind: "clamav" },
+      mount: "/",
+      schedule: "manual",
+    });
+  });
+  after(async () => {
+    await daemon?.end();
+    await vendor?.close();
+    await rm(work, { recursive: true, force: true });
+  });
+
+  test("the first cdiff that a client needs is missing: it takes the whole database, from both channels", async () => {
+    await offer(vendor, 1);
+    await daemon.sync("clamav");
+    await daemon.must({
+      verb: "promote",
+      source: "clamav",
+      channel: "production",
+      revision: null,
+      reason: "test",
+      by: "test",
+    });
+    const machines = await Promise.all(["staging", "production"].map((name) => Client.make(work, name)));
+    for (const [index, channel] of ["staging", "production"].entries())
+      await machines[index]?.update(await daemon.url(channel));
+    await offer(vendor, 6, [2]);
+    const synced = await daemon.sync("clamav");
+    assert.ok("run" in synced && synced.run.outcome === "new-revision", JSON.stringify(synced));
+    await daemon.must({
+      verb: "promote",
+      source: "clamav",
+      channel: "production",
+      revision: null,
+      reason: "test",
+      by: "test",
+    });
+    for (const [index, channel] of ["staging", "production"].entries()) {
+      const got = await machines[index]?.update(await daemon.url(channel));
+      assert.equal(got?.code, 0, got?.output ?? "");
+      assert.equal(got?.version, 6, channel);
+    }
+  });
+});
