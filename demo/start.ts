@@ -20,6 +20,11 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
+/** On a terminal, what is being shown; elsewhere the one table is all that is printed. */
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\u001b[2K\r${text} …\r`);
+}
+
 /** The documented addresses where they are free; any other where they are not. */
 async function listenAt(port: number): Promise<string> {
   const server = net.createServer();
@@ -118,5 +123,5 @@ function onChange(): (lines: readonly string[]) => void {
 
 const { values } = parseArgs({ options: { tour: { type: "boolean" }, help: { type: "boolean" } } });
 if (values.help === true) say(USAGE);
-else if (values.tour === true) process.exitCode = (await tour(say)) ? 0 : 1;
+else if (values.tour === true) process.exitCode = (await tour(say, progress)) ? 0 : 1;
 else await demo();

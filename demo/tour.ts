@@ -18,7 +18,7 @@ interface Stop {
  * Walks the main job once, with the real daemon, command line and servers, against a vendor on loopback that
  * misbehaves when told to. Resolves to whether every stop of the tour showed what it should.
  */
-export async function tour(say: (text: string) => void): Promise<boolean> {
+export async function tour(say: (text: string) => void, progress: (text: string) => void): Promise<boolean> {
   const vendor = await startDemoVendor();
   const daemon = await startTestDaemon({ config: { session: { idle: "200ms", most: "1s" } } });
   const stops: Stop[] = [];
@@ -26,21 +26,17 @@ export async function tour(say: (text: string) => void): Promise<boolean> {
   try {
     await guide.setUp();
     for (const { what, show } of guide.stops()) {
+      progress(what);
       const start = performance.now();
       const { seen, ok } = await show();
       stops.push({ what, seen, ok, seconds: (performance.now() - start) / 1_000 });
-      say(`${ok ? "✓" : "✗"} ${what}: ${seen}`);
     }
   } finally {
     await daemon.end();
     await vendor.close();
   }
-  say(
-    `\n${table(
-      ["stop of the tour", "shown", "s", "what was seen"],
-      stops.map((stop) => [stop.what, stop.ok ? "yes" : "NO", stop.seconds.toFixed(1), stop.seen]),
-    )}`,
-  );
+  const rows = stops.map(({ what, seen, ok, seconds }) => [what, ok ? "yes" : "NO", seconds.toFixed(1), seen]);
+  say(table(["stop of the tour", "shown", "s", "what was seen"], rows));
   return stops.every(({ ok }) => ok);
 }
 

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import * as z from "zod";
 
 /** The documents say what is there, and all of it. */
 const repository = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
@@ -16,7 +17,7 @@ function filesBelow(folder: string, ending: string): readonly string[] {
   return readdirSync(path.join(repository, folder), { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(ending))
     .map((file) => path.posix.join(folder, file.split(path.sep).join("/")))
-    .sort();
+    .toSorted();
 }
 
 const documents = [
@@ -116,14 +117,15 @@ test("the page of events has every event that is emitted, and no other", () => {
   assert.deepEqual(documented.toSorted(), [...emittedEvents()].toSorted());
 });
 
-interface Package {
-  readonly scripts: Readonly<Record<string, string>>;
-  readonly dependencies?: Readonly<Record<string, string>>;
-  readonly devDependencies?: Readonly<Record<string, string>>;
-  readonly optionalDependencies?: Readonly<Record<string, string>>;
-}
-
-const manifest = JSON.parse(read("package.json")) as Package;
+const versions = z.record(z.string(), z.string());
+const manifest = z
+  .object({
+    scripts: versions,
+    dependencies: versions,
+    devDependencies: versions,
+    optionalDependencies: versions,
+  })
+  .parse(JSON.parse(read("package.json")));
 const dependencies = { ...manifest.dependencies, ...manifest.devDependencies, ...manifest.optionalDependencies };
 
 test("every dependency has its paragraph, with the version that is used", () => {

@@ -166,6 +166,7 @@ export interface Ledger {
   moves(source: string, limit: number): Promise<readonly ChannelMove[]>;
 
   upstreamNotes(source: string): Promise<readonly UpstreamNote[]>;
+  /** Replaces what `upstreamNotes` answers. */
   putUpstreamNotes(source: string, notes: readonly UpstreamNote[]): Promise<void>;
 
   recordSync(record: SyncRecord): Promise<void>;

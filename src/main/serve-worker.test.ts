@@ -8,7 +8,7 @@ import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
 import { ChannelFolder, MOVED_AT } from "../../test/fixtures/channel-folder.ts";
 import { needsProgram } from "../../test/fixtures/needs.ts";
-import { ask, exchangeRaw, open, type RawAnswer, readAnswer } from "../../test/fixtures/raw-http.ts";
+import { ask, closed, exchangeRaw, open, type RawAnswer, readAnswer } from "../../test/fixtures/raw-http.ts";
 import { ServeProcess } from "../../test/fixtures/serve-process.ts";
 
 const run = promisify(execFile);
@@ -111,7 +111,7 @@ describe("a channel's process, confined as the daemon starts it", () => {
       socket.write(request.repeat(10));
       await new Promise((resolve) => setTimeout(resolve, 30));
     }
-    if (!socket.closed) await once(socket, "close");
+    await closed(socket);
     const text = Buffer.concat(chunks).toString();
     assert.equal(text.match(/HTTP\/1.1 200 OK/g)?.length, 100);
     assert.equal(text.match(/Connection: close/gi)?.length, 1);
@@ -169,7 +169,7 @@ describe("the life of a channel's process", () => {
       bytes += chunk.length;
     });
     socket.resume();
-    await once(socket, "close");
+    await closed(socket);
     return bytes;
   }
 
@@ -250,7 +250,7 @@ describe("the life of a channel's process", () => {
     const idle = await open(serve.port);
     serve.send({ kind: "stop" });
     idle.resume();
-    await once(idle, "close");
+    await closed(idle);
     // Whoever came while the door was closing was let in and out again.
     await assert.rejects(async () => {
       for (let i = 0; i < 50; i++) (await open(serve.port)).destroy();

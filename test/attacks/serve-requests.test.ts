@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { after, before, describe, test } from "node:test";
 import { ChannelFolder } from "../fixtures/channel-folder.ts";
-import { ask, exchangeRaw, open, readAnswer } from "../fixtures/raw-http.ts";
+import { ask, closed, exchangeRaw, open, readAnswer } from "../fixtures/raw-http.ts";
 import { ServeProcess } from "../fixtures/serve-process.ts";
 
 /** Requests that two readers could take apart differently, or that a server might wait for. */
@@ -65,7 +64,10 @@ describe("requests made to confuse or to exhaust", () => {
       const answers = (await exchangeRaw(serve.port, Buffer.from(request, "latin1"))).toString("latin1");
       const statuses = answers.match(/HTTP\/1\.1 \d{3}/g) ?? [];
       assert.ok(statuses.length <= 1, `${name}: ${statuses.join()}`);
-      assert.ok(["HTTP/1.1 400", "HTTP/1.1 405", undefined].includes(statuses[0]), `${name}: ${statuses.join()}`);
+      assert.ok(
+        ["HTTP/1.1 400", "HTTP/1.1 405", "HTTP/1.1 505", undefined].includes(statuses[0]),
+        `${name}: ${statuses.join()}`,
+      );
       assert.ok(!answers.includes("the file") && !answers.includes("forged"), name);
     }
     await served();
@@ -107,7 +109,7 @@ describe("requests made to confuse or to exhaust", () => {
     slow.resume();
     slow.write("GET /one/a HTTP/1.1\r\nHost: m\r\n");
     const drip = setInterval(() => slow.write("X: a\r\n"), 100);
-    await Promise.all([once(slow, "close"), once(silent, "close")]);
+    await Promise.all([closed(slow), closed(silent)]);
     clearInterval(drip);
     assert.ok(performance.now() - started < 5_000);
     await served();
@@ -118,7 +120,7 @@ describe("requests made to confuse or to exhaust", () => {
     socket.write("GET /one/a HTTP/1.1\r\nHost: m\r\n\r\n");
     socket.resume();
     const started = performance.now();
-    await once(socket, "close");
+    await closed(socket);
     assert.ok(performance.now() - started < 5_000);
   });
 
@@ -140,7 +142,7 @@ describe("requests made to confuse or to exhaust", () => {
     const bombs = [
       `bytes=${Array.from({ length: 500 }, () => "0-").join(",")}`,
       `bytes=${Array.from({ length: 16 }, (_, i) => `${i}-`).join(",")}`,
-      `bytes=${Array.from({ length: 1_000 }, (_, i) => `${i * 2}-${i * 2}`).join(",")}`,
+      `bytes=${Array.from({ length: 400 }, (_, i) => `${i * 2}-${i * 2}`).join(",")}`,
       "bytes=0-49999999,0-49999999",
     ];
     for (const bomb of bombs) {

@@ -202,7 +202,10 @@ function records(given: Given): void {
     for (const content of ["one", "two"]) await ledger.sealRevision(draftOf("s", { a: content }), AT);
     const note = { path: "a", etag: '"1"', lastModified: null, sha256: digestOf("one") };
     await ledger.putUpstreamNotes("s", [note, { ...note, path: "b", sha256: digestOf("two") }]);
-    await ledger.putUpstreamNotes("s", [{ ...note, etag: null, lastModified: "Mon" }]);
+    await ledger.putUpstreamNotes("s", [
+      { ...note, etag: null, lastModified: "Mon" },
+      { ...note, path: "b", sha256: digestOf("two") },
+    ]);
     assert.deepEqual(
       (await ledger.upstreamNotes("s")).map(({ path, etag }) => [path, etag]),
       [
@@ -215,6 +218,8 @@ function records(given: Given): void {
       (await ledger.upstreamNotes("s")).map(({ path }) => path),
       ["b"],
     );
+    await ledger.putUpstreamNotes("s", []);
+    assert.deepEqual(await ledger.upstreamNotes("s"), []);
   });
 
   given("what collections found loose is replaced as a whole", async (ledger, opened) => {

@@ -184,7 +184,7 @@ test("a detached signature is accepted with the file that it was found good over
   const main = (signatures: readonly (typeof good)[], companion: string | null = "f.sign") =>
     inspected({ signatures: [inner, ...signatures] }, { companion });
   const sign = { ...candidate(), artifact: artifactOf("f.sign", { optional: true }) };
-  const verdict = (given: Candidate, trust = CLAMAV, companion = sign) => {
+  const verdict = (given: Candidate, trust: Trust = CLAMAV, companion = sign) => {
     const judged = judgeCompanion(companion, given, trust, NOW);
     return judged.kind === "refused" ? judged.code : judged.path;
   };

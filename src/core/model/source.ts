@@ -236,6 +236,8 @@ export const sourceSpec = z
     mount: z
       .string()
       .regex(/^\/(?:[A-Za-z0-9._-]+\/)*$/, "a mount begins and ends with /")
+      // Clients take such segments out of an address before they ask: nobody would find it there.
+      .refine((text) => !/\/\.{1,2}\//.test(text), "a mount has no . or .. between its slashes")
       .optional()
       .describe("Where clients find it below a channel's address; `/<name>/` when left out."),
     schedule: z

@@ -39,7 +39,7 @@ async function inflate(
   most: number,
   take: (piece: Buffer) => boolean,
 ): Promise<GunzipEnd> {
-  const inflater = createInflateRaw({ chunkSize: PIECE_BYTES, rejectGarbageAfterEnd: true });
+  const inflater = createInflateRaw({ chunkSize: PIECE_BYTES });
   const source = Readable.from(readRange(deflated), { objectMode: false });
   // Not pipeline(): it would report the early end of a stopped or capped run as an error of its own.
   source.on("error", (cause) => inflater.destroy(cause));
@@ -73,6 +73,7 @@ function trailerFault(
   crc: number,
   expandedBytes: number,
 ): string | null {
+  // The inflater stops at the end of its stream and counts what it used.
   if (inflater.bytesWritten !== deflated.end - deflated.start)
     return "there are bytes after the end of the gzip stream";
   if (trailer.crc !== crc) return "the gzip stream's CRC-32 is wrong";
@@ -82,7 +83,6 @@ function trailerFault(
 /** What the inflater says of bad bytes; `null` for any other error, which is not the vendor's doing. */
 function inflateFault(cause: unknown): string | null {
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
-  if (code === "ERR_TRAILING_JUNK_AFTER_STREAM_END") return "there are bytes after the end of the gzip stream";
   if (code === "Z_BUF_ERROR") return "the gzip stream is cut off";
   return code === "Z_DATA_ERROR" || code === "Z_NEED_DICT" ? "the gzip stream is damaged" : null;
 }

@@ -86,7 +86,7 @@ function frameFault(file: string): string | null {
   if (/\r(?!\n)/.test(file)) return "a carriage return within a line";
   let lines = 0;
   for (let at = file.indexOf("\n"); at !== -1; at = file.indexOf("\n", at + 1)) lines += 1;
-  if (false) return `more than ${LIMITS.feedNames} lines`;
+  if (lines > LIMITS.feedNames) return `more than ${LIMITS.feedNames} lines`;
   // The first line of dashes behind the header ends the text: in the text such lines are escaped.
   const end = file.indexOf("\n-----", file.indexOf(CLEARTEXT_BEGIN) + CLEARTEXT_BEGIN.length);
   if (file.length - end > LIMITS.signatureBytes) return `more than ${LIMITS.signatureBytes} bytes behind the text`;

@@ -82,6 +82,8 @@ test("openssl refuses what we refuse", { skip: needsOpenssl }, async () => {
   forge.issue("branch", { issuer: "middle", extensions: AUTHORITY });
   forge.issue("twig", { issuer: "branch", extensions: LEAF });
   forge.issue("under-leaf", { issuer: "leaf", extensions: LEAF });
+  forge.issue("no-authority", { issuer: "root", extensions: ["basicConstraints=critical,CA:FALSE"] });
+  forge.issue("under-none", { issuer: "no-authority", extensions: LEAF });
   forge.issue("stranger", { issuer: "other", extensions: LEAF });
   forge.issue("namesake", { subject: "root" });
   forge.issue("of-namesake", { issuer: "namesake", extensions: LEAF });
@@ -92,6 +94,10 @@ test("openssl refuses what we refuse", { skip: needsOpenssl }, async () => {
     "a root of the same name": [forge.sign(CONTENT, ["of-namesake"], { with: ["namesake"] }), "unknown-key"],
     "an intermediate that is no authority": [
       forge.sign(CONTENT, ["under-leaf"], { with: ["leaf", "middle"] }),
+      "unknown-key",
+    ],
+    "an intermediate of any use that is no authority": [
+      forge.sign(CONTENT, ["under-none"], { with: ["no-authority"] }),
       "unknown-key",
     ],
     "a path longer than allowed": [forge.sign(CONTENT, ["twig"], { with: ["branch", "middle"] }), "unknown-key"],

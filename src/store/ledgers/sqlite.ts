@@ -184,12 +184,10 @@ class SqliteLedger implements Ledger {
   }
 
   async putUpstreamNotes(source: string, notes: readonly UpstreamNote[]): Promise<void> {
-    if (notes.length === 0) return;
     this.#connection.transaction(() => {
       const id = sourceId(this.#connection, source);
-      const sql = `INSERT INTO upstream_note (source, path, etag, last_modified, sha256) VALUES (?, ?, ?, ?, ?)
-        ON CONFLICT (source, path) DO UPDATE SET
-          etag = excluded.etag, last_modified = excluded.last_modified, sha256 = excluded.sha256`;
+      this.#connection.run("DELETE FROM upstream_note WHERE source = ?", id);
+      const sql = "INSERT INTO upstream_note (source, path, etag, last_modified, sha256) VALUES (?, ?, ?, ?, ?)";
       for (const note of notes) this.#connection.run(sql, id, note.path, note.etag, note.lastModified, note.sha256);
     });
   }

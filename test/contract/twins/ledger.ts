@@ -171,8 +171,8 @@ export class MemoryLedger implements Ledger {
   }
 
   async putUpstreamNotes(source: string, notes: readonly UpstreamNote[]): Promise<void> {
-    if (notes.length === 0) return;
     const held = this.#held(source);
+    held.notes.clear();
     for (const note of notes) held.notes.set(note.path, note);
   }
 

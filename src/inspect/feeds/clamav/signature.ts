@@ -41,7 +41,8 @@ function pssMatches(encoded: Buffer, sha256: Uint8Array): boolean {
   const hash = encoded.subarray(maskedLength, -1);
   const mask = mgf1(hash, maskedLength);
   const block = Buffer.from(encoded.subarray(0, maskedLength).map((byte, at) => byte ^ (mask[at] ?? 0)));
-  block[0] = (block[0] ?? 0) & 0x7f;
+  // Two bits that say nothing: a signer by the RFC has cleared both, the vendor one, and clients take either.
+  block[0] = (block[0] ?? 0) & 0x3f;
   // Clients skip to the first 01; we want the zeros before it that the vendor writes and the RFC demands.
   const salt = block.subarray(maskedLength - SALT_BYTES);
   const padding = Buffer.alloc(maskedLength - SALT_BYTES);

@@ -28,6 +28,8 @@ export type Owner = { readonly source: string; readonly revision: number } | nul
 export async function answer(exchange: Exchange, serving: Serving, view: () => ChannelView): Promise<Owner> {
   const { request, path } = exchange;
   const { method } = request;
+  // A request line without a version is HTTP/0.9, which has no heads and is older than any client of ours.
+  if (request.httpVersionMajor !== 1) return say({ ...exchange, last: true }, 505);
   // A body would have to be read to find the next request behind it; nothing that we answer has one.
   const body =
     request.headers["transfer-encoding"] !== undefined || Number(request.headers["content-length"] ?? 0) !== 0;
@@ -54,6 +56,7 @@ const REASONS: Readonly<Record<number, string>> = {
   404: "Not found",
   405: "Only GET and HEAD",
   413: "A request for a file has no body",
+  505: "Only HTTP/1.0 and HTTP/1.1",
   503: "Not available at the moment",
 };
 

@@ -11,7 +11,7 @@ test("targets are decoded once, as real clients send them", () => {
     ["/a/g++_12.deb", "/a/g++_12.deb"],
     ["/a/b%20c", "/a/b c"],
     ["/%C3%BC", "/ü"],
-    ["/\u00c3\u00bc", "/ü"],
+    ["/\u00c3\u00bc", null],
     ["/a?x=/../y", "/a"],
     ["http://mirror:80/a/b?c", "/a/b"],
     ["HTTP://mirror", "/"],

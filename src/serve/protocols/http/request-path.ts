@@ -26,18 +26,18 @@ export function requestTarget(url: string): RequestTarget {
 
 function decodePath(stem: string): string | null {
   if (!stem.startsWith("/") || stem.length > MOST_TARGET) return null;
-  const decoded = /^[!-$&-~]*$/.test(stem) ? stem : percentDecoded(stem);
-  // An escaped slash would be one name to us and two to a cache before us; a control character is in no name.
+  // Bytes outside of ASCII are escaped in a target; node:http has refused the others already.
+  if (!/^[ -~]*$/.test(stem)) return null;
+  const decoded = stem.includes("%") ? percentDecoded(stem) : stem;
   return decoded === null || /[\p{Cc}\\]/u.test(decoded) ? null : decoded;
 }
 
 function percentDecoded(stem: string): string | null {
+  // An escaped slash would be one name to us and two to a cache before us.
   if (/%2f/i.test(stem)) return null;
-  // Bytes that were sent bare arrive as one character each.
-  const escaped = stem.replace(/[^ -~]/g, (byte) => `%${byte.charCodeAt(0).toString(16).padStart(2, "0")}`);
   try {
-    // It refuses what is no UTF-8: overlong forms, surrogates, cut-off sequences. `+` stays `+` (it is no form field).
-    return decodeURIComponent(escaped);
+    // It refuses what is no UTF-8: overlong forms, surrogates, cut-off sequences. `+` stays `+`: it is no form field.
+    return decodeURIComponent(stem);
   } catch (cause) {
     if (cause instanceof URIError) return null;
     throw cause;
