@@ -159,8 +159,8 @@ describe("the life of a channel's process", () => {
   });
 
   /** What a program that was never here before is given. */
-  async function fresh(path: string, agent: string, method = "GET"): Promise<RawAnswer> {
-    return ask(serve.port, path, [`User-Agent: ${agent}`], method);
+  async function fresh(target: string, agent: string, method = "GET"): Promise<RawAnswer> {
+    return ask(serve.port, target, [`User-Agent: ${agent}`], method);
   }
 
   async function drain(socket: Socket): Promise<number> {
@@ -173,9 +173,9 @@ describe("the life of a channel's process", () => {
     return bytes;
   }
 
-  async function download(path: string): Promise<Socket> {
+  async function download(target: string): Promise<Socket> {
     const socket = await open(serve.port);
-    socket.write(`GET ${path} HTTP/1.1\r\nHost: m\r\nConnection: close\r\n\r\n`);
+    socket.write(`GET ${target} HTTP/1.1\r\nHost: m\r\nConnection: close\r\n\r\n`);
     await once(socket, "readable");
     return socket;
   }

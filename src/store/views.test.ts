@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { hash } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rename, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { describe, test } from "node:test";
@@ -120,8 +120,10 @@ describe("view files", () => {
   test("a link in a view's place is not followed", async () => {
     await inFolder(async (folder) => {
       const views = await openViews(folder, noStep);
-      await views.writeRevision(revisionOf("one", 1, []), []);
-      await symlink("1.view", path.join(folder, "revisions/one/2.view"));
+      const place = path.join(folder, "revisions/one/2.view");
+      await views.writeRevision(revisionOf("one", 2, []), []);
+      await rename(place, path.join(folder, "elsewhere.view"));
+      await symlink("../../elsewhere.view", place);
       assert.equal(await views.hasRevision("one", 2), false);
     });
   });

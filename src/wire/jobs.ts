@@ -139,7 +139,7 @@ export const inspectAnswer = z.discriminatedUnion("kind", [
 export type InspectAnswer = z.infer<typeof inspectAnswer>;
 
 /** The walls around one channel's listeners, and their defaults. Durations in milliseconds. */
-export const serveLimits = z.strictObject({
+const serveLimits = z.strictObject({
   /** For a request's head to arrive. */
   headerTimeout: z.int().positive().default(5_000),
   /** For a whole request to arrive. */

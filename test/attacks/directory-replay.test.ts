@@ -64,6 +64,26 @@ test("OpenPGP: a stranger's newer signature beside the old one does not make the
   );
 });
 
+test("OpenPGP: an expired key's newer signature beside the old one does not make the list newer", async () => {
+  const [vendor, brief] = await Promise.all([
+    makeOpenpgpVendor({ born: older - 1e9 }),
+    makeOpenpgpVendor({ born: older - 1e9, lasts: 45 * 86_400 }),
+  ]);
+  const signature = Buffer.concat([
+    await signDetached([vendor], list("a"), older),
+    await signDetached([brief], list("a"), newer + 1_000),
+  ]);
+  const trust: Trust = { kind: "openpgp", keys: [vendor.publicKey, brief.publicKey], threshold: 1 };
+  const site = { SHA256SUMS: list("a"), "SHA256SUMS.gpg": signature };
+  const { findings } = await readDirectory(site, checksums, { trust, now });
+  assert.deepEqual(
+    findings.signatures.map(({ status }) => status),
+    ["good", "expired"],
+  );
+  const last = held([{ name: "SHA256SUMS", version: newer / 1_000 }]);
+  assert.equal(await judgeDirectory(site, checksums, { trust, now, last }), "feed.older-than-held");
+});
+
 test("minisign: a replayed list is known by its trusted comment, and another comment makes it wrong", async () => {
   const vendor = makeMinisignVendor();
   const trust: Trust = { kind: "minisign", keys: [vendor.publicKey], threshold: 1 };

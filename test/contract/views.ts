@@ -61,7 +61,7 @@ export function viewsContract(name: string, open: () => Promise<OpenedViews>): v
         assert.equal(await views.hasRevision("one", 1), true);
         assert.equal(await views.hasRevision("one", 2), false);
         assert.equal(await views.hasRevision("two", 1), false);
-        assert.equal(await (await reopen()).hasRevision("one", 1), true);
+        assert.equal(await (await opened.reopen()).hasRevision("one", 1), true);
       });
     });
 

@@ -104,7 +104,10 @@ test("any set of safe paths comes back whole, in order, and nothing else", () =>
       const walk = (directory: string): void => {
         const names = paths(view, directory);
         assert.deepEqual(names, names.toSorted());
-        for (const each of names) view.lookUp(each)?.kind === "directory" ? walk(each) : seen.push(each);
+        for (const each of names) {
+          if (view.lookUp(each)?.kind === "directory") walk(each);
+          else seen.push(each);
+        }
       };
       walk("");
       assert.deepEqual(seen.toSorted(), files.toSorted());
@@ -123,6 +126,38 @@ test("a hash that sends every path to one slot still gives a view that finds all
   const entries = Array.from({ length: 300 }, (_, i) => entry(`f${i}`));
   const view = new RevisionView(counted(encodeView(1, entries, flat)), flat);
   for (const each of entries) assert.equal(view.lookUp(each.path)?.path, each.path);
+});
+
+test("a table in which too many paths would meet is made larger", () => {
+  const paths = Array.from({ length: 1_200 }, (_, i) => `f${i}`);
+  // All in the first slot of 4,096, in two groups of 8,192.
+  const crowded = (path: string): Uint8Array => {
+    const words = new DataView(new ArrayBuffer(32));
+    words.setUint32(0, paths.indexOf(path) * 4_096, true);
+    words.setUint32(4, paths.indexOf(path), true);
+    return new Uint8Array(words.buffer);
+  };
+  const bytes = encodeView(
+    1,
+    paths.map((path) => entry(path)),
+    crowded,
+  );
+  assert.equal(new DataView(bytes.buffer).getUint32(12, true), 8_192);
+  const view = new RevisionView(counted(bytes), crowded);
+  for (const path of paths) assert.equal(view.lookUp(path)?.path, path);
+});
+
+test("children that repeat, or are another's, are damage", () => {
+  for (const [name, byte] of [
+    ["c", "b"],
+    ["c", "/"],
+    ["c", "a"],
+  ] as const) {
+    const bytes = encodeView(1, [entry("b"), entry("c")], sha256);
+    bytes[Buffer.from(bytes.buffer).indexOf(name, 64 + 56)] = byte.charCodeAt(0);
+    const view = new RevisionView(counted(bytes), sha256);
+    assert.throws(() => paths(view), { code: "store.damaged" }, byte);
+  }
 });
 
 test("100,000 names: written in seconds, found with two reads", () => {

@@ -33,6 +33,8 @@ describe("http", async () => {
     vendor.faults.set("/a.bin", { kind: "drop", times: 2 });
     assert.equal((await runFetch(fetchJob(url), { transports })).end, "upstream.cut-off");
     transports.close();
+    vendor.faults.set("/a.bin", { kind: "drop", times: 1 });
+    assert.equal((await runFetch(fetchJob(url))).end, "upstream.cut-off");
     vendor.faults.clear();
   });
 

@@ -24,7 +24,7 @@ interface CdiffFrame {
 }
 
 /** Finds header and signature from the first and last bytes of a cdiff of `size` bytes, or says what is wrong. */
-export function parseCdiffFrame(head: Uint8Array, tail: Uint8Array, size: number): CdiffFrame | string {
+function parseCdiffFrame(head: Uint8Array, tail: Uint8Array, size: number): CdiffFrame | string {
   // The vendor publishes an empty cdiff where a step cannot be expressed as one: clients then take the whole database.
   if (size === 0) return 'zero bytes: the vendor\'s word for "no patch, take the whole database"';
   const fields = HEAD.exec(Buffer.from(head).toString("latin1"));
@@ -58,7 +58,7 @@ export async function inspectCdiff(
   const signature = {
     scheme: "cdiff-rsa-pss",
     over: path,
-    signer: "ClamAV cdiff key",
+    signer: "ClamAV cdiff production key",
     signedAt: null,
     ...verifyPssSignature(hash.digest(), frame.dsig, keys.cdiff),
   } as const;

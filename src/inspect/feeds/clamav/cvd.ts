@@ -47,7 +47,7 @@ async function checkBody(
   const hash = createHash("md5");
   for await (const piece of readRange(body)) hash.update(piece);
   const md5 = hash.digest();
-  const finding = { scheme: "cvd-rsa", over: path, signer: "ClamAV database key", signedAt: null } as const;
+  const finding = { scheme: "cvd-rsa", over: path, signer: "ClamAV CVD production key", signedAt: null } as const;
   if (md5.toString("hex") !== header.md5)
     return { ...finding, status: "wrong", detail: "the body's MD5 is not the one in the header" };
   return { ...finding, ...verifyBodySignature(md5, header.dsig, keys.body) };
@@ -78,7 +78,12 @@ async function inspectBody(
   if ("malformed" in parsed) return { ...seen, malformed: parsed.malformed };
   const { info } = parsed;
   const signed = createHash("sha256").update(infoMember.bytes.subarray(0, info.signedLength)).digest();
-  const signature = { scheme: "cvd-info-rsa-pss", over: path, signer: "ClamAV .info key", signedAt: null } as const;
+  const signature = {
+    scheme: "cvd-info-rsa-pss",
+    over: path,
+    signer: "ClamAV .info production key",
+    signedAt: null,
+  } as const;
   return {
     ...seen,
     signatures: [{ ...signature, ...verifyPssSignature(signed, info.dsig, keys.info) }],

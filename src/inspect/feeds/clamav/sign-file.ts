@@ -11,9 +11,7 @@ const SIGNATURE_LINE = /^[0-9]{0,9}:[0-9]{0,9}:pkcs7-pem:([A-Za-z0-9+/]+={0,2})$
  * Reads a ClamAV `.sign` file: the first line names the format, each other line that is neither empty nor a comment
  * holds one detached CMS signature (DER, base64) for clients of a range of functionality levels.
  */
-export function parseSignFile(
-  bytes: Uint8Array,
-): { readonly signatures: readonly Buffer[] } | { readonly malformed: string } {
+function parseSignFile(bytes: Uint8Array): { readonly signatures: readonly Buffer[] } | { readonly malformed: string } {
   const [first = "", ...lines] = Buffer.from(bytes).toString("latin1").split("\n");
   if (first !== FIRST_LINE) return { malformed: `does not begin with ${FIRST_LINE}` };
   const signatures: Buffer[] = [];

@@ -4,7 +4,7 @@ import { LIMITS } from "../../../core/kernel/limits.ts";
 import { eachLine } from "./text-lines.ts";
 
 /** A name of a checksum list with what the list says of it, as written: not yet safe. */
-export interface ListedDigests {
+interface ListedDigests {
   readonly path: string;
   readonly digests: Digests;
 }

@@ -7,7 +7,7 @@ export interface FolderEntry {
 }
 
 /** Takes an entry; answers with a fault when there must be no more of them. */
-export type TakeEntry = (entry: FolderEntry) => string | null;
+type TakeEntry = (entry: FolderEntry) => string | null;
 
 /**
  * Reads the listing of one folder. Answers with what is wrong and where, or `null`. Links, devices and the folder's

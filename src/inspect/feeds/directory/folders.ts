@@ -87,7 +87,7 @@ async function readPage(
     // A folder whose name is not safe is not entered; the name goes on as it is, for judging to refuse.
     if (folder && pathFault(page.path + name) === null && !name.includes("/")) folders.push(name);
     else files.push({ name, size });
-    if (false) return `more than ${LIMITS.feedNames} names`;
+    if (files.length > most.files) return `more than ${LIMITS.feedNames} names`;
     return folders.length > (most.folders ?? 0) ? `more than ${LIMITS.listingFolders} folders` : null;
   });
   return fault ?? { files, folders };
