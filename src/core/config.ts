@@ -74,7 +74,11 @@ export const config = z
       .prefault({})
       .describe("The fetch process."),
   })
-  .superRefine(({ channels }, context) => {
+  .superRefine(({ channels, collect, session: { most } }, context) => {
+    if (collect.grace < most) {
+      const message = "the grace must outlast session.most: a client may still be reading what is collected";
+      context.addIssue({ code: "custom", path: ["collect", "grace"], message });
+    }
     const seen = new Map<string, string>();
     for (const [name, { listen: at }] of Object.entries(channels)) {
       const other = seen.get(at);

@@ -44,7 +44,7 @@ export interface Daemon {
 /** Starts the keeper: recover, serve, listen, schedule, in that order. Clients are served before anything is fetched. */
 export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   const { config, clock, events, places } = parts;
-  const workers = new Workers(config, places, parts.confine, parts.openLog, events);
+  const workers = new Workers(config, parts.version, places, parts.confine, parts.openLog, events);
   const doors = doorsOf(parts, workers);
   const turnstile = new Turnstile();
   const runs = new Runs(doors, turnstile);

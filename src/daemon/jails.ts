@@ -8,7 +8,8 @@ export interface Jail {
   readonly role: string;
   /** Folders whose files may be read. */
   readonly reads: readonly string[];
-  readonly network: boolean;
+  /** "listen": it gives the right to connect up when it listens (`serve/worker.ts`). */
+  readonly network: "none" | "connect" | "listen";
 }
 
 /** The seam of the kernel layer: what turns a command line into one that runs confined. */
@@ -24,7 +25,7 @@ function permissionFlags({ reads, network }: Jail): readonly string[] {
   return [
     "--permission",
     ...reads.map((folder) => `--allow-fs-read=${folder}`),
-    ...(network ? ["--allow-net"] : []),
+    ...(network === "none" ? [] : ["--allow-net"]),
     // The permission model says of itself that it is experimental, once in each process.
     "--disable-warning=ExperimentalWarning",
     "--disable-warning=SecurityWarning",
@@ -33,5 +34,6 @@ function permissionFlags({ reads, network }: Jail): readonly string[] {
 
 /** For a person: "reads quarantine; no network". */
 export function describeJail({ reads, network }: Jail): string {
-  return `${network ? "network" : "no network"}; reads ${reads.length === 0 ? "nothing" : reads.join(", ")}; writes nothing`;
+  const net = { none: "no network", connect: "connects outside", listen: "listens, connects nowhere" } as const;
+  return `${net[network]}; reads ${reads.length === 0 ? "nothing" : reads.join(", ")}; writes nothing`;
 }

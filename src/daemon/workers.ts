@@ -27,22 +27,31 @@ export class Workers {
   readonly #places: Places;
   readonly #confine: Confine;
   readonly #fetchLanes: number;
+  readonly #version: string;
   readonly #online: JobLanes;
   /** One process for each folder that a `file:` address names: it has no network, and reads that folder alone. */
   readonly #offline = new Map<string, JobLanes>();
 
-  constructor(config: Config, places: Places, confine: Confine, openLog: (channel: string) => number, events: Events) {
+  constructor(
+    config: Config,
+    version: string,
+    places: Places,
+    confine: Confine,
+    openLog: (channel: string) => number,
+    events: Events,
+  ) {
     this.#places = places;
     this.#confine = confine;
     this.#fetchLanes = config.fetch.lanes;
+    this.#version = version;
     this.#online = this.#lanes(
-      { role: "fetch", reads: [places.app], network: true },
+      { role: "fetch", reads: [places.app], network: "connect" },
       places.entries.fetch,
       config.fetch.lanes,
-      [],
+      [version],
     );
     this.inspect = this.#lanes(
-      { role: "inspect", reads: [places.app, places.quarantine], network: false },
+      { role: "inspect", reads: [places.app, places.quarantine], network: "none" },
       places.entries.inspect,
       INSPECT_LANES,
       [places.quarantine],
@@ -50,7 +59,11 @@ export class Workers {
     const servers = Object.entries(config.channels).map(([channel, { listen }]): [string, ChannelServer] => {
       const colon = listen.lastIndexOf(":");
       const host = listen.slice(0, colon).replace(/^\[|\]$/g, "");
-      const jail: Jail = { role: `serve-${channel}`, reads: [places.app, places.blobs, places.views], network: true };
+      const jail: Jail = {
+        role: `serve-${channel}`,
+        reads: [places.app, places.blobs, places.views],
+        network: "listen",
+      };
       const worker = new WorkerProcess(
         { jail, entry: places.entries.serve, args: [], lanes: 1, inherits: [openLog(channel)] },
         confine,
@@ -82,8 +95,8 @@ export class Workers {
     const folder = path.resolve(fileURLToPath(address));
     const known = this.#offline.get(folder);
     if (known !== undefined) return known;
-    const jail = { role: `fetch ${folder}`, reads: [this.#places.app, folder], network: false };
-    const lanes = this.#lanes(jail, this.#places.entries.fetch, this.#fetchLanes, []);
+    const jail: Jail = { role: `fetch ${folder}`, reads: [this.#places.app, folder], network: "none" };
+    const lanes = this.#lanes(jail, this.#places.entries.fetch, this.#fetchLanes, [this.#version]);
     this.#offline.set(folder, lanes);
     return lanes;
   }

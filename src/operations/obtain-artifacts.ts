@@ -1,5 +1,11 @@
 import type { WantedArtifact } from "../core/intake/judge-feed.ts";
-import { type Accepted, type Candidate, judgeCompanion, judgeFile } from "../core/intake/judge-file.ts";
+import {
+  type Accepted,
+  type Candidate,
+  judgeCompanion,
+  judgeFile,
+  standsForAbsent,
+} from "../core/intake/judge-file.ts";
 import type { Step } from "../core/intake/plan-sync.ts";
 import { type Cap, capOf, expansionCap, refusedBefore, totalCap } from "../core/intake/run-budget.ts";
 import { Failure, type Refusal, refuse } from "../core/kernel/errors.ts";
@@ -155,6 +161,10 @@ async function obtainFrom(
     const main = await land(work, artifact, address, alone);
     if (main.kind === "refused") return main;
     if (main.kind === "kept") return null;
+    if (main.kind === "landed" && standsForAbsent(artifact, main.candidate.findings.size)) {
+      landed.push(main.candidate);
+      return null;
+    }
     if (main.kind === "absent") return artifact.optional ? null : refuse("artifact.missing", artifact.path);
     landed.push(main.candidate);
     return await admit(work, main.candidate, signature?.kind === "landed" ? signature.candidate : null, main.note);

@@ -75,7 +75,11 @@ async function readFrom(
       const reading = await doors.inspector.readFeed(spec, files, doors.clock.now());
       if (reading.kind === "listing") {
         const judged = judgeFeed(reading.listing, reading.findings, spec, last, doors.clock.now());
-        return judged.kind === "refused" ? judged : { kind: "read", feed: judged, address, notes };
+        // Only an index that was asked for all at once can be said to be unchanged by asking for it again: where one file
+        // leads to the next, an unchanged first would hide a changed second.
+        return judged.kind === "refused"
+          ? judged
+          : { kind: "read", feed: judged, address, notes: round <= 1 ? notes : [] };
       }
       const unchanged = await fetchIndex(doors, spec, reading.files, known, address, files, notes, run);
       // Only an index that is unchanged to the last file says that there is nothing new; a half-changed one is read whole.

@@ -61,7 +61,7 @@ test("whatever a client sends stays one field of one line", () => {
     fc.property(fc.string({ unit: "binary", maxLength: 60 }), (value) => {
       assert.match(logField(value), /^[!-~]+$/);
     }),
-    { numRuns: 2_000 },
+    { numRuns: 500 },
   );
   assert.equal(logField("a\r\n2026-01-01 00:00:00 forged"), "a%0D%0A2026-01-01+00:00:00+forged");
   assert.equal(logField("#Fields: x"), "%23Fields:+x");

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
+import { needsProgram } from "../fixtures/needs.ts";
 import { fetchJob, patternBytes, runFetch } from "../upstream/run-fetch.ts";
 
 /** Threat: what lies in a folder is not the plain file that it looks like. */
@@ -14,7 +15,7 @@ describe("attack: files that are none", async () => {
   after(() => rm(folder, { recursive: true }));
   const url = (name: string): string => pathToFileURL(path.join(folder, name)).href;
 
-  test("a FIFO does not hang us", async () => {
+  test("a FIFO does not hang us", { skip: needsProgram("mkfifo", "coreutils") }, async () => {
     execFileSync("mkfifo", [path.join(folder, "fifo")]);
     const { answer } = await runFetch(fetchJob(url("fifo"), { caps: { wallTime: 2_000 } }));
     assert.equal(answer.kind === "failed" && `${answer.code} ${answer.retry}`, "upstream.malformed never");

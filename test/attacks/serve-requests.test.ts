@@ -37,7 +37,7 @@ describe("requests made to confuse or to exhaust", () => {
 
   before(async () => {
     folder = await ChannelFolder.make();
-    await folder.revision("one", 1, { a: "the file", forged: "forged", big: 50_000_000 });
+    await folder.revision("one", 1, { a: "the file", forged: "forged", big: 10_000_000 });
     await folder.point("staging", { one: 1 });
     serve = await ServeProcess.start(folder, {
       limits: {
@@ -143,12 +143,12 @@ describe("requests made to confuse or to exhaust", () => {
       `bytes=${Array.from({ length: 500 }, () => "0-").join(",")}`,
       `bytes=${Array.from({ length: 16 }, (_, i) => `${i}-`).join(",")}`,
       `bytes=${Array.from({ length: 400 }, (_, i) => `${i * 2}-${i * 2}`).join(",")}`,
-      "bytes=0-49999999,0-49999999",
+      "bytes=0-9999999,0-9999999",
     ];
     for (const bomb of bombs) {
       const answer = await ask(serve.port, "/one/big", [`Range: ${bomb}`], "GET");
       assert.ok(
-        answer.status === 200 && answer.headers["content-length"] === "50000000" && answer.body.length === 50_000_000,
+        answer.status === 200 && answer.headers["content-length"] === "10000000" && answer.body.length === 10_000_000,
         bomb.slice(0, 40),
       );
     }

@@ -15,7 +15,7 @@ test("readers that stall are cut, cost little, and hold up nobody", {
   const folder = await ChannelFolder.make();
   await folder.revision("one", 1, { a: "the file", big: 60_000_000 });
   await folder.point("staging", { one: 1 });
-  const limits = { connectionsPerClient: 200, leastRate: 1_024, leastRateWindow: 1_500, checkingInterval: 100 };
+  const limits = { connectionsPerClient: 200, leastRate: 1_024, leastRateWindow: 800, checkingInterval: 100 };
   const serve = await ServeProcess.start(folder, { limits });
   try {
     const before = residentMegabytes(serve.child.pid ?? 0);
@@ -39,7 +39,7 @@ test("readers that stall are cut, cost little, and hold up nobody", {
     let bytes = 0;
     await Promise.all(
       stalled.map(async (socket) => {
-        await new Promise((resolve) => setTimeout(resolve, Math.max(0, 5_000 - (performance.now() - started))));
+        await new Promise((resolve) => setTimeout(resolve, Math.max(0, 2_500 - (performance.now() - started))));
         socket.on("data", (chunk: Buffer) => {
           bytes += chunk.length;
         });

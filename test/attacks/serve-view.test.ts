@@ -10,8 +10,13 @@ import { ServeProcess } from "../fixtures/serve-process.ts";
 test("a view damaged under the server gives 503 and a message, never a hang, and other sources go on", async () => {
   const folder = await ChannelFolder.make();
   try {
-    const names = Array.from({ length: 2_000 }, (_, i) => [`f${i}`, "x"] as const);
-    await folder.revision("bad", 1, Object.fromEntries(names));
+    const { sha256, size } = await folder.blob("x");
+    const names = Array.from({ length: 2_000 }, (_, i) => safePath(`f${i}`));
+    await folder.entries(
+      "bad",
+      1,
+      names.map((path) => ({ path, sha256, size, builtAt: null, since: 1 })),
+    );
     await folder.revision("good", 1, { a: "the file" });
     await folder.point("staging", { bad: 1, good: 1 });
     const serve = await ServeProcess.start(folder);

@@ -54,7 +54,8 @@ export function viewsContract(name: string, open: () => Promise<OpenedViews>): v
     };
 
     test("a revision's view is there once it is written, and after a restart", async () => {
-      await run(async ({ views, reopen }) => {
+      await run(async (opened) => {
+        const { views } = opened;
         const entries = entriesOf("a", "b/c");
         assert.equal(await views.hasRevision("one", 1), false);
         await views.writeRevision(revisionOf("one", 1, entries), entries);

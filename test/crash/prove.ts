@@ -179,7 +179,7 @@ export async function proveCrash(options: {
   const daemon = await startTestDaemon({
     main: { file: keeper, args: [] },
     under: work,
-    config: { collect: { grace: 0 } },
+    config: { collect: { grace: 0 }, session: { idle: 0, most: 0 } },
   });
   const restart = async (where: string): Promise<void> => {
     await daemon.kill();

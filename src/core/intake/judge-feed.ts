@@ -31,10 +31,10 @@ export function judgeFeed(
   last: Revision | null,
   now: Instant,
 ): AcceptedFeed | Refusal {
-  if (findings.malformed !== null) return refuse("feed.malformed", quoteOutside(findings.malformed, 500));
+  if (findings.malformed !== null) return judgeMalformed(findings, spec, now);
   if (listing.artifacts.length > LIMITS.feedNames)
     return refuse("feed.too-many-names", `${listing.artifacts.length} names`);
-  const refusal = judgeSignatures(findings.signatures, spec, now) ?? judgeAge(listing.series, last);
+  const refusal = judgeSignatures(findings.signatures, spec, now) ?? judgeAge(listing.series, spec, last);
   if (refusal !== null) return refusal;
   const wanted = wantedOf(listing.artifacts, spec.selection);
   if (wanted.length === 0) return refuse("feed.empty", `none of ${listing.artifacts.length} names is selected`);
@@ -46,6 +46,13 @@ export function judgeFeed(
     series: heldTo(listing, wanted),
     vouchedBy: vouchers(findings.signatures, spec),
   };
+}
+
+/** Junk in the place of a signed list is first of all a list that was tampered with. */
+function judgeMalformed({ malformed, signatures }: ListingFindings, spec: SourceSpec, now: Instant): Refusal {
+  const refusal = judgeSignatures(signatures, spec, now);
+  if (refusal?.code === "feed.signature-wrong") return refusal;
+  return refuse("feed.malformed", quoteOutside(malformed ?? "", 500));
 }
 
 /** What the selection takes. A detached signature goes with its file: without it, nothing would bind its bytes. */
@@ -104,7 +111,12 @@ function describe({ scheme, over, status, signer, detail }: SignatureFinding): s
 }
 
 /** TUF calls both a rollback attack: an old but validly signed index, and a vendor that went back. */
-function judgeAge(series: readonly Series[], last: Revision | null): Refusal | null {
+function judgeAge(series: readonly Series[], { trust }: SourceSpec, last: Revision | null): Refusal | null {
+  // A signed list that has no time of its own would slip past every comparison, once one with a time was held.
+  const timed = trust.kind === "openpgp" || trust.kind === "minisign";
+  if (timed && series.length === 0 && last !== null && last.series.length > 0) {
+    return refuse("feed.older-than-held", "the signature carries no time, and that of what we hold does");
+  }
   for (const { name, version } of series) {
     const held = last?.series.find((s) => s.name === name);
     if (held !== undefined && version < held.version) {

@@ -33,6 +33,14 @@ export interface Candidate {
   readonly lastModified: Instant | null;
 }
 
+/**
+ * Whether what came stands for nothing at all: a vendor that has no patch for a step publishes an empty one, which tells
+ * clients to take the whole. To leave it out tells them the same.
+ */
+export function standsForAbsent(artifact: ListedArtifact, size: number): boolean {
+  return artifact.optional && size === 0;
+}
+
 /** Judges one file: what was promised of it, what came, what its inside says, in that order. Pure. */
 export function judgeFile(candidate: Candidate, trust: Trust, now: Instant): Accepted | Refusal {
   const refusal = judgeBytes(candidate) ?? judgeBinding(candidate, trust) ?? judgeContent(candidate, now);

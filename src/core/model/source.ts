@@ -271,6 +271,10 @@ export const sourceSpec = z
         message: `a ${spec.feed.format} feed is trusted by ${allowed.join(", ")}, not by ${spec.trust.kind}`,
       });
     }
+    if (spec.trust.kind === "minisign" && spec.trust.threshold > 1) {
+      const message = "a .minisig file holds one signature, so that a threshold above 1 can never be met";
+      context.addIssue({ code: "custom", path: ["trust", "threshold"], message });
+    }
     if (
       (spec.trust.kind === "openpgp" || spec.trust.kind === "minisign") &&
       spec.feed.format === "directory" &&

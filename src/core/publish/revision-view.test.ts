@@ -129,22 +129,22 @@ test("a hash that sends every path to one slot still gives a view that finds all
 });
 
 test("a table in which too many paths would meet is made larger", () => {
-  const paths = Array.from({ length: 1_200 }, (_, i) => `f${i}`);
+  const names = Array.from({ length: 1_200 }, (_, i) => `f${i}`);
   // All in the first slot of 4,096, in two groups of 8,192.
   const crowded = (path: string): Uint8Array => {
     const words = new DataView(new ArrayBuffer(32));
-    words.setUint32(0, paths.indexOf(path) * 4_096, true);
-    words.setUint32(4, paths.indexOf(path), true);
+    words.setUint32(0, names.indexOf(path) * 4_096, true);
+    words.setUint32(4, names.indexOf(path), true);
     return new Uint8Array(words.buffer);
   };
   const bytes = encodeView(
     1,
-    paths.map((path) => entry(path)),
+    names.map((path) => entry(path)),
     crowded,
   );
   assert.equal(new DataView(bytes.buffer).getUint32(12, true), 8_192);
   const view = new RevisionView(counted(bytes), crowded);
-  for (const path of paths) assert.equal(view.lookUp(path)?.path, path);
+  for (const path of names) assert.equal(view.lookUp(path)?.path, path);
 });
 
 test("children that repeat, or are another's, are damage", () => {

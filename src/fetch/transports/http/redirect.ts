@@ -71,7 +71,7 @@ function sameHostAndPort(a: URL, b: URL): boolean {
   return a.hostname === b.hostname && portOf(a) === portOf(b);
 }
 
-export function hostOf(url: URL): string {
+function hostOf(url: URL): string {
   return url.hostname.replace(/^\[|\]$/g, "");
 }
 

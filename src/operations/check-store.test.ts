@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { House } from "../../test/fixtures/house.ts";
+import { digestOf, specOf } from "../../test/fixtures/intake.ts";
+import { Failure } from "../core/kernel/errors.ts";
+import { checkStore, type StoreChecked } from "./check-store.ts";
+
+const TWO = ["https://one.test/", "https://two.test/"];
+const spec = specOf({ trust: { kind: "pinned", digests: {} }, addresses: TWO });
+const ALPHA = digestOf("alpha");
+const BETA = digestOf("beta");
+
+async function house(): Promise<House> {
+  const made = new House();
+  made.offer({ a: "alpha", b: "beta" });
+  made.offer({ a: "alpha", b: "beta" }, 2);
+  await made.sync(spec);
+  made.upstream.asked = [];
+  made.events.length = 0;
+  return made;
+}
+
+function damage(made: House, sha256: typeof ALPHA): void {
+  const blob = made.store.stored.get(sha256);
+  assert.ok(blob !== undefined);
+  made.store.stored.set(sha256, { ...blob, bytes: blob.bytes.map((byte, at) => (at === 0 ? byte ^ 1 : byte)) });
+}
+
+function check(made: House, repair: boolean): Promise<StoreChecked> {
+  return checkStore(made.doors, repair, new AbortController().signal, () => {});
+}
+
+const states = ({ damaged }: StoreChecked) => damaged.map(({ sha256, state, repaired }) => [sha256, state, repaired]);
+
+test("a whole store is read whole, and asks nobody", async () => {
+  const made = await house();
+  assert.deepEqual(await check(made, true), { checked: 2, bytes: 9, damaged: [], unreferenced: 0 });
+  assert.deepEqual(made.upstream.asked, []);
+});
+
+test("what is damaged or missing is told with every place that names it, and left alone without repair", async () => {
+  const made = await house();
+  damage(made, ALPHA);
+  made.store.stored.delete(BETA);
+  const checked = await check(made, false);
+  assert.deepEqual(
+    new Set(states(checked)),
+    new Set([
+      [ALPHA, "damaged", false],
+      [BETA, "missing", false],
+    ]),
+  );
+  assert.deepEqual(checked.damaged.find(({ sha256 }) => sha256 === ALPHA)?.places, [
+    { source: "s", revision: 1, path: "a" },
+  ]);
+  assert.deepEqual(made.upstream.asked, []);
+  assert.deepEqual(made.eventNames(), ["blob.damaged", "blob.damaged"]);
+});
+
+test("repair takes what hashes to the name from whichever address has it, and nothing else", async () => {
+  const made = await house();
+  damage(made, ALPHA);
+  made.store.stored.delete(BETA);
+  made.upstream.put(1, "a", "ALPHA");
+  made.upstream.put(1, "b", new Failure("upstream.unreachable", "down"));
+  const checked = await check(made, true);
+  assert.deepEqual(
+    new Set(states(checked)),
+    new Set([
+      [ALPHA, "damaged", true],
+      [BETA, "missing", true],
+    ]),
+  );
+  assert.deepEqual(made.upstream.asked.toSorted(), ["1 a", "1 b", "2 a", "2 b"]);
+  assert.deepEqual(await check(made, false), { checked: 2, bytes: 9, damaged: [], unreferenced: 0 });
+  assert.equal(made.store.files.size, 0, "what was refused is not left in quarantine");
+  assert.equal(made.eventNames().filter((name) => name === "blob.repaired").length, 2);
+});
+
+test("what no upstream has any more stays damaged, and says so", async () => {
+  const made = await house();
+  damage(made, ALPHA);
+  for (const [address, answer] of [
+    [1, "longer than it may be"],
+    [2, null],
+  ] as const)
+    made.upstream.put(address, "a", answer);
+  assert.deepEqual(states(await check(made, true)), [[ALPHA, "damaged", false]]);
+  // The damaged bytes stand where they stood: a server would rather say so than have nothing.
+  assert.ok(made.store.stored.has(ALPHA));
+});
+
+test("another source that has the same content can heal it", async () => {
+  const made = await house();
+  await made.sync(specOf({ name: "z", trust: { kind: "pinned", digests: {} }, addresses: TWO }));
+  made.store.stored.delete(ALPHA);
+  for (const address of [1, 2]) made.upstream.put(address, "a", null);
+  const { fetch } = made.upstream;
+  made.upstream.fetch = (source, wish, signal) => {
+    if (source.name === "z") made.upstream.put(1, "a", "alpha");
+    return fetch.call(made.upstream, source, wish, signal);
+  };
+  assert.deepEqual(states(await check(made, true)), [[ALPHA, "missing", true]]);
+});
+
+test("blobs that nothing names are counted, not read", async () => {
+  const made = await house();
+  const { blobs, quarantine } = made.store;
+  assert.ok(blobs && quarantine);
+  made.store.stored.set(digestOf("loose"), { bytes: Buffer.from("not even whole"), admittedAt: 0 });
+  assert.deepEqual(await check(made, false), { checked: 2, bytes: 9, damaged: [], unreferenced: 1 });
+});
+
+test("a check that is ended says so; a fault of our own disk ends it too", async () => {
+  const made = await house();
+  const code = (expected: string) => (error: unknown) => error instanceof Failure && error.code === expected;
+  await assert.rejects(
+    checkStore(made.doors, false, AbortSignal.abort(), () => {}),
+    code("daemon.stopping"),
+  );
+  damage(made, ALPHA);
+  made.upstream.put(1, "a", new Failure("store.full", "no room"));
+  await assert.rejects(check(made, true), code("store.full"));
+});

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { House, indexOf } from "../../test/fixtures/house.ts";
+import { specOf } from "../../test/fixtures/intake.ts";
+import { Failure } from "../core/kernel/errors.ts";
+import { compareRevisions } from "./compare-revisions.ts";
+
+const failure = (code: string) => (error: unknown) => error instanceof Failure && error.code === code;
+
+async function twoRevisions(): Promise<House> {
+  const house = new House();
+  const offer = (files: Readonly<Record<string, string>>, version: number, more: string) => {
+    house.offer(files);
+    const series = [
+      { name: "list", version },
+      { name: more, version: 1 },
+    ];
+    house.upstream.put(1, "index", indexOf(files, { series }));
+  };
+  offer({ same: "same", gone: "1", changed: "old" }, 7, "left");
+  await house.sync(specOf());
+  offer({ same: "same", changed: "newer", fresh: "four" }, 8, "came");
+  await house.sync(specOf());
+  return house;
+}
+
+test("what came, what went, what changed, and which series moved", async () => {
+  const { ledger } = await twoRevisions();
+  const difference = {
+    source: "s",
+    from: 1,
+    to: 2,
+    added: [{ path: "fresh", size: 4 }],
+    removed: [{ path: "gone", size: 1 }],
+    changed: [{ path: "changed", sizeBefore: 3, size: 5 }],
+    series: [
+      { name: "came", before: null, after: 1 },
+      { name: "left", before: 1, after: null },
+      { name: "list", before: 7, after: 8 },
+    ],
+  };
+  assert.deepEqual(await compareRevisions(ledger, "s", 1, 2), difference);
+  assert.deepEqual(await compareRevisions(ledger, "s", 1, "staging"), difference);
+  const back = await compareRevisions(ledger, "s", 2, 1);
+  assert.deepEqual([back.added, back.removed], [difference.removed, difference.added]);
+  const none = { added: [], removed: [], changed: [], series: [] };
+  assert.deepEqual(await compareRevisions(ledger, "s", 2, 2), { source: "s", from: 2, to: 2, ...none });
+});
+
+test("what does not exist is a failure with its code", async () => {
+  const { ledger } = await twoRevisions();
+  await assert.rejects(compareRevisions(ledger, "t", 1, 2), failure("source.unknown"));
+  await assert.rejects(compareRevisions(ledger, "s", 1, 3), failure("revision.unknown"));
+  await assert.rejects(compareRevisions(ledger, "s", "production", 1), failure("revision.unknown"));
+});
