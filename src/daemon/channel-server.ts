@@ -93,6 +93,12 @@ export class ChannelServer {
         this.#events.emit("blob.missing", { channel: this.channel, sha256: answer.sha256, path: answer.path });
         return;
       case "failed":
+        // It goes on with the view that it has: better than none, and what is wrong is said.
+        if (this.#listening === null) {
+          this.#events.emit("channel.view-failed", { channel: this.channel, code: answer.code, detail: answer.detail });
+          this.#settleReopens();
+          return;
+        }
         this.#listening?.reject(new Failure(answer.code, answer.detail, { retry: answer.retry }));
         return;
     }
@@ -106,11 +112,15 @@ export class ChannelServer {
       new Failure("worker.died", `the server of ${this.channel} died as it started`, { retry: "later" }),
     );
     // Whoever waits for a view to be opened need not: the next start opens what the pointer file then says.
-    for (const resolve of this.#waiting.values()) resolve();
-    this.#waiting.clear();
+    this.#settleReopens();
     if (this.#stopping || this.#listening !== null) return;
     this.#events.emit("worker.died", { role: this.state.role, restarts: this.state.restarts });
     void this.#again();
+  }
+
+  #settleReopens(): void {
+    for (const resolve of this.#waiting.values()) resolve();
+    this.#waiting.clear();
   }
 
   async #again(): Promise<void> {

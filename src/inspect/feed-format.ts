@@ -1,7 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import type { Instant } from "../core/kernel/instant.ts";
-import type { ContentFindings } from "../core/model/findings.ts";
 import type { FeedListing, ListedArtifact, ListingFindings } from "../core/model/feed-listing.ts";
+import type { ContentFindings } from "../core/model/findings.ts";
 import type { Feed, Trust } from "../core/model/source.ts";
 import type { NeededFile, QuarantinedFile } from "../wire/jobs.ts";
 
@@ -25,7 +25,13 @@ export interface FeedFormat<F extends Feed = Feed> {
    * Reads the feed's index from the files at hand. The first call has none: it answers with what it needs. A file
    * asked for comes back once, `absent` when the upstream does not have it.
    */
-  readFeed(input: { readonly feed: F; readonly trust: Trust; readonly now: Instant; readonly files: readonly QuarantinedFile[]; readonly quarantine: QuarantineReader }): Promise<Reading>;
+  readFeed(input: {
+    readonly feed: F;
+    readonly trust: Trust;
+    readonly now: Instant;
+    readonly files: readonly QuarantinedFile[];
+    readonly quarantine: QuarantineReader;
+  }): Promise<Reading>;
   /** Looks into one artifact whose listing says `inspect`. */
   inspectArtifact(input: {
     readonly feed: F;
