@@ -215,7 +215,7 @@ export interface FetchWish {
   readonly progress: (bytes: number) => void;
 }
 
-export type ListingDialect = "html" | "mlsd" | "ftp-list" | "names";
+type ListingDialect = "html" | "mlsd" | "ftp-list" | "names";
 
 export type Fetched =
   | {

@@ -69,7 +69,7 @@ function mayPass(error: Failure): boolean {
 }
 
 /** The address of a path below a source's address: each segment percent-encoded, so that none can leave it. */
-export function urlBelow(address: string, path: string): string {
+function urlBelow(address: string, path: string): string {
   const base = address.endsWith("/") ? address : `${address}/`;
   const below = path
     .split("/")
@@ -280,8 +280,8 @@ class Download {
     if (this.#landing === null && error instanceof Failure && error.code === "upstream.changed")
       this.#landing = await this.#parts.quarantine.land(this.#key, { most: 0, resume: false, sha512: false });
     if (this.#landing === null) return;
-    const validators = this.#head?.validators ?? { etag: null, lastModified: null };
-    const named = validators.etag !== null || validators.lastModified !== null;
+    const version = this.#head?.validators ?? { etag: null, lastModified: null };
+    const named = version.etag !== null || version.lastModified !== null;
     const keep =
       error instanceof Failure &&
       RESUMABLE.has(error.code) &&
@@ -291,7 +291,7 @@ class Download {
       this.#landing.size > 0;
     // The note first, and with it the bytes: bytes without a note could never be used again.
     if (keep)
-      await this.#parts.quarantine.note(this.#key, JSON.stringify({ url: this.#url, validators } satisfies Held));
+      await this.#parts.quarantine.note(this.#key, JSON.stringify({ url: this.#url, validators: version } satisfies Held));
     await this.#landing.abandon(keep);
   }
 }

@@ -9,7 +9,7 @@ import { WorkerProcess } from "./worker-process.ts";
 const ENTRY = fileURLToPath(new URL("../../test/fixtures/obedient-worker.ts", import.meta.url));
 
 function lanesOf(t: TestContext, count: number, args: readonly string[] = []): JobLanes {
-  const jail = { role: "test", reads: [], network: false };
+  const jail = { role: "test", reads: [], network: "none" } as const;
   const role = { jail, entry: ENTRY, args: [String(count), ...args], lanes: count, inherits: [] };
   const lanes = new JobLanes(new WorkerProcess(role, (_jail, command) => command));
   // The worker and its lanes keep no process alive by themselves; a daemon has its sockets.

@@ -29,6 +29,8 @@ export class JobLanes {
   readonly #free: Set<Berth>;
   readonly #queue: ((berth: Berth) => void)[] = [];
   #up: Promise<void> | null = null;
+  /** Set while a process that we ended is not yet gone. */
+  #ending: PromiseWithResolvers<void> | null = null;
 
   constructor(worker: WorkerProcess) {
     this.worker = worker;
@@ -40,6 +42,7 @@ export class JobLanes {
   async run(job: Job): Promise<void> {
     const berth = await this.#berth();
     try {
+      await this.#ending?.promise;
       await this.#start();
       await this.#talk(berth, job);
     } finally {
@@ -89,14 +92,22 @@ export class JobLanes {
         if (berth?.lane !== lane) return;
         // Bytes that are no frames end the lane; a lane that only went away is the sign of a process that is dying.
         if (cause instanceof Failure) this.#breach(berth, cause);
-        else this.worker.kill();
+        else this.#end();
       });
       lane.unref();
     }
   }
 
+  /** Ends a process that broke its word. Until it is gone its lanes take no job: it would die of another's fault. */
+  #end(): void {
+    if (this.#up !== null) this.#ending ??= Promise.withResolvers();
+    this.worker.kill();
+  }
+
   #lost(): void {
     this.#up = null;
+    this.#ending?.resolve();
+    this.#ending = null;
     for (const berth of this.#berths) {
       berth.lane?.close();
       berth.lane = null;
@@ -133,7 +144,7 @@ export class JobLanes {
 
   /** A process that says what no worker says is ended: nothing that it may still say is believed. */
   #breach(berth: Berth, cause: unknown): void {
-    this.worker.kill();
+    this.#end();
     const text = `the ${this.worker.role.jail.role} process answered outside its protocol`;
     berth.job?.reject(cause instanceof Failure ? cause : new Failure("worker.protocol", text, { cause }));
   }
@@ -154,7 +165,7 @@ export class JobLanes {
               retry: "later",
             }),
           );
-          this.worker.kill();
+          this.#end();
         }, job.limit);
         lane.send(job.request);
         job.started?.(lane);

@@ -89,6 +89,6 @@ export class Schedule {
   }
 
   stop(): void {
-    for (const name of [...this.#planned.keys()]) this.forget(name);
+    for (const name of this.#planned.keys()) this.forget(name);
   }
 }

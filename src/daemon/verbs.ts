@@ -223,7 +223,7 @@ async function movesOf({ doors }: VerbParts, source: string | null, limit: numbe
   const moves = await Promise.all(names.map((name) => doors.ledger.moves(name, limit)));
   return moves
     .flat()
-    .sort((a, b) => b.at - a.at)
+    .toSorted((a, b) => b.at - a.at)
     .slice(0, limit);
 }
 

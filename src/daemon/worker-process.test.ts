@@ -3,11 +3,10 @@ import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Lane } from "../wire/lane.ts";
 import type { Confine } from "./jails.ts";
-import { permissionFlagsOnly } from "./jails.ts";
 import { WorkerProcess } from "./worker-process.ts";
 
 const ENTRY = fileURLToPath(new URL("../../test/fixtures/obedient-worker.ts", import.meta.url));
-const JAIL = { role: "test", reads: [], network: false };
+const JAIL = { role: "test", reads: [], network: "none" } as const;
 
 interface Started {
   readonly worker: WorkerProcess;
@@ -66,18 +65,4 @@ test("a process that does not go when its lanes close is ended after the patienc
   await exited;
   assert.ok(performance.now() - began >= 140);
   assert.equal(worker.state.state, "stopped");
-});
-
-test("the flags of level 0 leave a role what its jail names, and nothing else", () => {
-  const [node, ...flags] = permissionFlagsOnly({ role: "r", reads: ["/a", "/b"], network: false }, [
-    "node",
-    "x.ts",
-    "1",
-  ]);
-  assert.equal(node, "node");
-  assert.deepEqual(flags.slice(0, 3), ["--permission", "--allow-fs-read=/a", "--allow-fs-read=/b"]);
-  assert.deepEqual(flags.slice(-2), ["x.ts", "1"]);
-  assert.ok(!flags.some((flag) => /allow-(?:net|fs-write|child|worker|addons|wasi)/.test(flag)));
-  const online = permissionFlagsOnly({ role: "r", reads: [], network: true }, ["node", "x.ts"]);
-  assert.ok(online.includes("--allow-net") && !online.some((flag) => flag.startsWith("--allow-fs")));
 });

@@ -80,9 +80,12 @@ export async function openHouse({ config, atStep, echo, onBug }: HouseOptions): 
   }
 }
 
+function entry(name: string): string {
+  return path.join(path.dirname(fileURLToPath(import.meta.url)), `${name}${ending}`);
+}
+
 /** Where everything lies below the data folder: docs/store-format.md. */
 function placesOf(data: string): DaemonParts["places"] & { readonly logs: string } {
-  const entry = (name: string): string => path.join(path.dirname(fileURLToPath(import.meta.url)), `${name}${ending}`);
   return {
     app,
     quarantine: path.join(data, "quarantine"),

@@ -1,11 +1,12 @@
-import { judgeFile } from "../core/intake/judge-file.ts";
+import { type Accepted, judgeFile } from "../core/intake/judge-file.ts";
 import type { Sha256 } from "../core/kernel/digest.ts";
 import { Failure } from "../core/kernel/errors.ts";
-import { type SafePath, safePath } from "../core/kernel/safe-path.ts";
-import { parseHttpDate, quarantinedAs, timeLeft } from "./run-limits.ts";
+import type { SafePath } from "../core/kernel/safe-path.ts";
+import type { SourceSpec } from "../core/model/source.ts";
+import { parseHttpDate, timeLeft } from "./run-limits.ts";
 import { newRun, type Report, type Run, type SyncDoors } from "./sync-run.ts";
 
-export interface DamagedBlob {
+interface DamagedBlob {
   readonly sha256: Sha256;
   readonly state: "damaged" | "missing";
   readonly places: readonly { readonly source: string; readonly revision: number; readonly path: SafePath }[];
@@ -50,7 +51,7 @@ export async function checkStore(
       path: places[0]?.path ?? null,
     });
     const repaired =
-      repair && (await refetch(doors, sha256, size, state, places, newRun(doors.clock.now(), signal, report)));
+      repair && (await refetch(doors, { sha256, state, places }, size, newRun(doors.clock.now(), signal, report)));
     damaged.push({ sha256, state, places, repaired });
   }
   if (repair) await doors.blobs.settle();
@@ -65,66 +66,59 @@ async function countUnreferenced({ blobs }: SyncDoors, referenced: ReadonlyMap<S
 
 async function refetch(
   doors: SyncDoors,
-  sha256: Sha256,
+  broken: Pick<DamagedBlob, "sha256" | "state" | "places">,
   size: number,
-  state: DamagedBlob["state"],
-  places: DamagedBlob["places"],
   run: Run,
 ): Promise<boolean> {
-  for (const { source, path } of places) {
+  for (const { source, path } of broken.places) {
     const spec = await doors.ledger.source(source);
-    for (const address of spec?.addresses.keys() ?? []) {
-      if (spec === null) continue;
-      try {
-        const progress = (): void => {};
-        const wish = {
-          address,
-          path,
-          list: false,
-          first: null,
-          unless: null,
-          most: size,
-          sha512: false,
-          wallTime: timeLeft(spec, run, doors.clock.now()),
-          progress,
-        };
-        const fetched = await doors.fetcher.fetch(spec, wish, run.signal);
-        if (fetched.kind !== "landed") continue;
-        const file = quarantinedAs(path, fetched.landed, {
-          partial: false,
-          dialect: null,
-          lastModified: parseHttpDate(fetched.lastModified),
-        });
-        const artifact = {
-          path: safePath(path),
-          size,
-          digests: { sha256 },
-          series: null,
-          version: null,
-          optional: false,
-          immutable: true,
-          companion: null,
-          inspect: false,
-        };
-        const findings = { size: fetched.landed.size, sha256: fetched.landed.sha256, sha512: null, content: null };
-        const verdict = judgeFile(
-          { artifact, file: file.file, findings, lastModified: file.lastModified },
-          spec.trust,
-          doors.clock.now(),
-        );
-        if (verdict.kind === "refused") {
-          await doors.quarantine.discard(file.file);
-          continue;
-        }
-        // The broken bytes go first: admitting finds nothing under the name and puts the whole ones there.
-        if (state === "damaged") await doors.blobs.remove(sha256);
-        await doors.blobs.admit(verdict);
-        doors.events.emit("blob.repaired", { sha256, source, path });
-        return true;
-      } catch (error) {
-        if (!(error instanceof Failure) || !error.code.startsWith("upstream.")) throw error;
-      }
+    if (spec === null) continue;
+    for (const address of spec.addresses.keys()) {
+      const whole = await fetchWhole(doors, spec, address, { path, sha256: broken.sha256, size }, run);
+      if (whole === null) continue;
+      // The broken bytes go first: admitting finds nothing under the name and puts the whole ones there.
+      if (broken.state === "damaged") await doors.blobs.remove(broken.sha256);
+      await doors.blobs.admit(whole);
+      doors.events.emit("blob.repaired", { sha256: broken.sha256, source, path });
+      return true;
     }
   }
   return false;
 }
+
+/** What one address still has under the path, when it is what the ledger names; `null` when it is not, or nothing came. */
+async function fetchWhole(
+  doors: SyncDoors,
+  spec: SourceSpec,
+  address: number,
+  wanted: { readonly path: SafePath; readonly sha256: Sha256; readonly size: number },
+  run: Run,
+): Promise<Accepted | null> {
+  const { path, sha256, size } = wanted;
+  const wallTime = timeLeft(spec, run, doors.clock.now());
+  const wish = { ...WHOLE_FILE, address, path, most: size, wallTime };
+  const fetched = await doors.fetcher.fetch(spec, wish, run.signal).catch((error: unknown) => {
+    if (error instanceof Failure && error.code.startsWith("upstream.")) return null;
+    throw error;
+  });
+  if (fetched?.kind !== "landed") return null;
+  const { landed } = fetched;
+  const artifact = { ...BOUND_BY_DIGEST, path, size, digests: { sha256 } };
+  const findings = { size: landed.size, sha256: landed.sha256, sha512: null, content: null };
+  const candidate = { artifact, file: landed.file, findings, lastModified: parseHttpDate(fetched.lastModified) };
+  const verdict = judgeFile(candidate, spec.trust, doors.clock.now());
+  if (verdict.kind === "accepted") return verdict;
+  await doors.quarantine.discard(landed.file);
+  return null;
+}
+
+const WHOLE_FILE = { list: false, first: null, unless: null, sha512: false, progress: (): void => {} } as const;
+
+const BOUND_BY_DIGEST = {
+  series: null,
+  version: null,
+  optional: false,
+  immutable: true,
+  companion: null,
+  inspect: false,
+} as const;

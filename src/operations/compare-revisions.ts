@@ -29,7 +29,7 @@ export async function compareRevisions(
     old.delete(path);
   }
   const removed = [...old.values()].map(({ path, size }) => ({ path, size }));
-  const names = [...new Set([...before.series, ...after.series].map(({ name }) => name))].sort();
+  const names = [...new Set([...before.series, ...after.series].map(({ name }) => name))].toSorted();
   const versionIn = (series: typeof before.series, name: string): number | null =>
     series.find((s) => s.name === name)?.version ?? null;
   const series = names

@@ -11,7 +11,7 @@ import { type Cap, capOf, expansionCap, refusedBefore, totalCap } from "../core/
 import { Failure, type Refusal, refuse } from "../core/kernel/errors.ts";
 import type { Revision, RevisionEntry } from "../core/model/revision.ts";
 import type { SourceSpec } from "../core/model/source.ts";
-import type { Fetched, FetchWish, UpstreamNote } from "../core/ports.ts";
+import type { Fetched, InspectableFile, FetchWish, UpstreamNote } from "../core/ports.ts";
 import { parseHttpDate, quarantinedAs, timeLeft, validatorsIn } from "./run-limits.ts";
 import type { Run, SyncDoors } from "./sync-run.ts";
 
@@ -199,15 +199,6 @@ async function admit(
 
 async function inspected({ doors, spec }: Work, main: Candidate, companion: Candidate | null): Promise<Candidate> {
   if (!main.artifact.inspect) return main;
-  const inQuarantine = (candidate: Candidate) => ({
-    path: candidate.artifact.path,
-    file: candidate.file,
-    size: candidate.findings.size,
-    partial: false,
-    dialect: null,
-    lastModified: candidate.lastModified,
-    absent: false,
-  });
   const content = await doors.inspector.inspectArtifact(
     spec,
     main.artifact,
@@ -217,6 +208,10 @@ async function inspected({ doors, spec }: Work, main: Candidate, companion: Cand
     { expandedBytes: expansionCap(main.findings.size, spec.budget) },
   );
   return { ...main, findings: { ...main.findings, content } };
+}
+
+function inQuarantine({ artifact, file, findings, lastModified }: Candidate): InspectableFile {
+  return { path: artifact.path, file, size: findings.size, partial: false, dialect: null, lastModified, absent: false };
 }
 
 type LandResult =

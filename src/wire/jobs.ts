@@ -53,7 +53,7 @@ export type FetchJob = z.infer<typeof fetchJob>;
 export const fetchRequest = z.discriminatedUnion("kind", [fetchJob, z.strictObject({ kind: z.literal("cancel") })]);
 
 /** Which parser reads a listing. */
-export const listingDialect = z.enum(["html", "mlsd", "ftp-list", "names"]);
+const listingDialect = z.enum(["html", "mlsd", "ftp-list", "names"]);
 export type ListingDialect = z.infer<typeof listingDialect>;
 
 const failed = z.strictObject({

@@ -57,7 +57,7 @@ export type Verb = Request["verb"];
 const instant = z.int().describe("milliseconds since 1970-01-01T00:00:00Z");
 const bytes = z.int().nonnegative().describe("bytes");
 
-export const revisionSummary = z.strictObject({
+const revisionSummary = z.strictObject({
   source: z.string(),
   revision: z.int(),
   sealedAt: instant,
@@ -197,7 +197,7 @@ export const results = {
 export type Results = { readonly [V in Verb]: z.infer<(typeof results)[V]> };
 
 /** How far a long piece of work is. */
-export const progress = z.strictObject({
+const progress = z.strictObject({
   kind: z.literal("progress"),
   /** What is being done: "reading the feed", "daily.cvd". */
   phase: z.string().max(1_200),
@@ -222,4 +222,3 @@ export const reply = z.discriminatedUnion("kind", [
     retry: z.enum(["never", "later"]),
   }),
 ]);
-export type Reply = z.infer<typeof reply>;

@@ -159,7 +159,7 @@ function vouchers(signatures: readonly SignatureFinding[], { trust }: SourceSpec
     case "openpgp":
     case "minisign":
       return [...new Set(signatures.filter((s) => s.status === "good").map((s) => `${trust.kind} ${s.signer}`))]
-        .sort()
+        .toSorted()
         .join(", ")
         .slice(0, 1_000);
     case "pinned":

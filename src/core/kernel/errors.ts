@@ -123,7 +123,6 @@ export const EXIT = { done: 0, failure: 1, usage: 2, refused: 3, later: 4, waiti
 export function quoteOutside(text: string, most = 120): string {
   const cut = text.length > most ? `${text.slice(0, most)}…` : text;
   // The cut may halve a pair, and a half in JSON or UTF-8 is something else for each of its readers.
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced
   return cut
     .toWellFormed()
     .replace(

@@ -31,7 +31,6 @@ const RESERVED = /^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9\u00b9\u00
 const FORBIDDEN = /[<>"|?*]/;
 
 // C0, DEL, C1, and the marks that turn the direction of text: `exe.gpj` must not be shown as `jpg.exe`.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/;
 
 /** The first fault of a name from outside, or `null` when it is safe. */

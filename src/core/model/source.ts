@@ -167,7 +167,7 @@ export const trust = z
   .describe("Who vouches for the content.");
 
 /** The budget of a source, checked while streaming: the limit comes before trust. */
-export const budget = z.strictObject({
+const budget = z.strictObject({
   bytes: size.prefault("20 GB").describe("All bytes of one run."),
   artifactBytes: size.prefault("4 GB").describe("Bytes of one file."),
   files: z.int().min(1).max(1_000_000).default(100_000).describe("Files in the feed."),

@@ -59,7 +59,7 @@ export interface RollbackFacts {
 /** Whether, and to which revision, a channel goes back. Pure. */
 export function decideRollback({ channel, asked, position, history, held }: RollbackFacts): MayMove | Refusal {
   const current = position?.revision ?? 0;
-  const older = [...history].filter((number) => number < current).sort((a, b) => b - a);
+  const older = [...history].filter((number) => number < current).toSorted((a, b) => b - a);
   if (asked === null) {
     const number = older.find((candidate) => held.has(candidate));
     const revision = number === undefined ? undefined : held.get(number);

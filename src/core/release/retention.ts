@@ -20,7 +20,7 @@ export function surplusRevisions(
   rollbackTargets: ReadonlySet<number>,
   keep: number,
 ): readonly Surplus[] {
-  const newestFirst = [...revisions].sort((a, b) => b.number - a.number);
+  const newestFirst = revisions.toSorted((a, b) => b.number - a.number);
   const pointedAt = new Set(positions.map((position) => position.revision));
   return newestFirst
     .slice(keep)

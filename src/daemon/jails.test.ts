@@ -1,0 +1,29 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { describeJail, type Jail, permissionFlagsOnly } from "./jails.ts";
+
+const flagsOf = (changes: Partial<Jail>) =>
+  permissionFlagsOnly({ role: "r", reads: [], network: "none", ...changes }, ["node", "x.ts", "1"]);
+
+test("the flags of level 0 leave a role what its jail names, and nothing else", () => {
+  const flags = flagsOf({ reads: ["/a", "/b"] });
+  assert.deepEqual(flags.slice(0, 4), ["node", "--permission", "--allow-fs-read=/a", "--allow-fs-read=/b"]);
+  assert.deepEqual(flags.slice(-2), ["x.ts", "1"]);
+  assert.deepEqual(
+    flags.filter((flag) => flag.startsWith("--allow") && !flag.startsWith("--allow-fs-read=")),
+    [],
+  );
+});
+
+test("only a role with a network may use it, and none may write or start a process", () => {
+  for (const network of ["connect", "listen"] as const)
+    assert.deepEqual(
+      flagsOf({ network }).filter((flag) => flag.startsWith("--allow")),
+      ["--allow-net"],
+    );
+});
+
+test("a person reads what a role may do", () => {
+  assert.equal(describeJail({ role: "r", reads: ["/a"], network: "none" }), "no network; reads /a; writes nothing");
+  assert.match(describeJail({ role: "r", reads: [], network: "connect" }), /connects outside; reads nothing/);
+});
