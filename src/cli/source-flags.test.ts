@@ -40,9 +40,9 @@ test("key files are read and embedded", async () => {
     format: "directory",
     checksums: "SUMS",
     minisignKey: ["key.pub", KEY],
-    threshold: "2",
+    threshold: "1",
   });
-  assert.deepEqual(minisign.trust, { kind: "minisign", keys: [KEY, KEY], threshold: 2 });
+  assert.deepEqual(minisign.trust, { kind: "minisign", keys: [KEY, KEY], threshold: 1 });
   await assert.rejects(
     from({ format: "directory", checksums: true, openpgpKey: ["absent"] }),
     (error) => error instanceof Failure && error.code === "source.invalid",

@@ -291,7 +291,10 @@ class Download {
       this.#landing.size > 0;
     // The note first, and with it the bytes: bytes without a note could never be used again.
     if (keep)
-      await this.#parts.quarantine.note(this.#key, JSON.stringify({ url: this.#url, validators: version } satisfies Held));
+      await this.#parts.quarantine.note(
+        this.#key,
+        JSON.stringify({ url: this.#url, validators: version } satisfies Held),
+      );
     await this.#landing.abandon(keep);
   }
 }

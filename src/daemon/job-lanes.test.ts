@@ -1,25 +1,9 @@
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
-import { fileURLToPath } from "node:url";
+import { test } from "node:test";
+import { obedientLanes as lanesOf } from "../../test/fixtures/scripted-lanes.ts";
 import { Failure } from "../core/kernel/errors.ts";
 import { SECOND } from "../core/kernel/instant.ts";
-import { type Job, JobLanes } from "./job-lanes.ts";
-import { WorkerProcess } from "./worker-process.ts";
-
-const ENTRY = fileURLToPath(new URL("../../test/fixtures/obedient-worker.ts", import.meta.url));
-
-function lanesOf(t: TestContext, count: number, args: readonly string[] = []): JobLanes {
-  const jail = { role: "test", reads: [], network: "none" } as const;
-  const role = { jail, entry: ENTRY, args: [String(count), ...args], lanes: count, inherits: [] };
-  const lanes = new JobLanes(new WorkerProcess(role, (_jail, command) => command));
-  // The worker and its lanes keep no process alive by themselves; a daemon has its sockets.
-  const alive = setInterval(() => {}, 1_000);
-  t.after(async () => {
-    await lanes.stop();
-    clearInterval(alive);
-  });
-  return lanes;
-}
+import type { Job } from "./job-lanes.ts";
 
 interface Heard {
   readonly messages: unknown[];
@@ -105,7 +89,7 @@ test("a worker that dies young is started again after a pause, which doubles", a
 });
 
 test("a worker that dies as it starts fails each job that needs it, and no job waits for ever", async (t) => {
-  const lanes = lanesOf(t, 1, ["dead"]);
+  const lanes = lanesOf(t, 1, "dead");
   for (let tries = 0; tries < 2; tries += 1) await assert.rejects(lanes.run(jobOf([END]).job), failure("worker.died"));
 });
 
