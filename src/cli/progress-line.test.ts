@@ -55,6 +55,20 @@ test("drawn at most ten times a second, over itself, and taken away at the end",
   assert.equal(stage.said.at(-1), "\r\u001b[K");
 });
 
+test("the rate goes on while the phase counts files, and begins anew with another piece of work", () => {
+  const stage = terminal(true);
+  const line = progressLine(stage.terminal, false);
+  const show = (at: number, progress: Partial<Progress>): string => {
+    stage.at = at;
+    line.show({ ...half, ...progress });
+    return stage.said.at(-1) ?? "";
+  };
+  show(0, { phase: "reading", done: 3, total: null, unit: "steps" });
+  show(1_000, { phase: "fetching, 0 of 2 files", done: 0 });
+  assert.match(show(3_000, { phase: "fetching, 1 of 2 files", done: 20e6 }), /10 MB\/s {2}4s left/);
+  assert.doesNotMatch(show(4_000, { phase: "fetching, 0 of 1 files", done: 1e6 }), /left/);
+});
+
 test("silent where there is no terminal, and where it was asked for", () => {
   for (const [errIsTerminal, silent] of [
     [false, false],

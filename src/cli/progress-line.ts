@@ -17,15 +17,25 @@ export interface ProgressLine {
   clear(): void;
 }
 
+/** Where the rate is measured from, and the last that was heard. */
+interface Measured {
+  readonly at: Instant;
+  readonly done: number;
+  readonly unit: Progress["unit"];
+  last: number;
+}
+
 export function progressLine(terminal: Terminal, silent: boolean): ProgressLine {
   if (silent || !terminal.errIsTerminal) return { show: () => {}, clear: () => {} };
-  const begun = new Map<string, { readonly at: Instant; readonly done: number }>();
+  let start: Measured | null = null;
   let drawnAt: Instant | null = null;
   return {
     show(progress) {
       const now = terminal.now();
-      const start = begun.get(progress.phase) ?? { at: now, done: progress.done };
-      begun.set(progress.phase, start);
+      // The phase counts files as it goes; the rate is of the whole piece of work, which is over when the count begins anew.
+      if (start === null || start.unit !== progress.unit || progress.done < start.last)
+        start = { at: now, done: progress.done, last: progress.done, unit: progress.unit };
+      start.last = progress.done;
       if (drawnAt !== null && now - drawnAt < BETWEEN) return;
       drawnAt = now;
       terminal.err(CLEAR + progressText(progress, start, now, terminal.columns));
@@ -37,7 +47,7 @@ export function progressLine(terminal: Terminal, silent: boolean): ProgressLine 
   };
 }
 
-/** "daily.cvd  [##########----------]  50%  31 MB of 62 MB  3.2 MB/s  10s left", cut to the terminal's width. */
+/** "fetching, 3 of 9 files  [####----]  50%  31 MB of 62 MB  3.2 MB/s  10s left", cut to the terminal's width. */
 export function progressText(
   progress: Progress,
   start: { readonly at: Instant; readonly done: number },
@@ -61,7 +71,7 @@ export function progressText(
   if (rate > 0 && total !== null && total > done)
     parts.push(`${formatDuration(((total - done) / rate) * SECOND)} left`);
   const tail = parts.join("  ");
-  // The phase names a file of the vendor's; it gives way first, for a wrapped line could not be taken back.
+  // The phase gives way first, for a wrapped line could not be taken back; it may name what a vendor has named.
   const room = columns - 1 - tail.length - 2;
   const phase = quoteOutside(progress.phase, 200);
   const name = phase.length <= room ? phase : room > 8 ? `…${phase.slice(phase.length - room + 1)}` : "";

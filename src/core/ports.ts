@@ -213,6 +213,8 @@ export interface FetchWish {
   readonly wallTime: number;
   /** Called with every so many bytes that came. */
   readonly progress: (bytes: number) => void;
+  /** Called with the bytes that are to come, when a body begins and the upstream has said how many: only its word. */
+  readonly announced?: (bytes: number) => void;
 }
 
 type ListingDialect = "html" | "mlsd" | "ftp-list" | "names";

@@ -1,5 +1,5 @@
-import { Failure } from "../core/kernel/errors.ts";
-import { SECOND } from "../core/kernel/instant.ts";
+import { Failure, quoteOutside } from "../core/kernel/errors.ts";
+import { MINUTE, SECOND } from "../core/kernel/instant.ts";
 import type { Events } from "../core/ports.ts";
 import { type ServeAnswer, type ServeRequest, serveAnswer } from "../wire/jobs.ts";
 import type { Lane } from "../wire/lane.ts";
@@ -9,6 +9,8 @@ import type { WorkerProcess, WorkerState } from "./worker-process.ts";
 /** How long a server may take to open a new view; after that it is taken for hung and started again. */
 const REOPEN_LIMIT = 10 * SECOND;
 const START_LIMIT = 20 * SECOND;
+/** What one server may have us write down in a minute: one that was taken over must not fill our disk. */
+const MOST_SAID = 60;
 
 type Start = Extract<ServeRequest, { kind: "serve-start" }>;
 
@@ -26,8 +28,11 @@ export class ChannelServer {
   #url: string | null = null;
   #serial = 0;
   #stopping = false;
+  #restarting = false;
   readonly #waiting = new Map<number, () => void>();
   #listening: PromiseWithResolvers<void> | null = null;
+  #said = 0;
+  #saidSince = 0;
 
   constructor(worker: WorkerProcess, start: Start, events: Events) {
     this.channel = start.channel;
@@ -53,6 +58,8 @@ export class ChannelServer {
   /** Brings the server up; rejects with `listen.failed` when its address can't be had. */
   async start(): Promise<void> {
     const listening = Promise.withResolvers<void>();
+    // It may be rejected before anybody waits for it; that alone must not end the daemon.
+    listening.promise.catch(() => {});
     this.#listening = listening;
     const timer = setTimeout(
       () =>
@@ -63,45 +70,65 @@ export class ChannelServer {
     );
     try {
       const [lane] = await this.#worker.start(
-        [{ message: (value) => this.#message(serveAnswer.parse(value)), data: () => this.#worker.kill() }],
+        [{ message: (value) => this.#heard(value), data: () => this.#worker.kill() }],
         () => this.#lost(),
       );
       if (lane === undefined) throw new Failure("worker.died", `the server of ${this.channel} has no lane`);
       this.#lane = lane;
-      lane.onClose(() => {});
+      // Bytes that are no frames end the lane; its process would go on, and could no longer be told of a move.
+      lane.onClose(() => {
+        if (this.#lane === lane && !this.#stopping) this.#worker.kill();
+      });
       lane.send({ ...this.#start, listen: { ...this.#start.listen, port: this.#port } } satisfies Start);
       await listening.promise;
     } finally {
       clearTimeout(timer);
       this.#listening = null;
     }
+    // A pointer that moved after the server had read it and before it listened: nobody could tell it then.
+    await this.reopen();
+  }
+
+  /** A server that says what no server says is ended: nothing that it may still say is believed. */
+  #heard(value: unknown): void {
+    const answer = serveAnswer.safeParse(value);
+    if (answer.success) this.#message(answer.data);
+    else this.#worker.kill();
   }
 
   #message(answer: ServeAnswer): void {
     switch (answer.kind) {
       case "listening":
+        if (this.#listening === null) return this.#worker.kill();
         this.#port = answer.port;
         this.#url = `http://${answer.address.includes(":") ? `[${answer.address}]` : answer.address}:${answer.port}/`;
         this.#events.emit("channel.listening", { channel: this.channel, url: this.#url });
-        this.#listening?.resolve();
+        this.#listening.resolve();
         return;
       case "reopened":
         this.#waiting.get(answer.serial)?.();
         this.#waiting.delete(answer.serial);
         return;
       case "blob-missing":
-        this.#events.emit("blob.missing", { channel: this.channel, sha256: answer.sha256, path: answer.path });
+        this.#note("blob.missing", { sha256: answer.sha256, path: quoteOutside(answer.path, 1_024) });
         return;
       case "failed":
         // It goes on with the view that it has: better than none, and what is wrong is said.
         if (this.#listening === null) {
-          this.#events.emit("channel.view-failed", { channel: this.channel, code: answer.code, detail: answer.detail });
+          this.#note("channel.view-failed", { code: answer.code, detail: quoteOutside(answer.detail, 500) });
           this.#settleReopens();
           return;
         }
-        this.#listening?.reject(new Failure(answer.code, answer.detail, { retry: answer.retry }));
+        this.#listening.reject(new Failure(answer.code, quoteOutside(answer.detail, 500), { retry: answer.retry }));
         return;
     }
+  }
+
+  #note(name: string, fields: Readonly<Record<string, string>>): void {
+    const now = performance.now();
+    if (now - this.#saidSince >= MINUTE) [this.#said, this.#saidSince] = [0, now];
+    this.#said += 1;
+    if (this.#said <= MOST_SAID) this.#events.emit(name, { channel: this.channel, ...fields });
   }
 
   #lost(): void {
@@ -113,7 +140,7 @@ export class ChannelServer {
     );
     // Whoever waits for a view to be opened need not: the next start opens what the pointer file then says.
     this.#settleReopens();
-    if (this.#stopping || this.#listening !== null) return;
+    if (this.#stopping || this.#restarting || this.#listening !== null) return;
     this.#events.emit("worker.died", { role: this.state.role, restarts: this.state.restarts });
     void this.#again();
   }
@@ -124,16 +151,19 @@ export class ChannelServer {
   }
 
   async #again(): Promise<void> {
-    while (!this.#stopping) {
+    this.#restarting = true;
+    while (!this.#stopping && this.#url === null) {
       try {
         await this.start();
-        return;
       } catch (error) {
         if (!(error instanceof Failure)) throw error;
+        if (this.#stopping) break;
         this.#events.emit("channel.down", { channel: this.channel, code: error.code, detail: error.message });
-        this.#worker.kill();
+        // Waited for: its end would be taken for the next one's, and its pause would not be kept.
+        await this.#worker.end();
       }
     }
+    this.#restarting = false;
   }
 
   /** Has the server read the pointer file again; resolves when it serves what the file says. */

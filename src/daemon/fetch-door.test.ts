@@ -165,11 +165,8 @@ test("without a name for its version, and for another address, nothing is glued 
   assert.deepEqual(resumes(nameless.jobs), [null, null]);
 
   const spec = specOf({ addresses: ["https://one.test/", "https://two.test/"] });
-  const second = doorTo(
-    t,
-    [...Array<Step[]>(3).fill([head(), { send: "01" }, failed("upstream.cut-off")]), [head(), { send: "2" }, DONE]],
-    spec,
-  );
+  const cut = [head(), { send: "01" }, failed("upstream.cut-off")];
+  const second = doorTo(t, [cut, cut, cut, [head(), { send: "2" }, DONE]], spec);
   await assert.rejects(second.fetch(), failure("upstream.cut-off"));
   assert.equal(contentOf(second.store, await second.fetch({ address: 1 })), "2");
   assert.equal(resumes(second.jobs).at(-1), null);

@@ -203,6 +203,7 @@ class Download {
     if (this.#head !== null || (answer.offset !== 0 && answer.offset !== resume?.offset))
       throw new Failure("worker.protocol", "a head out of place");
     this.#head = answer;
+    if (answer.size !== null) this.#wish.announced?.(Math.max(0, answer.size - answer.offset));
     lane.pause();
     this.#opening = this.#open(answer.offset)
       .catch((error: unknown) => this.#stop(asFailure(error), lane))

@@ -50,11 +50,33 @@ test("a process has its lane and nothing of our environment, and is told by its 
   assert.deepEqual(commands, [[process.execPath, ENTRY, "1"]]);
 });
 
-test("a program that is not there is an exit like any other, not an exception", async (t) => {
-  const { worker, exited, start } = workerOf(t, () => ["/nonexistent/program"]);
-  await start();
-  await exited;
+test("what cannot be started is a failure that may pass, never a bug that ends the daemon", async (t) => {
+  const { worker, start } = workerOf(t, () => ["/nonexistent/program"]);
+  const died = { code: "worker.died", retry: "later" };
+  await assert.rejects(start(), died);
   assert.deepEqual([worker.state.state, worker.state.pid], ["idle", null]);
+  const { TMPDIR } = process.env;
+  t.after(() => {
+    if (TMPDIR === undefined) delete process.env["TMPDIR"];
+    else process.env["TMPDIR"] = TMPDIR;
+  });
+  process.env["TMPDIR"] = "/nonexistent";
+  const alive = setInterval(() => {}, 1_000);
+  t.after(() => clearInterval(alive));
+  await assert.rejects(start(), died, "no room for the sockets of its lanes");
+});
+
+test("a process is started only when the one before is gone, and an end is waited for", async (t) => {
+  const { worker, start } = workerOf(t, (_jail, command) => command);
+  await start();
+  const { pid } = worker.state;
+  worker.kill();
+  const alive = setInterval(() => {}, 1_000);
+  t.after(() => clearInterval(alive));
+  await start();
+  assert.throws(() => process.kill(pid ?? 0, 0));
+  await worker.end();
+  assert.deepEqual([worker.state.state, worker.state.restarts], ["idle", 1]);
 });
 
 test("a process that does not go when its lanes close is ended after the patience", async (t) => {

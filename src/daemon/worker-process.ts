@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { Failure } from "../core/kernel/errors.ts";
 import { type Duration, MINUTE, SECOND } from "../core/kernel/instant.ts";
 import type { FrameHandler } from "../wire/frame.ts";
 import type { Lane } from "../wire/lane.ts";
-import { lanePair } from "../wire/lane-pair.ts";
+import { type LanePair, lanePair } from "../wire/lane-pair.ts";
 import type { Confine, Jail } from "./jails.ts";
 
 export interface WorkerRole {
@@ -42,7 +41,10 @@ export class WorkerProcess {
   #startedAt = 0;
   #pause: Duration = 0;
   #stopped = false;
-  #waiting = false;
+  /** Cuts the pause before a start short, while there is one. */
+  #hurry: (() => void) | null = null;
+  /** Resolves when the present process is gone. */
+  #gone: Promise<void> = Promise.resolve();
 
   constructor(role: WorkerRole, confine: Confine) {
     this.role = role;
@@ -51,28 +53,45 @@ export class WorkerProcess {
 
   get state(): WorkerState {
     const running = this.#child !== null;
-    const state = this.#stopped ? "stopped" : running ? "running" : this.#waiting ? "waiting" : "idle";
+    const state = this.#stopped ? "stopped" : running ? "running" : this.#hurry !== null ? "waiting" : "idle";
     return { role: this.role.jail.role, pid: this.#child?.pid ?? null, restarts: Math.max(0, this.#starts - 1), state };
   }
 
   /**
-   * Starts the process, after its pause, with a handler for each lane; `onExit` is called once when it is gone. Throws
-   * `daemon.stopping` once it was stopped: a process started behind the back of `stop` would outlive us.
+   * Starts the process, when the one before is gone and after its pause, with a handler for each lane; `onExit` is
+   * called once when it is gone. Throws `worker.died` when the system lets none be started, `daemon.stopping` once it
+   * was stopped: a process started behind the back of `stop` would outlive us.
    */
   async start(handlers: readonly FrameHandler[], onExit: () => void): Promise<readonly Lane[]> {
-    if (this.#pause > 0) {
-      this.#waiting = true;
-      await new Promise((resolve) => setTimeout(resolve, this.#pause).unref());
-      this.#waiting = false;
+    await this.#gone;
+    if (this.#pause > 0 && !this.#stopped) await this.#rest();
+    const pairs: LanePair[] = [];
+    try {
+      for (const handler of handlers) pairs.push(await lanePair(handler));
+      if (this.#stopped)
+        throw new Failure("daemon.stopping", `the ${this.role.jail.role} process was stopped`, { retry: "later" });
+      this.#spawn(pairs, onExit);
+      return pairs.map(({ ours }) => ours);
+    } catch (cause) {
+      for (const { ours } of pairs) ours.close();
+      throw this.#notStarted(cause);
+    } finally {
+      for (const { theirs } of pairs) theirs.destroy();
     }
-    const pairs = await Promise.all(handlers.map((handler) => lanePair(handler)));
-    if (this.#stopped) {
-      for (const { ours, theirs } of pairs) {
-        ours.close();
-        theirs.destroy();
-      }
-      throw new Failure("daemon.stopping", `the ${this.role.jail.role} process was stopped`, { retry: "later" });
-    }
+  }
+
+  async #rest(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, this.#pause).unref();
+      this.#hurry = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#hurry = null;
+  }
+
+  #spawn(pairs: readonly LanePair[], onExit: () => void): void {
     const command = this.#confine(this.role.jail, [process.execPath, this.role.entry, ...this.role.args]);
     const [program = "", ...args] = command;
     const child = spawn(program, args, {
@@ -81,21 +100,35 @@ export class WorkerProcess {
       cwd: "/",
       stdio: ["ignore", "ignore", "inherit", ...pairs.map(({ theirs }) => theirs), ...this.role.inherits],
     });
-    for (const { theirs } of pairs) theirs.destroy();
-    this.#child = child;
     this.#starts += 1;
     this.#startedAt = performance.now();
-    child.once("error", () => this.#ended(child, onExit));
-    child.once("exit", () => this.#ended(child, onExit));
-    return pairs.map(({ ours }) => ours);
+    // What could not be started is told apart only by having no id; its error comes too late for whoever waits here.
+    child.once("error", () => {});
+    if (child.pid === undefined) throw new Error(`${program} could not be started`);
+    this.#child = child;
+    const gone = Promise.withResolvers<void>();
+    this.#gone = gone.promise;
+    child.once("exit", () => {
+      this.#child = null;
+      this.#lengthenPause();
+      onExit();
+      gone.resolve();
+    });
   }
 
-  #ended(child: ChildProcess, onExit: () => void): void {
-    if (this.#child !== child) return;
-    this.#child = null;
+  #lengthenPause(): void {
     const lived = performance.now() - this.#startedAt;
     this.#pause = lived > LONG_LIFE ? 0 : Math.min(LONGEST_PAUSE, Math.max(FIRST_PAUSE, this.#pause * 2));
-    onExit();
+  }
+
+  /** No descriptor, no memory, no process and no room in the folder for sockets are the world's, and may pass. */
+  #notStarted(cause: unknown): Failure {
+    if (cause instanceof Failure) return cause;
+    this.#startedAt = performance.now();
+    this.#lengthenPause();
+    const why = cause instanceof Error ? cause.message : "unknown";
+    const detail = `the ${this.role.jail.role} process could not be started: ${why}`;
+    return new Failure("worker.died", detail, { retry: "later", cause });
   }
 
   /** Ends a process that broke its word or does not answer. */
@@ -103,14 +136,20 @@ export class WorkerProcess {
     this.#child?.kill("SIGKILL");
   }
 
+  /** As `kill`; resolves when the process is gone. */
+  async end(): Promise<void> {
+    this.kill();
+    await this.#gone;
+  }
+
   /** Waits for a process that was told to end (by its lanes), and ends it when it takes longer than `patience`. */
   async stop(patience: Duration): Promise<void> {
     this.#stopped = true;
+    this.#hurry?.();
     const child = this.#child;
     if (child === null || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = once(child, "exit");
     const timer = setTimeout(() => child.kill("SIGKILL"), patience);
-    await gone;
+    await this.#gone;
     clearTimeout(timer);
   }
 }

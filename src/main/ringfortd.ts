@@ -1,3 +1,4 @@
+import "./thread-pool.ts";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { EXIT, Failure } from "../core/kernel/errors.ts";

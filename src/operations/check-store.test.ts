@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { House } from "../../test/fixtures/house.ts";
 import { digestOf, specOf } from "../../test/fixtures/intake.ts";
 import { Failure } from "../core/kernel/errors.ts";
+import { DAY } from "../core/kernel/instant.ts";
 import { checkStore, type StoreChecked } from "./check-store.ts";
 
 const TWO = ["https://one.test/", "https://two.test/"];
@@ -90,15 +91,33 @@ test("what no upstream has any more stays damaged, and says so", async () => {
   assert.ok(made.store.stored.has(ALPHA));
 });
 
+test("an upstream that takes all of the time ends the repair of its blob, not the check", async () => {
+  const made = await house();
+  damage(made, ALPHA);
+  made.store.stored.delete(BETA);
+  made.upstream.put(1, "a", new Failure("upstream.stalled", "slow"));
+  made.upstream.before = (what) => {
+    if (what === "1 a") made.now += DAY;
+  };
+  const checked = await check(made, true);
+  assert.deepEqual(
+    new Map(checked.damaged.map(({ sha256, repaired }) => [sha256, repaired])),
+    new Map([
+      [ALPHA, false],
+      [BETA, true],
+    ]),
+  );
+});
+
 test("another source that has the same content can heal it", async () => {
   const made = await house();
   await made.sync(specOf({ name: "z", trust: { kind: "pinned", digests: {} }, addresses: TWO }));
   made.store.stored.delete(ALPHA);
   for (const address of [1, 2]) made.upstream.put(address, "a", null);
-  const { fetch } = made.upstream;
+  const fetch = made.upstream.fetch.bind(made.upstream);
   made.upstream.fetch = (source, wish, signal) => {
     if (source.name === "z") made.upstream.put(1, "a", "alpha");
-    return fetch.call(made.upstream, source, wish, signal);
+    return fetch(source, wish, signal);
   };
   assert.deepEqual(states(await check(made, true)), [[ALPHA, "missing", true]]);
 });

@@ -3,6 +3,7 @@ import type { Sha256 } from "../core/kernel/digest.ts";
 import { Failure } from "../core/kernel/errors.ts";
 import type { SafePath } from "../core/kernel/safe-path.ts";
 import type { SourceSpec } from "../core/model/source.ts";
+import type { Fetched } from "../core/ports.ts";
 import { parseHttpDate, timeLeft } from "./run-limits.ts";
 import { newRun, type Report, type Run, type SyncDoors } from "./sync-run.ts";
 
@@ -95,9 +96,12 @@ async function fetchWhole(
   run: Run,
 ): Promise<Accepted | null> {
   const { path, sha256, size } = wanted;
-  const wallTime = timeLeft(spec, run, doors.clock.now());
-  const wish = { ...WHOLE_FILE, address, path, most: size, wallTime };
-  const fetched = await doors.fetcher.fetch(spec, wish, run.signal).catch((error: unknown) => {
+  const ask = async (): Promise<Fetched> => {
+    const wallTime = timeLeft(spec, run, doors.clock.now());
+    return doors.fetcher.fetch(spec, { ...WHOLE_FILE, address, path, most: size, wallTime }, run.signal);
+  };
+  // An address that took all of the time is no reason to leave the blobs behind this one unchecked.
+  const fetched = await ask().catch((error: unknown) => {
     if (error instanceof Failure && error.code.startsWith("upstream.")) return null;
     throw error;
   });

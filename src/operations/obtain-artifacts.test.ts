@@ -255,11 +255,11 @@ test("a download asks for no more than is left of the run's time", async () => {
   const house = new House();
   house.offer({ a: "alpha" });
   const given: number[] = [];
-  const { fetch } = house.upstream;
+  const fetch = house.upstream.fetch.bind(house.upstream);
   house.upstream.fetch = (source, wish, signal) => {
     given.push(wish.wallTime);
     house.now += 1_000;
-    return fetch.call(house.upstream, source, wish, signal);
+    return fetch(source, wish, signal);
   };
   await house.sync(pinned({ budget: { wallTime: "10s" } }));
   assert.deepEqual(given, [10_000, 9_000]);

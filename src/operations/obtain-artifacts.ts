@@ -11,9 +11,11 @@ import { type Cap, capOf, expansionCap, refusedBefore, totalCap } from "../core/
 import { Failure, type Refusal, refuse } from "../core/kernel/errors.ts";
 import type { Revision, RevisionEntry } from "../core/model/revision.ts";
 import type { SourceSpec } from "../core/model/source.ts";
-import type { Fetched, InspectableFile, FetchWish, UpstreamNote } from "../core/ports.ts";
-import { parseHttpDate, quarantinedAs, timeLeft, validatorsIn } from "./run-limits.ts";
+import type { Fetched, InspectableFile, UpstreamNote } from "../core/ports.ts";
+import { parseHttpDate, quarantinedAs, timeLeft } from "./run-limits.ts";
 import type { Run, SyncDoors } from "./sync-run.ts";
+import { Turns } from "./turns.ts";
+import { TransferMeter } from "./transfer-meter.ts";
 
 type Entry = Omit<RevisionEntry, "since">;
 
@@ -32,10 +34,13 @@ interface Work {
   readonly total: Cap;
   /** Ends every transfer of the run: one refusal ends it for all. */
   readonly stop: AbortController;
+  /** The upstream's line: so many transfers at once, as the source allows. */
+  readonly line: Turns;
   readonly known: ReadonlyMap<string, UpstreamNote>;
   readonly held: ReadonlyMap<string, Entry>;
   readonly entries: Entry[];
   readonly notes: UpstreamNote[];
+  readonly meter: TransferMeter;
 }
 
 /**
@@ -60,13 +65,14 @@ export async function obtainAll(
     run,
     total: totalCap(spec.budget, last),
     stop,
+    line: new Turns(spec.network.parallel),
     known: new Map((await doors.ledger.upstreamNotes(spec.name)).map((note) => [note.path, note])),
     held: new Map(held.map((entry) => [entry.path, entry])),
     entries: [],
     notes: [],
+    meter: new TransferMeter(expectedSizes(steps, held), run.report),
   };
   const queue = steps.values();
-  let done = 0;
   // How the run ended, by whoever was first: what the others then say is only the echo of being stopped.
   const ends: (Refusal | { readonly kind: "threw"; readonly error: unknown })[] = [];
   const worker = async (): Promise<void> => {
@@ -78,14 +84,13 @@ export async function obtainAll(
         stop.abort();
         return;
       }
-      done += 1;
-      run.report(step.kind === "fetch" ? step.artifact.path : step.entry.path, done, steps.length, "files");
     }
   };
-  await Promise.all(Array.from({ length: spec.network.parallel }, worker));
+  // Twice as many as may transfer: while some wait for the disk, the line is not left idle.
+  await Promise.all(Array.from({ length: 2 * spec.network.parallel }, worker));
   const [end] = ends;
   if (end?.kind === "refused") return end;
-  if (end?.kind === "threw") throw end.error;
+  if (end?.kind === "threw") throw stop.signal.reason instanceof Failure ? stop.signal.reason : end.error;
   timeLeft(spec, run, doors.clock.now());
   // A transfer may complete although it was stopped; what was still in the queue then has not been asked for.
   if (stop.signal.aborted) return pastTotal(work);
@@ -99,7 +104,22 @@ async function takeStep(work: Work, step: Step): Promise<Refusal | null> {
     if (note !== undefined) work.notes.push(note);
     return null;
   }
-  return obtain(work, step.artifact, step.companion);
+  const { artifact, companion } = step;
+  const refusal = await obtain(work, artifact, companion);
+  if (companion !== null) work.meter.ended(companion.path);
+  work.meter.ended(artifact.path);
+  return refusal;
+}
+
+/** What a watcher may expect of each file: what is listed, else as much as the version that is held. */
+function expectedSizes(steps: readonly Step[], held: readonly Entry[]): ReadonlyMap<string, number | null> {
+  const before = new Map<string, number>(held.map(({ path, size }) => [path, size]));
+  return new Map(
+    steps
+      .flatMap((step) => (step.kind === "keep" ? [] : [step.artifact, step.companion]))
+      .filter((artifact) => artifact !== null)
+      .map(({ path, size }) => [path, size ?? before.get(path) ?? null]),
+  );
 }
 
 /** Obtains one artifact with its signature: from the feed's own address first, then from the others. */
@@ -231,7 +251,7 @@ async function land(work: Work, artifact: WantedArtifact, address: number, alone
   const bound = artifact.digests.sha256 !== undefined || artifact.digests.sha512 !== undefined;
   const keepable =
     alone && entry !== undefined && noted?.sha256 === entry.sha256 && !bound && artifact.version === null;
-  const unless = keepable ? validatorsIn(noted) : null;
+  const unless = keepable ? (noted ?? null) : null;
   run.requests += 1;
   const fetched = await fetchUnderCap(work, artifact, address, cap.most, unless);
   if (fetched === "over-cap" && run.bytes > work.total.most) return pastTotal(work);
@@ -262,11 +282,11 @@ function pastTotal({ run, total }: Work): Refusal {
 }
 
 async function fetchUnderCap(
-  { doors, spec, run, total, stop }: Work,
+  { doors, spec, run, total, stop, line, meter }: Work,
   artifact: WantedArtifact,
   address: number,
   most: number,
-  unless: FetchWish["unless"],
+  unless: UpstreamNote | null,
 ): Promise<Fetched | "over-cap"> {
   try {
     const wish = {
@@ -277,14 +297,24 @@ async function fetchUnderCap(
       unless,
       most,
       sha512: artifact.digests.sha512 !== undefined,
-      wallTime: timeLeft(spec, run, doors.clock.now()),
+      announced: (bytes: number): void => meter.announced(artifact.path, bytes),
       progress: (bytes: number): void => {
         run.bytes += bytes;
+        meter.came(artifact.path, bytes);
         // Transfers side by side each have room for themselves; together they may not pass the run's cap either.
         if (run.bytes > total.most) stop.abort(new Failure("upstream.over-cap", "the run's budget is used up"));
       },
     };
-    return await doors.fetcher.fetch(spec, wish, AbortSignal.any([run.signal, stop.signal]));
+    const signal = AbortSignal.any([run.signal, stop.signal]);
+    return await line.take(() => {
+      signal.throwIfAborted();
+      const wallTime = timeLeft(spec, run, doors.clock.now());
+      return doors.fetcher.fetch(spec, { ...wish, wallTime }, signal).catch((error: unknown) => {
+        // What no other address can mend ends the run, before the place on the line goes to the next.
+        if (!(error instanceof Failure && error.code.startsWith("upstream."))) stop.abort(error);
+        throw error;
+      });
+    });
   } catch (error) {
     if (error instanceof Failure && error.code === "upstream.over-cap") return "over-cap";
     throw error;

@@ -4,7 +4,7 @@ import { LIMITS } from "../core/kernel/limits.ts";
 import type { Revision } from "../core/model/revision.ts";
 import type { SourceSpec } from "../core/model/source.ts";
 import type { FeedReading, InspectableFile, UpstreamNote } from "../core/ports.ts";
-import { parseHttpDate, quarantinedAs, timeLeft, validatorsIn } from "./run-limits.ts";
+import { parseHttpDate, quarantinedAs, timeLeft } from "./run-limits.ts";
 import type { Run, SyncDoors } from "./sync-run.ts";
 
 export type FeedRead =
@@ -26,12 +26,7 @@ type Needed = Extract<FeedReading, { kind: "needs" }>["files"][number];
 export async function readFeed(doors: SyncDoors, spec: SourceSpec, last: Revision | null, run: Run): Promise<FeedRead> {
   let first: Refusal | Failure | null = null;
   for (const address of spec.addresses.keys()) {
-    run.report(
-      `reading the feed (address ${address + 1} of ${spec.addresses.length})`,
-      address,
-      spec.addresses.length,
-      "steps",
-    );
+    run.report(phaseOf(spec, address), run.bytes, null, "bytes");
     try {
       const read = await readFrom(doors, spec, last, address, run);
       if (read.kind !== "refused") return read;
@@ -56,6 +51,10 @@ export async function readFeed(doors: SyncDoors, spec: SourceSpec, last: Revisio
   if (first instanceof Failure) throw first;
   if (first === null) throw new Failure("source.invalid", "the source has no address");
   return first;
+}
+
+function phaseOf({ addresses }: SourceSpec, address: number): string {
+  return `reading the feed (address ${address + 1} of ${addresses.length})`;
 }
 
 async function readFrom(
@@ -118,13 +117,14 @@ async function fetchIndex(
         path: need.path,
         list: need.list,
         first: need.first,
-        unless: validatorsIn(known.get(need.path)),
+        unless: known.get(need.path) ?? null,
         // All pages of an index count against the run: a listing leads through as many as its vendor likes.
         most: Math.min(need.most, LIMITS.indexBytes, Math.max(0, spec.budget.bytes - run.bytes)),
         sha512: false,
         wallTime: timeLeft(spec, run, doors.clock.now()),
         progress: (bytes) => {
           run.bytes += bytes;
+          run.report(phaseOf(spec, address), run.bytes, null, "bytes");
         },
       },
       run.signal,

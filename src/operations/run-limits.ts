@@ -1,7 +1,7 @@
 import { Failure } from "../core/kernel/errors.ts";
 import { formatDuration, type Instant } from "../core/kernel/instant.ts";
 import type { SourceSpec } from "../core/model/source.ts";
-import type { FetchWish, InspectableFile, Landed, UpstreamNote } from "../core/ports.ts";
+import type { InspectableFile, Landed } from "../core/ports.ts";
 import type { Run } from "./sync-run.ts";
 
 /** Milliseconds left of a run's wall time; never less than one, so that the transfer itself reports the end. */
@@ -15,11 +15,6 @@ export function timeLeft(spec: SourceSpec, run: Run, now: Instant): number {
       { retry: "later" },
     );
   return Math.max(1, Math.floor(left));
-}
-
-/** What to ask by, so that only a changed file comes; a note that names no version asks for the whole. */
-export function validatorsIn(note: UpstreamNote | undefined): FetchWish["unless"] {
-  return note === undefined || (note.etag === null && note.lastModified === null) ? null : note;
 }
 
 /** A landed file as inspection is told of it. */

@@ -25,7 +25,7 @@ export async function setUpSource(doors: ChannelDoors, spec: SourceSpec, change:
   await ledger.putSource(spec);
   // What the upstream said before may have been asked with other addresses, another selection or another trust: at the
   // next run "not modified" would mean that nothing of the change is ever looked at.
-  if (before !== null) await forgetVersions(doors, spec.name);
+  if (before !== null) await ledger.putUpstreamNotes(spec.name, []);
   if (before !== null && mountOf(before) !== mountOf(spec))
     for (const channel of doors.channels) await publishChannel(doors, channel);
   events.emit(change ? "source.changed" : "source.added", {
@@ -34,14 +34,6 @@ export async function setUpSource(doors: ChannelDoors, spec: SourceSpec, change:
     trust: spec.trust.kind,
     by,
   });
-}
-
-async function forgetVersions({ ledger }: ChannelDoors, source: string): Promise<void> {
-  const notes = await ledger.upstreamNotes(source);
-  await ledger.putUpstreamNotes(
-    source,
-    notes.map((note) => ({ ...note, etag: null, lastModified: null })),
-  );
 }
 
 /** Forgets a source. One that a channel serves is only forgotten by force: its clients would find nothing. */

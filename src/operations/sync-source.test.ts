@@ -5,7 +5,8 @@ import { artifactOf, digestOf, specOf } from "../../test/fixtures/intake.ts";
 import { Failure } from "../core/kernel/errors.ts";
 import { HOUR } from "../core/kernel/instant.ts";
 import type { SourceSpec, SourceSpecInput } from "../core/model/source.ts";
-import { promoteChannel } from "./promote.ts";
+import type { Inspector } from "../core/ports.ts";
+import { promoteChannel, rollBackChannel } from "./promote.ts";
 import { setUpSource } from "./set-up-source.ts";
 
 const PINNED = { kind: "pinned", digests: {} } as const;
@@ -208,16 +209,15 @@ test("what is broken on our side is not asked of the next address", async () => 
 test("an index without an end is no reason to ask for ever", async () => {
   const house = new House();
   let round = 0;
-  const inspector = {
-    ...house.inspector,
+  const inspector: Inspector = {
+    inspectArtifact: house.inspector.inspectArtifact,
     readFeed: async () => {
       round += 1;
       house.upstream.put(1, `page ${round}`, "and so on");
       const file = { path: `page ${round}`, list: true, first: null, optional: false, most: 100 };
-      return { kind: "needs" as const, files: [file] };
+      return { kind: "needs", files: [file] };
     },
   };
-  await house.ledger.putSource(pinned());
   Object.assign(house.doors, { inspector });
   const record = await house.sync(pinned());
   assert.deepEqual([record.outcome, record.code], ["failed", "upstream.malformed"]);
@@ -261,7 +261,7 @@ test("a channel that a stop left behind between sealing and moving is moved by t
   for (const etag of ['"same"', undefined]) {
     const house = new House();
     house.offer({ a: "alpha" }, 1, etag);
-    const { moveChannel } = house.ledger;
+    const moveChannel = house.ledger.moveChannel.bind(house.ledger);
     house.ledger.moveChannel = async () => {
       throw new Error("the process was killed here");
     };
@@ -278,7 +278,6 @@ test("a first channel that a person took back is not moved forward again by a ru
   const house = await houseWith({ a: "alpha" });
   house.offer({ a: "ALPHA" }, 1, '"2"');
   await house.sync(pinned());
-  const { rollBackChannel } = await import("./promote.ts");
   await rollBackChannel(house.doors, { source: "s", channel: "staging", revision: null, by: "ann", reason: "bad" });
   await house.sync(pinned());
   house.offer({ a: "ALPHA" }, 1, '"3"');

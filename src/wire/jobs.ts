@@ -227,7 +227,12 @@ export const serveRequest = z.discriminatedUnion("kind", [
 export type ServeRequest = z.input<typeof serveRequest>;
 
 export const serveAnswer = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("listening"), address: z.string().max(256), port: z.int() }),
+  z.strictObject({
+    kind: z.literal("listening"),
+    /** An IP address: it becomes part of what a person is shown and may click. */
+    address: z.string().regex(/^[0-9A-Fa-f:.]{2,45}(?:%[A-Za-z0-9_.-]{1,32})?$/),
+    port: z.int().min(1).max(65_535),
+  }),
   z.strictObject({ kind: z.literal("reopened"), serial: z.int() }),
   /** A file of the channel could not be served; said once a minute of each blob. Needs no request. */
   z.strictObject({

@@ -6,11 +6,17 @@ import path from "node:path";
 import type { FrameHandler } from "./frame.ts";
 import { Lane } from "./lane.ts";
 
+export interface LanePair {
+  readonly ours: Lane;
+  /** A socket to hand to a child process as one of its descriptors. */
+  readonly theirs: net.Socket;
+}
+
 /**
- * Makes both ends of one lane: ours, and a socket to hand to a child process as one of its descriptors. Node has no
- * socketpair, so the ends meet at a socket in a folder that only we may enter, which is gone when this resolves.
+ * Makes both ends of one lane. Node has no socketpair, so the ends meet at a socket in a folder that only we may enter,
+ * which is gone when this resolves.
  */
-export async function lanePair(handler: FrameHandler): Promise<{ readonly ours: Lane; readonly theirs: net.Socket }> {
+export async function lanePair(handler: FrameHandler): Promise<LanePair> {
   const folder = await mkdtemp(path.join(tmpdir(), "ringfort-"));
   const meeting = path.join(folder, "lane");
   const server = net.createServer({ pauseOnConnect: true });

@@ -1,3 +1,4 @@
+import "../../src/main/thread-pool.ts";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { loadConfigHere } from "../../src/main/load-config.ts";

@@ -252,7 +252,8 @@ describe("freshclam through Ringfort", { skip }, () => {
     // A server that honours If-Modified-Since answers 304 for what is older; this one says that it is new.
     const older = vendor.files.get("/test.cvd");
     assert.ok(older !== undefined);
-    vendor.files.set("/test.cvd", { body: older.body, lastModified: new Date().toUTCString() });
+    const newer = new Date(Date.now() + 60_000).toUTCString();
+    vendor.files.set("/test.cvd", { body: older.body, lastModified: newer });
     assert.equal(await sync(), "feed.older-than-held");
   });
 });

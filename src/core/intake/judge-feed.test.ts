@@ -126,6 +126,16 @@ test("a series goes on or stays, and never goes back", () => {
   assert.match(detail, /daily is at 9, we hold 10/);
 });
 
+test("a signed list without a time is older than one with a time", () => {
+  const timed = revisionOf(4, { series: [{ name: "SHA256SUMS", version: 10 }] });
+  const signatures = [signatureOf("good", "A", { signedAt: null })];
+  assertRefused(judge({ spec: signedSpec(), signatures, last: timed }), "feed.older-than-held");
+  accepted({ spec: signedSpec(), signatures, last: revisionOf(4) });
+  accepted({ spec: signedSpec(), signatures, last: timed, series: [{ name: "SHA256SUMS", version: 10 }] });
+  // Where nothing is signed there never was a time to go by.
+  accepted({ last: timed });
+});
+
 test("only what the selection wants is taken, and nothing at all is an empty feed", () => {
   const artifacts = named("a.deb", "a.txt", "sub/b.deb");
   const select = (include: string[], exclude: string[] = []) => specOf({ selection: { include, exclude } });
@@ -173,7 +183,9 @@ test("the gravest fault is the one that is named", () => {
     series: [{ name: "l", version: 4 }],
     artifacts: named("a"),
   };
-  assertRefused(judge(faults), "feed.malformed");
+  assertRefused(judge(faults), "feed.signature-wrong");
+  for (const signatures of [[], [signatureOf("expired")], [signatureOf("unknown-key")], [signatureOf("good")]])
+    assertRefused(judge({ ...faults, signatures }), "feed.malformed");
   const readable = { ...faults, malformed: null };
   assertRefused(judge(readable), "feed.signature-wrong");
   const signed = { ...readable, signatures: [signatureOf("good")] };
