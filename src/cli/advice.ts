@@ -87,11 +87,12 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
   "source.in-use": "if its clients may lose it, say --force",
   "channel.unknown": "ringfort channels shows the names; channels are declared in the configuration file",
   "revision.unknown": "ringfort revisions SOURCE shows the numbers",
-  "daemon.unreachable": "start it: npm start, or ringfortd --config FILE; --socket names another control socket",
+  "daemon.unreachable":
+    "start it (npm run ringfortd -- --config FILE), or become the user that it runs as; --socket names another control socket",
   "daemon.stopping": "wait until it runs again",
   "request.malformed": "make sure that the command line and the daemon are of the same version",
   "listen.failed":
-    "see whether another program holds the address, and whether the port needs a right that the daemon lacks",
+    "give the channel another address in the configuration file, or free this one: ss -ltnp shows who listens",
 };
 
 /** What to do about an error's code; a code of a newer daemon has no advice. */

@@ -69,6 +69,14 @@ test("the rate goes on while the phase counts files, and begins anew with anothe
   assert.doesNotMatch(show(4_000, { phase: "fetching, 0 of 1 files", done: 1e6 }), /left/);
 });
 
+test("the rate is that of the last seconds, so that a line that slows down is not promised its old pace", () => {
+  const stage = terminal(true);
+  const line = progressLine(stage.terminal, false);
+  for (stage.at = 0; stage.at <= 60_000; stage.at += 500)
+    line.show({ ...half, done: stage.at <= 10_000 ? stage.at * 1_000 : 10e6 + (stage.at - 10_000) * 100, total: 20e6 });
+  assert.match(stage.said.at(-1) ?? "", /100 KB\/s {2}50s left/);
+});
+
 test("silent where there is no terminal, and where it was asked for", () => {
   for (const [errIsTerminal, silent] of [
     [false, false],

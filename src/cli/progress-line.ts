@@ -17,28 +17,33 @@ export interface ProgressLine {
   clear(): void;
 }
 
-/** Where the rate is measured from, and the last that was heard. */
-interface Measured {
+/** Milliseconds that a rate is measured over, at least: what the line did a minute ago says little about the rest. */
+const WINDOW = 5 * SECOND;
+
+interface Mark {
   readonly at: Instant;
   readonly done: number;
-  readonly unit: Progress["unit"];
-  last: number;
 }
 
 export function progressLine(terminal: Terminal, silent: boolean): ProgressLine {
   if (silent || !terminal.errIsTerminal) return { show: () => {}, clear: () => {} };
-  let start: Measured | null = null;
+  // The rate is measured from the older mark; the younger one takes its place when a window has gone by.
+  let older: Mark | null = null;
+  let younger: Mark | null = null;
+  let last = { unit: "", done: 0 };
   let drawnAt: Instant | null = null;
   return {
     show(progress) {
       const now = terminal.now();
+      const here = { at: now, done: progress.done };
       // The phase counts files as it goes; the rate is of the whole piece of work, which is over when the count begins anew.
-      if (start === null || start.unit !== progress.unit || progress.done < start.last)
-        start = { at: now, done: progress.done, last: progress.done, unit: progress.unit };
-      start.last = progress.done;
+      if (older === null || younger === null || last.unit !== progress.unit || progress.done < last.done)
+        older = younger = here;
+      if (now - younger.at >= WINDOW) [older, younger] = [younger, here];
+      last = progress;
       if (drawnAt !== null && now - drawnAt < BETWEEN) return;
       drawnAt = now;
-      terminal.err(CLEAR + progressText(progress, start, now, terminal.columns));
+      terminal.err(CLEAR + progressText(progress, older, now, terminal.columns));
     },
     clear() {
       if (drawnAt !== null) terminal.err(CLEAR);

@@ -148,13 +148,18 @@ const MINISIGN_KEY = /^RW[A-Za-z0-9+/]{54}$/;
 /** The key itself, or the base64 line of a key file (an untrusted comment stands above it). */
 async function minisignKey(keyOrFile: string, cwd: string): Promise<string> {
   if (MINISIGN_KEY.test(keyOrFile)) return keyOrFile;
-  const lines = (await keyText("--minisign-key", keyOrFile, cwd)).split(/\r?\n/).map((line) => line.trim());
-  const key = lines.find((line) => MINISIGN_KEY.test(line));
-  if (key === undefined)
-    throw new Failure(
-      "source.invalid",
-      `--minisign-key ${keyOrFile}: neither a minisign public key nor a file that holds one`,
-    );
+  const no = new Failure(
+    "source.invalid",
+    `--minisign-key ${keyOrFile}: neither a minisign public key (56 characters that begin with RW) nor a file that holds one`,
+  );
+  const text = await keyText("--minisign-key", keyOrFile, cwd).catch(() => {
+    throw no;
+  });
+  const key = text
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .find((line) => MINISIGN_KEY.test(line));
+  if (key === undefined) throw no;
   return key;
 }
 

@@ -28,9 +28,9 @@ function serverOf(t: TestContext, script: readonly (readonly Step[])[]): Scripte
   const folder = mkdtempSync(path.join(tmpdir(), "ringfort-server-"));
   writeFileSync(path.join(folder, "script"), JSON.stringify(script));
   writeFileSync(path.join(folder, "jobs"), "");
-  const jail = { role: "serve-staging", reads: [], network: "listen" } as const;
+  const jail = { role: "serve-staging", program: [], reads: [], network: "listen" } as const;
   const worker = new WorkerProcess(
-    { jail, entry: ENTRY, args: ["1", folder], lanes: 1, inherits: [] },
+    { jail, entry: ENTRY, args: ["1", folder], lanes: 1, mostMessageBytes: 1_024, inherits: [] },
     (_jail, command) => command,
   );
   const events: Pick<EventRecord, "name" | "fields">[] = [];

@@ -110,12 +110,22 @@ export class ChannelServer {
         this.#waiting.delete(answer.serial);
         return;
       case "blob-missing":
-        this.#note("blob.missing", { sha256: answer.sha256, path: quoteOutside(answer.path, 1_024) });
+        if (this.#mayNote())
+          this.#events.emit("blob.missing", {
+            channel: this.channel,
+            sha256: answer.sha256,
+            path: quoteOutside(answer.path, 1_024),
+          });
         return;
       case "failed":
         // It goes on with the view that it has: better than none, and what is wrong is said.
         if (this.#listening === null) {
-          this.#note("channel.view-failed", { code: answer.code, detail: quoteOutside(answer.detail, 500) });
+          if (this.#mayNote())
+            this.#events.emit("channel.view-failed", {
+              channel: this.channel,
+              code: answer.code,
+              detail: quoteOutside(answer.detail, 500),
+            });
           this.#settleReopens();
           return;
         }
@@ -124,11 +134,11 @@ export class ChannelServer {
     }
   }
 
-  #note(name: string, fields: Readonly<Record<string, string>>): void {
+  #mayNote(): boolean {
     const now = performance.now();
     if (now - this.#saidSince >= MINUTE) [this.#said, this.#saidSince] = [0, now];
     this.#said += 1;
-    if (this.#said <= MOST_SAID) this.#events.emit(name, { channel: this.channel, ...fields });
+    return this.#said <= MOST_SAID;
   }
 
   #lost(): void {

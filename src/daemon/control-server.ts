@@ -25,11 +25,30 @@ export type Verbs = {
 /** How often a watcher is told how far the work is. */
 const REPORT_EVERY = 100;
 
+export interface ControlServer extends LocalServer {
+  /** Resolves when the work that callers asked for is over; after `close`, no more can come. */
+  settled(): Promise<void>;
+}
+
 /** Answers the command line on the control socket. */
-export function openControlServer(path: string, verbs: Verbs, onBug: (error: unknown) => void): Promise<LocalServer> {
-  return listenLocally(path, (value, caller) => {
-    void answer(value, verbs, caller).catch(onBug);
+export async function openControlServer(
+  path: string,
+  verbs: Verbs,
+  onBug: (error: unknown) => void,
+): Promise<ControlServer> {
+  const going = new Set<Promise<void>>();
+  const { close } = await listenLocally(path, (value, caller) => {
+    const work = answer(value, verbs, caller)
+      .catch(onBug)
+      .finally(() => going.delete(work));
+    going.add(work);
   });
+  return {
+    close,
+    settled: async () => {
+      await Promise.all(going);
+    },
+  };
 }
 
 async function answer(value: unknown, verbs: Verbs, caller: Caller): Promise<void> {

@@ -1,10 +1,10 @@
 import type { Config } from "../core/config.ts";
 import { Failure } from "../core/kernel/errors.ts";
+import { SECOND } from "../core/kernel/instant.ts";
 import type { AtStep, BlobStore, Clock, Events, Ledger, Quarantine, Views } from "../core/ports.ts";
 import { recover } from "../operations/recover.ts";
 import type { SyncDoors } from "../operations/sync-run.ts";
-import type { LocalServer } from "../wire/local-server.ts";
-import { openControlServer } from "./control-server.ts";
+import { type ControlServer, openControlServer } from "./control-server.ts";
 import { openFetchDoor } from "./fetch-door.ts";
 import { openInspectDoor } from "./inspect-door.ts";
 import type { Confine } from "./jails.ts";
@@ -13,6 +13,9 @@ import { Schedule } from "./schedule.ts";
 import { Turnstile } from "./turnstile.ts";
 import { runNow, type VerbParts, verbsOf } from "./verbs.ts";
 import { type Places, Workers } from "./workers.ts";
+
+/** How long a stop waits for runs to end by themselves, before the workers that they may wait for are ended. */
+const RUNS_PATIENCE = 10 * SECOND;
 
 /** What the keeper is made of; `main/ringfortd.ts` chooses each part. */
 export interface DaemonParts {
@@ -65,12 +68,15 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     data: config.data,
     startedAt: clock.now(),
   };
-  let control: LocalServer | null = null;
+  let control: ControlServer | null = null;
   const stop = async (): Promise<void> => {
     schedule.stop();
     await control?.close();
-    await runs.stop();
+    const ended = Promise.all([runs.stop(), control?.settled()]);
+    await within(RUNS_PATIENCE, ended);
     await workers.stop();
+    // Whoever waited for a hung worker has now learned that it is gone; nobody may use the ledger once it is closed.
+    await ended;
     events.emit("daemon.stopped", {});
   };
   try {
@@ -79,6 +85,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     control = await openControlServer(places.control, verbsOf(verbParts), parts.onBug);
     for (const spec of await parts.ledger.sources())
       schedule.plan(spec, (await parts.ledger.syncs(spec.name, 1))[0]?.startedAt ?? null);
+    void workers.warm();
     events.emit("daemon.started", { version: parts.version, ...recovered });
   } catch (error) {
     await stop();
@@ -90,6 +97,15 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     },
     stop,
   };
+}
+
+async function within(patience: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const enough = new Promise((resolve) => {
+    timer = setTimeout(resolve, patience);
+  });
+  await Promise.race([work, enough]);
+  clearTimeout(timer);
 }
 
 function doorsOf(parts: DaemonParts, workers: Workers): SyncDoors {

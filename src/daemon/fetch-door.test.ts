@@ -13,8 +13,8 @@ const ETAG = { etag: '"1"', lastModified: null };
 const NAMELESS = { etag: null, lastModified: null };
 const DONE: Step = { say: { kind: "done" } };
 
-function head(offset = 0, validators: object = ETAG): Step {
-  return { say: { kind: "head", offset, size: null, validators, finalUrl: "https://one.test/a", dialect: null } };
+function head(offset = 0, validators: object = ETAG, size: number | null = null): Step {
+  return { say: { kind: "head", offset, size, validators, finalUrl: "https://one.test/a", dialect: null } };
 }
 
 function failed(code: string, retry = "later"): Step {
@@ -87,7 +87,7 @@ test("a path below an address cannot leave it, whatever it is made of", async (t
     table.map(() => [{ say: { kind: "not-modified" } }]),
     spec,
   );
-  for (const [address, [, path]] of table.entries()) await fetch({ address, path });
+  for (const [address, [, path]] of table.entries()) await fetch({ address, path, unless: ETAG });
   assert.deepEqual(
     jobs().map((job) => job["url"]),
     table.map(([, , url]) => url),
@@ -106,6 +106,18 @@ test("a body lands in quarantine, counted, with what names its version", async (
   assert.deepEqual(addresses, ["https://one.test/"]);
   const [job] = jobs();
   assert.deepEqual([job?.["url"], job?.["resume"]], ["https://one.test/d/a%20b", null]);
+});
+
+test("what is announced is what is still to come", async (t) => {
+  const { fetch } = doorTo(t, [
+    [head(0, ETAG, 20), { send: "0123456789", times: 1 }, failed("upstream.cut-off")],
+    [head(10, ETAG, 20), { send: "0123456789", times: 1 }, DONE],
+    [head(), DONE],
+  ]);
+  const announced: number[] = [];
+  await fetch({ announced: (bytes) => announced.push(bytes) });
+  await fetch({ path: "b", announced: (bytes) => announced.push(bytes) });
+  assert.deepEqual(announced, [20, 10]);
 });
 
 test("secrets are read for the job that needs them", async (t) => {

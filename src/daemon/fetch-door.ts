@@ -111,6 +111,8 @@ class Download {
   #end: Exclude<FetchAnswer, { kind: "head" }> | null = null;
   /** Why we ended it ourselves; what the worker says after that does not count. */
   #ours: Failure | null = null;
+  /** Calls the job off, once it has begun. */
+  #cancel: (() => void) | null = null;
 
   constructor(
     parts: FetchDoorParts,
@@ -132,14 +134,12 @@ class Download {
   async run(): Promise<Fetched> {
     const resume = await this.#resumable();
     const lanes = this.#parts.lanesFor(this.#source.addresses[this.#wish.address] ?? "");
-    let lane: Lane | null = null;
     const onAbort = (): void => {
       const reason: unknown = this.#signal.reason;
       this.#stop(
         reason instanceof Failure
           ? reason
           : new Failure("daemon.stopping", "the transfer was ended", { retry: "later" }),
-        lane,
       );
     };
     if (this.#signal.aborted) onAbort();
@@ -149,17 +149,22 @@ class Download {
       await lanes.run({
         request: this.#job(resume),
         limit: this.#wish.wallTime + 30 * SECOND,
-        started: (given) => {
-          lane = given;
-          if (this.#ours !== null) given.send({ kind: "cancel" });
+        started: (lane, cancel) => {
+          this.#cancel = () => {
+            // Whatever the disk still has to do: its answer must be heard.
+            lane.resume();
+            cancel();
+          };
+          if (this.#ours !== null) this.#cancel();
         },
         message: (value, from) => this.#message(fetchAnswer.parse(value), resume, from),
         data: (piece, from) => this.#data(piece, from),
       });
       return await this.#settle();
     } catch (error) {
-      await this.#abandon(error);
-      throw error;
+      const why = this.#ours ?? error;
+      await this.#abandon(why);
+      throw why;
     } finally {
       this.#signal.removeEventListener("abort", onAbort);
     }
@@ -206,7 +211,7 @@ class Download {
     if (answer.size !== null) this.#wish.announced?.(Math.max(0, answer.size - answer.offset));
     lane.pause();
     this.#opening = this.#open(answer.offset)
-      .catch((error: unknown) => this.#stop(asFailure(error), lane))
+      .catch((error: unknown) => this.#stop(asFailure(error)))
       .finally(() => lane.resume());
     return false;
   }
@@ -240,18 +245,18 @@ class Download {
       lane.pause();
       this.#landing
         .ready()
-        .catch((error: unknown) => this.#stop(asFailure(error), lane))
+        .catch((error: unknown) => this.#stop(asFailure(error)))
         .finally(() => lane.resume());
     } catch (error) {
-      this.#stop(asFailure(error), lane);
+      this.#stop(asFailure(error));
     }
   }
 
   /** Ends the job from our side; the worker's closing answer frees the lane. */
-  #stop(why: Failure, lane: Lane | null): void {
+  #stop(why: Failure): void {
     if (this.#ours !== null) return;
     this.#ours = why;
-    lane?.send({ kind: "cancel" });
+    this.#cancel?.();
   }
 
   async #settle(): Promise<Fetched> {
@@ -262,6 +267,9 @@ class Download {
     const head = this.#head;
     if (end.kind === "failed" && (end.code !== "upstream.not-found" || head !== null))
       throw new Failure(end.code, end.detail, { retry: end.retry });
+    // A 304 to a question that did not ask for one would be taken for "nothing new", also where nothing is held.
+    if (end.kind === "not-modified" && this.#wish.unless === null)
+      throw new Failure("worker.protocol", "not modified, though nobody asked by a version");
     if (end.kind !== "done" && head === null) return { kind: end.kind === "failed" ? "absent" : "not-modified" };
     if (end.kind !== "done" || head === null || this.#landing === null)
       throw new Failure("worker.protocol", "a head without a body, or a body without a head");

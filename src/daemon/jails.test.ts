@@ -3,10 +3,10 @@ import { test } from "node:test";
 import { describeJail, type Jail, permissionFlagsOnly } from "./jails.ts";
 
 const flagsOf = (changes: Partial<Jail>) =>
-  permissionFlagsOnly({ role: "r", reads: [], network: "none", ...changes }, ["node", "x.ts", "1"]);
+  permissionFlagsOnly({ role: "r", program: [], reads: [], network: "none", ...changes }, ["node", "x.ts", "1"]);
 
 test("the flags of level 0 leave a role what its jail names, and nothing else", () => {
-  const flags = flagsOf({ reads: ["/a", "/b"] });
+  const flags = flagsOf({ program: ["/a"], reads: ["/b"] });
   assert.deepEqual(flags.slice(0, 4), ["node", "--permission", "--allow-fs-read=/a", "--allow-fs-read=/b"]);
   assert.deepEqual(flags.slice(-2), ["x.ts", "1"]);
   assert.deepEqual(
@@ -24,6 +24,12 @@ test("only a role with a network may use it, and none may write or start a proce
 });
 
 test("a person reads what a role may do", () => {
-  assert.equal(describeJail({ role: "r", reads: ["/a"], network: "none" }), "no network; reads /a; writes nothing");
-  assert.match(describeJail({ role: "r", reads: [], network: "connect" }), /connects outside; reads nothing/);
+  assert.equal(
+    describeJail({ role: "r", program: ["/p"], reads: ["/a"], network: "none" }),
+    "no network; reads its program, /a; writes nothing",
+  );
+  assert.match(
+    describeJail({ role: "r", program: [], reads: [], network: "connect" }),
+    /connects outside; reads its program; writes nothing/,
+  );
 });

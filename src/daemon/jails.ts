@@ -6,6 +6,8 @@
  */
 export interface Jail {
   readonly role: string;
+  /** What it must read to run, the same for every role: never a folder that the data folder may lie in. */
+  readonly program: readonly string[];
   /** Folders whose files may be read. */
   readonly reads: readonly string[];
   /** "listen": it gives the right to connect up when it listens (`serve/worker.ts`). */
@@ -21,10 +23,10 @@ export const permissionFlagsOnly: Confine = (jail, command) => {
   return [node, ...permissionFlags(jail), ...rest];
 };
 
-function permissionFlags({ reads, network }: Jail): readonly string[] {
+function permissionFlags({ program, reads, network }: Jail): readonly string[] {
   return [
     "--permission",
-    ...reads.map((folder) => `--allow-fs-read=${folder}`),
+    ...[...program, ...reads].map((folder) => `--allow-fs-read=${folder}`),
     ...(network === "none" ? [] : ["--allow-net"]),
     // The permission model says of itself that it is experimental, once in each process.
     "--disable-warning=ExperimentalWarning",
@@ -32,8 +34,8 @@ function permissionFlags({ reads, network }: Jail): readonly string[] {
   ];
 }
 
-/** For a person: "reads quarantine; no network". */
+/** For a person: "no network; reads its program and /srv/ringfort/quarantine; writes nothing". */
 export function describeJail({ reads, network }: Jail): string {
   const net = { none: "no network", connect: "connects outside", listen: "listens, connects nowhere" } as const;
-  return `${net[network]}; reads ${reads.length === 0 ? "nothing" : reads.join(", ")}; writes nothing`;
+  return `${net[network]}; reads ${["its program", ...reads].join(", ")}; writes nothing`;
 }

@@ -4,13 +4,16 @@ import type { FrameHandler } from "../wire/frame.ts";
 import type { Lane } from "../wire/lane.ts";
 import type { WorkerProcess } from "./worker-process.ts";
 
+/** How long a worker has to close a job that was called off; then it is taken for hung, or for taken over. */
+const CANCEL_LIMIT = 5 * SECOND;
+
 /** One job on one lane. */
 export interface Job {
   readonly request: unknown;
   /** The longest that it may take; then the worker is ended. */
   readonly limit: Duration;
-  /** Called with the lane when the job has been sent. */
-  started?(lane: Lane): void;
+  /** Called with the lane when the job has been sent, and with what calls the job off. */
+  started?(lane: Lane, cancel: () => void): void;
   /** Takes one answer; `true` when it closes the job. */
   message(value: unknown, lane: Lane): boolean;
   data(piece: Uint8Array, lane: Lane): void;
@@ -51,6 +54,11 @@ export class JobLanes {
       if (next === undefined) this.#free.add(berth);
       else next(berth);
     }
+  }
+
+  /** Brings the process up before there is a job for it. */
+  async warm(): Promise<void> {
+    await this.#start();
   }
 
   /** Ends the process: its lanes close, and that is its sign. */
@@ -123,7 +131,9 @@ export class JobLanes {
     return {
       message: (value) => {
         const { job, lane } = berth;
-        if (job === null || lane === null) return;
+        if (lane === null) return;
+        // Nobody asked: a worker that talks to itself at our expense.
+        if (job === null) return this.#end();
         try {
           if (job.job.message(value, lane)) job.resolve();
         } catch (cause) {
@@ -132,7 +142,8 @@ export class JobLanes {
       },
       data: (piece) => {
         const { job, lane } = berth;
-        if (job === null || lane === null) return;
+        if (lane === null) return;
+        if (job === null) return this.#end();
         try {
           job.job.data(piece, lane);
         } catch (cause) {
@@ -159,16 +170,18 @@ export class JobLanes {
     try {
       await new Promise<void>((resolve, reject) => {
         berth.job = { job, resolve, reject };
-        timer = setTimeout(() => {
-          reject(
-            new Failure("worker.silent", `the ${this.worker.role.jail.role} process did not answer in time`, {
-              retry: "later",
-            }),
-          );
+        const silent = (): void => {
+          const detail = `the ${this.worker.role.jail.role} process did not answer in time`;
+          reject(new Failure("worker.silent", detail, { retry: "later" }));
           this.#end();
-        }, job.limit);
+        };
+        timer = setTimeout(silent, job.limit);
         lane.send(job.request);
-        job.started?.(lane);
+        job.started?.(lane, () => {
+          lane.send({ kind: "cancel" });
+          clearTimeout(timer);
+          timer = setTimeout(silent, Math.min(CANCEL_LIMIT, job.limit));
+        });
       });
     } finally {
       clearTimeout(timer);

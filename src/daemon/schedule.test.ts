@@ -15,6 +15,8 @@ test("a schedule says when the next run is", () => {
     ["every 1h", null, NOW],
     ["every 1h", NOW - 10 * MINUTE, NOW + 50 * MINUTE],
     ["every 1h", NOW - 2 * HOUR, NOW],
+    // The clock has been put back since.
+    ["every 1h", NOW + 365 * DAY, NOW + HOUR],
     ["every 10s", NOW, NOW + 10 * SECOND],
     ["every 1d 12h", NOW, NOW + 36 * HOUR],
     ["30 * * * *", null, at(1, 13, 30)],
@@ -114,6 +116,7 @@ test("planning again replaces, and what is forgotten or stopped is never due", (
   schedule.plan(every("a", "1h"), Date.now());
   schedule.plan(every("b", "1h"), Date.now());
   schedule.stop();
+  schedule.plan(every("late", "1h"), null);
   t.mock.timers.tick(10 * HOUR);
   assert.deepEqual(due, ["a"]);
   assert.equal(schedule.nextRun("a"), null);
@@ -121,10 +124,13 @@ test("planning again replaces, and what is forgotten or stopped is never due", (
 
 test("a run further off than a timer can hold is due when its time has come, not at once", (t) => {
   const { schedule, due } = scheduleOf(t);
+  const timer = t.mock.method(globalThis, "setTimeout");
   schedule.plan(every("yearly", "365d"), NOW);
   t.mock.timers.tick(26 * DAY);
   assert.deepEqual(due, []);
   assert.equal(schedule.nextRun("yearly"), NOW + 365 * DAY);
   for (let day = 26; day < 365; day += 1) t.mock.timers.tick(DAY);
   assert.deepEqual(due, ["yearly"]);
+  const delays = timer.mock.calls.map((call) => Number(call.arguments[1]));
+  assert.ok(delays.length > 1 && delays.every((delay) => delay < 2 ** 31), String(delays));
 });

@@ -11,7 +11,7 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 
 /**
  * When a source runs next after `from`, without its jitter: "manual" is never, "every 1h" is counted from the last
- * run's start, a cron pattern is in local time. Throws `source.invalid` on anything else.
+ * run's start and never further off than that, a cron pattern is in local time. Throws `source.invalid` on anything else.
  */
 export function nextRun(schedule: string, from: Instant, lastStart: Instant | null): Instant | null {
   if (schedule === "manual") return null;
@@ -20,7 +20,8 @@ export function nextRun(schedule: string, from: Instant, lastStart: Instant | nu
     const length = parseDuration(interval);
     if (length === null || length < SHORTEST)
       throw new Failure("source.invalid", `schedule "${schedule}": write for example "every 1h"; the shortest is 10s`);
-    return lastStart === null ? from : Math.max(from, lastStart + length);
+    // A last start that lies ahead is of a clock that has been put back since: a source must not wait for it for years.
+    return lastStart === null ? from : Math.max(from, Math.min(from, lastStart) + length);
   }
   // The library also reads six fields, the first of them seconds, and a date: the one is too often, the other only once.
   const fields = schedule.trim().split(/\s+/).length;
@@ -47,6 +48,7 @@ export class Schedule {
   readonly #now: () => Instant;
   readonly #random: () => number;
   readonly #due: (source: string) => void;
+  #stopped = false;
 
   constructor(now: () => Instant, random: () => number, due: (source: string) => void) {
     this.#now = now;
@@ -57,6 +59,8 @@ export class Schedule {
   /** Plans, or plans again, one source's next run. */
   plan(spec: Pick<SourceSpec, "name" | "schedule" | "jitter">, lastStart: Instant | null): void {
     this.forget(spec.name);
+    // A run that is ended by the stop plans its next one.
+    if (this.#stopped) return;
     const at = nextRun(spec.schedule, this.#now(), lastStart);
     if (at === null) return;
     const planned: Planned = { at: at + Math.floor(this.#random() * spec.jitter), timer: null };
@@ -89,6 +93,7 @@ export class Schedule {
   }
 
   stop(): void {
+    this.#stopped = true;
     for (const name of this.#planned.keys()) this.forget(name);
   }
 }

@@ -68,7 +68,10 @@ export function verbsOf(parts: VerbParts): Verbs {
       await known(parts, source);
       return { revisions: await revisionsOf(parts, source) };
     },
-    diff: ({ source, from, to }) => compareRevisions(ledger, source, from, to),
+    diff: async ({ source, from, to }) => {
+      await known(parts, source);
+      return compareRevisions(doors, source, from, to);
+    },
     promote: async (wish) => {
       await known(parts, wish.source);
       const move = await promoteChannel(doors, wish);

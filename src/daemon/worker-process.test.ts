@@ -6,7 +6,7 @@ import type { Confine } from "./jails.ts";
 import { WorkerProcess } from "./worker-process.ts";
 
 const ENTRY = fileURLToPath(new URL("../../test/fixtures/obedient-worker.ts", import.meta.url));
-const JAIL = { role: "test", reads: [], network: "none" } as const;
+const JAIL = { role: "test", program: [], reads: [], network: "none" } as const;
 
 interface Started {
   readonly worker: WorkerProcess;
@@ -16,7 +16,10 @@ interface Started {
 }
 
 function workerOf(t: TestContext, confine: Confine): Started {
-  const worker = new WorkerProcess({ jail: JAIL, entry: ENTRY, args: ["1"], lanes: 1, inherits: [] }, confine);
+  const worker = new WorkerProcess(
+    { jail: JAIL, entry: ENTRY, args: ["1"], lanes: 1, mostMessageBytes: 1_024, inherits: [] },
+    confine,
+  );
   const messages: unknown[] = [];
   const exited = Promise.withResolvers<void>();
   const start = async (): Promise<Lane> => {

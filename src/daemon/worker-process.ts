@@ -12,6 +12,8 @@ export interface WorkerRole {
   readonly entry: string;
   readonly args: readonly string[];
   readonly lanes: number;
+  /** Bytes of one message that it may send: one that was taken over must not fill our memory. */
+  readonly mostMessageBytes: number;
   /** Descriptors handed over after the lanes. */
   readonly inherits: readonly number[];
 }
@@ -67,7 +69,7 @@ export class WorkerProcess {
     if (this.#pause > 0 && !this.#stopped) await this.#rest();
     const pairs: LanePair[] = [];
     try {
-      for (const handler of handlers) pairs.push(await lanePair(handler));
+      for (const handler of handlers) pairs.push(await lanePair(handler, this.role.mostMessageBytes));
       if (this.#stopped)
         throw new Failure("daemon.stopping", `the ${this.role.jail.role} process was stopped`, { retry: "later" });
       this.#spawn(pairs, onExit);

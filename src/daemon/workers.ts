@@ -1,6 +1,7 @@
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Config } from "../core/config.ts";
+import { LIMITS } from "../core/kernel/limits.ts";
 import type { Events } from "../core/ports.ts";
 import { ChannelServer } from "./channel-server.ts";
 import type { Confine, Jail } from "./jails.ts";
@@ -9,8 +10,8 @@ import { WorkerProcess, type WorkerState } from "./worker-process.ts";
 
 /** Where things lie: all absolute. */
 export interface Places {
-  /** The program's own folder: what every worker must read to run. */
-  readonly app: string;
+  /** What every worker must read to run: files and folders. */
+  readonly program: readonly string[];
   readonly quarantine: string;
   readonly blobs: string;
   readonly views: string;
@@ -45,13 +46,13 @@ export class Workers {
     this.#fetchLanes = config.fetch.lanes;
     this.#version = version;
     this.#online = this.#lanes(
-      { role: "fetch", reads: [places.app], network: "connect" },
+      { role: "fetch", program: places.program, reads: [], network: "connect" },
       places.entries.fetch,
       config.fetch.lanes,
       [version],
     );
     this.inspect = this.#lanes(
-      { role: "inspect", reads: [places.app, places.quarantine], network: "none" },
+      { role: "inspect", program: places.program, reads: [places.quarantine], network: "none" },
       places.entries.inspect,
       INSPECT_LANES,
       [places.quarantine],
@@ -61,11 +62,19 @@ export class Workers {
       const host = listen.slice(0, colon).replace(/^\[|\]$/g, "");
       const jail: Jail = {
         role: `serve-${channel}`,
-        reads: [places.app, places.blobs, places.views],
+        program: places.program,
+        reads: [places.blobs, places.views],
         network: "listen",
       };
       const worker = new WorkerProcess(
-        { jail, entry: places.entries.serve, args: [], lanes: 1, inherits: [openLog(channel)] },
+        {
+          jail,
+          entry: places.entries.serve,
+          args: [],
+          lanes: 1,
+          mostMessageBytes: LIMITS.shortMessageBytes,
+          inherits: [openLog(channel)],
+        },
         confine,
       );
       const { limits, session } = config;
@@ -84,9 +93,9 @@ export class Workers {
   }
 
   #lanes(jail: Jail, entry: string, lanes: number, args: readonly string[]): JobLanes {
-    return new JobLanes(
-      new WorkerProcess({ jail, entry, args: [String(lanes), ...args], lanes, inherits: [] }, this.#confine),
-    );
+    const mostMessageBytes = jail.role === "inspect" ? LIMITS.messageBytes : LIMITS.shortMessageBytes;
+    const role = { jail, entry, args: [String(lanes), ...args], lanes, mostMessageBytes, inherits: [] };
+    return new JobLanes(new WorkerProcess(role, this.#confine));
   }
 
   /** The lanes of the process that may reach an address of a source. */
@@ -95,10 +104,18 @@ export class Workers {
     const folder = path.resolve(fileURLToPath(address));
     const known = this.#offline.get(folder);
     if (known !== undefined) return known;
-    const jail: Jail = { role: `fetch ${folder}`, reads: [this.#places.app, folder], network: "none" };
+    const jail: Jail = { role: `fetch ${folder}`, program: this.#places.program, reads: [folder], network: "none" };
     const lanes = this.#lanes(jail, this.#places.entries.fetch, this.#fetchLanes, [this.#version]);
     this.#offline.set(folder, lanes);
     return lanes;
+  }
+
+  /**
+   * Brings up what the first run will need, so that it need not wait. What can't be brought up now is tried again by
+   * the first job, which then says why.
+   */
+  async warm(): Promise<void> {
+    await Promise.allSettled([this.#online.warm(), this.inspect.warm()]);
   }
 
   states(): readonly { readonly state: WorkerState; readonly jail: Jail }[] {

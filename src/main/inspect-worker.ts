@@ -1,5 +1,6 @@
 import { quarantineReader } from "../inspect/quarantine-reader.ts";
 import { serveInspectLane } from "../inspect/worker.ts";
+import { endsWithItsLane } from "./ends-with-lane.ts";
 
 /**
  * The inspection process: `inspect-worker.ts <lanes> <quarantine folder>`. Its lanes are the descriptors from 3 on. It
@@ -10,6 +11,7 @@ const [lanes, quarantine] = process.argv.slice(2);
 if (lanes === undefined || quarantine === undefined || !/^[1-9]\d?$/.test(lanes))
   throw new Error("usage: inspect-worker.ts <lanes> <quarantine folder>");
 
+endsWithItsLane();
 const reader = quarantineReader(quarantine);
 for (let fd = 3; fd < 3 + Number(lanes); fd += 1) {
   // Without a listener the end of a lane would go unnoticed.

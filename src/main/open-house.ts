@@ -8,12 +8,15 @@ import { Failure } from "../core/kernel/errors.ts";
 import type { AtStep } from "../core/ports.ts";
 import { type Daemon, type DaemonParts, startDaemon } from "../daemon/daemon.ts";
 import { permissionFlagsOnly } from "../daemon/jails.ts";
+import { storeFailure } from "../store/durable.ts";
 import { openEventLog } from "../store/event-log.ts";
 import { openQuarantine } from "../store/quarantine.ts";
 import { blobStores, ledgers } from "../store/registry.ts";
 import { openViews } from "../store/views.ts";
 
-const app = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
+/** src, or what was compiled of it. */
+const sources = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
+const app = path.dirname(sources);
 /** Sources run as they are; a release runs what was compiled of them. */
 const ending = path.extname(fileURLToPath(import.meta.url));
 
@@ -31,10 +34,10 @@ export interface HouseOptions {
 /** Chooses every concrete part and starts the daemon with them. Whoever holds the ledger holds the store. */
 export async function openHouse({ config, atStep, echo, onBug }: HouseOptions): Promise<Daemon> {
   const places = placesOf(config.data);
-  for (const folder of [config.data, places.logs]) mkdirSync(folder, { recursive: true, mode: 0o750 });
+  makeFolders([config.data, places.logs]);
   const clock = { now: () => Date.now() };
   const ledger = await ledgers.sqlite({ file: path.join(config.data, "ledger.sqlite"), atStep });
-  const events = openEventLog({ file: path.join(places.logs, "events.log"), ledger, clock, echo, onError: onBug });
+  const events = openEventLog({ file: path.join(places.logs, "events.log"), ledger, clock, echo, onBug });
   const logs: number[] = [];
   const close = async (): Promise<void> => {
     await events.settle();
@@ -80,6 +83,16 @@ export async function openHouse({ config, atStep, echo, onBug }: HouseOptions): 
   }
 }
 
+function makeFolders(folders: readonly string[]): void {
+  for (const folder of folders) {
+    try {
+      mkdirSync(folder, { recursive: true, mode: 0o750 });
+    } catch (cause) {
+      throw storeFailure(cause, `making the folder ${folder}`);
+    }
+  }
+}
+
 function entry(name: string): string {
   return path.join(path.dirname(fileURLToPath(import.meta.url)), `${name}${ending}`);
 }
@@ -87,7 +100,8 @@ function entry(name: string): string {
 /** Where everything lies below the data folder: docs/store-format.md. */
 function placesOf(data: string): DaemonParts["places"] & { readonly logs: string } {
   return {
-    app,
+    // Not the whole checkout: the data folder may lie in it, as the README's first one does.
+    program: [sources, path.join(app, "node_modules"), path.join(app, "package.json")],
     quarantine: path.join(data, "quarantine"),
     blobs: path.join(data, "blobs"),
     views: path.join(data, "views"),

@@ -5,8 +5,8 @@ import { setTimeout as wait } from "node:timers/promises";
 import * as z from "zod";
 import type { Surroundings } from "../cli/context.ts";
 import { runCommandLine } from "../cli/program.ts";
-import type { Terminal } from "../cli/terminal.ts";
 import { loadConfigHere } from "./load-config.ts";
+import { terminalHere } from "./terminal-here.ts";
 
 /** Who runs this, as the operating system names them; a container's user may have a number only. */
 function userName(): string {
@@ -18,22 +18,8 @@ function userName(): string {
 }
 
 /** The command line: `ringfort`. It talks to the daemon and touches nothing else. */
-const { stdout, stderr, env } = process;
-
-const terminal: Terminal = {
-  out: (text) => void stdout.write(text),
-  err: (text) => void stderr.write(text),
-  outIsTerminal: stdout.isTTY,
-  errIsTerminal: stderr.isTTY,
-  // https://no-color.org: present and not empty.
-  colour: (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb",
-  columns: stderr.columns ?? stdout.columns ?? 80,
-  now: () => Date.now(),
-  minutesAhead: (at) => -new Date(at).getTimezoneOffset(),
-};
-
 const surroundings: Surroundings = {
-  terminal,
+  terminal: terminalHere(),
   cwd: process.cwd(),
   user: userName(),
   version: z
@@ -47,7 +33,7 @@ const surroundings: Surroundings = {
 };
 
 // `ringfort log | head` closes the pipe early; that is the reader's right and no bug.
-stdout.on("error", (error: NodeJS.ErrnoException) => {
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
   process.exit(0);
 });

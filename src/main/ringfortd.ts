@@ -1,16 +1,19 @@
 import "./thread-pool.ts";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { EXIT, Failure } from "../core/kernel/errors.ts";
+import { report, troubleOf } from "../cli/report.ts";
+import { EXIT } from "../core/kernel/errors.ts";
 import { loadConfigHere } from "./load-config.ts";
 import { openHouse, version } from "./open-house.ts";
+import { terminalHere } from "./terminal-here.ts";
 
 const USAGE = `ringfortd: the Ringfort daemon
 
   ringfortd [--config FILE]     runs in the foreground until SIGTERM or SIGINT
   ringfortd --version
 
-Without --config: $RINGFORT_CONFIG, ./ringfort.yaml, /etc/ringfort/ringfort.yaml, then embedded defaults.
+Without --config: $RINGFORT_CONFIG, ./ringfort.yaml, /etc/ringfort/ringfort.yaml, then ./ringfort-data
+with staging on 127.0.0.1:8081 and production on 127.0.0.1:8082.
 Events go to standard error, one JSON line each. The command line "ringfort" talks to it.
 `;
 
@@ -39,9 +42,19 @@ async function run(): Promise<void> {
 
 process.on("unhandledRejection", onBug);
 run().catch((error: unknown) => {
-  if (!(error instanceof Failure) && !(error instanceof TypeError)) return onBug(error);
-  process.stderr.write(
-    `ringfortd: ${error.message}${error instanceof Failure ? ` (${error.code})` : `\n\n${USAGE}`}\n`,
-  );
-  process.exitCode = error instanceof Failure ? EXIT.failure : EXIT.usage;
+  const terminal = terminalHere();
+  const trouble = troubleOf(error);
+  if (trouble !== null) {
+    report(trouble, terminal, false);
+    process.exitCode = EXIT.failure;
+  } else if (error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS_")) {
+    process.exitCode = report(
+      { kind: "usage", code: "usage", detail: error.message, exit: EXIT.usage },
+      terminal,
+      false,
+    );
+    process.stderr.write(`\n${USAGE}`);
+  } else {
+    onBug(error);
+  }
 });

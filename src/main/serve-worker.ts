@@ -1,12 +1,14 @@
 import { randomBytes } from "node:crypto";
 import process from "node:process";
 import { serveOverLane } from "../serve/worker.ts";
+import { endsWithItsLane } from "./ends-with-lane.ts";
 
 /**
  * The process of one channel: its lane on descriptor 3, its access log on 4. It runs under `--permission` with leave to
  * read the program, the blobs and the views, and to use the network; which it gives back as soon as it listens, so that
  * whoever takes it over can answer clients and reach nobody else.
  */
+endsWithItsLane();
 serveOverLane({
   laneFd: 3,
   logFd: 4,

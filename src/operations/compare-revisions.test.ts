@@ -25,7 +25,7 @@ async function twoRevisions(): Promise<House> {
 }
 
 test("what came, what went, what changed, and which series moved", async () => {
-  const { ledger } = await twoRevisions();
+  const { doors } = await twoRevisions();
   const difference = {
     source: "s",
     from: 1,
@@ -39,17 +39,18 @@ test("what came, what went, what changed, and which series moved", async () => {
       { name: "list", before: 7, after: 8 },
     ],
   };
-  assert.deepEqual(await compareRevisions(ledger, "s", 1, 2), difference);
-  assert.deepEqual(await compareRevisions(ledger, "s", 1, "staging"), difference);
-  const back = await compareRevisions(ledger, "s", 2, 1);
+  assert.deepEqual(await compareRevisions(doors, "s", 1, 2), difference);
+  assert.deepEqual(await compareRevisions(doors, "s", 1, "staging"), difference);
+  const back = await compareRevisions(doors, "s", 2, 1);
   assert.deepEqual([back.added, back.removed], [difference.removed, difference.added]);
   const none = { added: [], removed: [], changed: [], series: [] };
-  assert.deepEqual(await compareRevisions(ledger, "s", 2, 2), { source: "s", from: 2, to: 2, ...none });
+  assert.deepEqual(await compareRevisions(doors, "s", 2, 2), { source: "s", from: 2, to: 2, ...none });
 });
 
 test("what does not exist is a failure with its code", async () => {
-  const { ledger } = await twoRevisions();
-  await assert.rejects(compareRevisions(ledger, "t", 1, 2), failure("source.unknown"));
-  await assert.rejects(compareRevisions(ledger, "s", 1, 3), failure("revision.unknown"));
-  await assert.rejects(compareRevisions(ledger, "s", "production", 1), failure("revision.unknown"));
+  const { doors } = await twoRevisions();
+  await assert.rejects(compareRevisions(doors, "t", 1, 2), failure("source.unknown"));
+  await assert.rejects(compareRevisions(doors, "s", 1, 3), failure("revision.unknown"));
+  await assert.rejects(compareRevisions(doors, "s", "production", 1), failure("revision.unknown"));
+  await assert.rejects(compareRevisions(doors, "s", "prodution", 1), failure("channel.unknown"));
 });

@@ -1,5 +1,7 @@
 import { Failure } from "../core/kernel/errors.ts";
-import type { Ledger } from "../core/ports.ts";
+import type { ChannelDoors } from "./sync-run.ts";
+
+type Doors = Pick<ChannelDoors, "ledger" | "channels">;
 
 export interface RevisionDifference {
   readonly source: string;
@@ -13,12 +15,13 @@ export interface RevisionDifference {
 
 /** What is different between two revisions of one source, each by number or by the channel that points at it. */
 export async function compareRevisions(
-  ledger: Ledger,
+  doors: Doors,
   source: string,
   from: number | string,
   to: number | string,
 ): Promise<RevisionDifference> {
-  const [before, after] = [await resolve(ledger, source, from), await resolve(ledger, source, to)];
+  const { ledger } = doors;
+  const [before, after] = [await resolve(doors, source, from), await resolve(doors, source, to)];
   const old = new Map((await ledger.entries(source, before.number)).map((entry) => [entry.path, entry]));
   const added: { path: string; size: number }[] = [];
   const changed: { path: string; sizeBefore: number; size: number }[] = [];
@@ -38,8 +41,10 @@ export async function compareRevisions(
   return { source, from: before.number, to: after.number, added, removed, changed, series };
 }
 
-async function resolve(ledger: Ledger, source: string, reference: number | string) {
+async function resolve({ ledger, channels }: Doors, source: string, reference: number | string) {
   if ((await ledger.source(source)) === null) throw new Failure("source.unknown", `no source "${source}"`);
+  if (typeof reference === "string" && !channels.includes(reference))
+    throw new Failure("channel.unknown", `no channel "${reference}"; there are ${channels.join(", ")}`);
   const number = typeof reference === "number" ? reference : (await ledger.position(source, reference))?.revision;
   if (number === undefined)
     throw new Failure("revision.unknown", `channel "${reference}" of ${source} points at nothing yet`);

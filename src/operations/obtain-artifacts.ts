@@ -14,8 +14,8 @@ import type { SourceSpec } from "../core/model/source.ts";
 import type { Fetched, InspectableFile, UpstreamNote } from "../core/ports.ts";
 import { parseHttpDate, quarantinedAs, timeLeft } from "./run-limits.ts";
 import type { Run, SyncDoors } from "./sync-run.ts";
-import { Turns } from "./turns.ts";
 import { TransferMeter } from "./transfer-meter.ts";
+import { Turns } from "./turns.ts";
 
 type Entry = Omit<RevisionEntry, "since">;
 

@@ -314,3 +314,18 @@ test("a change of the selection takes effect at the next run, though the upstrea
     ["a"],
   );
 });
+
+test("a description that changes during a run is looked at by the next one, whatever the run was told of versions", async () => {
+  const house = new House();
+  house.offer({ a: "alpha", b: "beta" }, 1, '"1"');
+  const changed = pinned({ selection: { include: ["a"] } });
+  house.upstream.before = async (what) => {
+    if (what.endsWith("b")) await setUpSource(house.doors, changed, true, "bob");
+  };
+  assert.equal((await house.sync(pinned())).outcome, "new-revision");
+  assert.equal((await house.sync(changed)).outcome, "new-revision");
+  assert.deepEqual(
+    (await house.ledger.entries("s", 2)).map(({ path }) => path),
+    ["a"],
+  );
+});

@@ -61,11 +61,11 @@ async function walk(doors: SyncDoors, spec: SourceSpec, by: string, run: Run): P
   if (obtained.kind === "refused") return obtained;
 
   if (last !== null && sameContent(obtained.entries, heldByPath) && !saysMore(last, read.feed, spec)) {
-    await doors.ledger.putUpstreamNotes(spec.name, notes(read.notes, obtained.notes));
+    await remember(doors, spec, notes(read.notes, obtained.notes));
     return finish(doors, spec, last, by);
   }
   const revision = await seal(doors, spec, read.feed, obtained.entries, doors.clock.now());
-  await doors.ledger.putUpstreamNotes(spec.name, notes(read.notes, obtained.notes));
+  await remember(doors, spec, notes(read.notes, obtained.notes));
   await promoteChannel(doors, {
     source: spec.name,
     channel: doors.channels[0] ?? "",
@@ -135,6 +135,15 @@ async function blobsAtHand(
 function saysMore(last: Revision, feed: AcceptedFeed, spec: SourceSpec): boolean {
   const vouchedNow = last.unsigned && spec.trust.kind !== "none";
   return vouchedNow || JSON.stringify(last.series) !== JSON.stringify(feed.series);
+}
+
+/**
+ * Keeps what the upstream said of versions, unless the source got another description while the run went on: then "not
+ * modified" would mean at the next run that nothing of the change is ever looked at.
+ */
+async function remember({ ledger }: SyncDoors, spec: SourceSpec, said: readonly UpstreamNote[]): Promise<void> {
+  const present = await ledger.source(spec.name);
+  if (JSON.stringify(present) === JSON.stringify(spec)) await ledger.putUpstreamNotes(spec.name, said);
 }
 
 /** Notes of index files and of artifacts; a path noted by both is the index's. */

@@ -1,16 +1,25 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
+import { House } from "../../test/fixtures/house.ts";
+import { NOW, specOf } from "../../test/fixtures/intake.ts";
+import { newRun, type Report } from "./sync-run.ts";
+import { syncSource } from "./sync-source.ts";
 import { TransferMeter } from "./transfer-meter.ts";
 
 type Told = readonly [phase: string, done: number, total: number | null, unit: string];
+
+function listener(): { readonly told: Told[]; readonly report: Report } {
+  const told: Told[] = [];
+  return { told, report: (...said) => told.push(said) };
+}
 
 function meterOf(files: Readonly<Record<string, number | null>>): {
   readonly meter: TransferMeter;
   readonly told: Told[];
 } {
-  const told: Told[] = [];
-  return { meter: new TransferMeter(new Map(Object.entries(files)), (...said) => told.push(said)), told };
+  const { told, report } = listener();
+  return { meter: new TransferMeter(new Map(Object.entries(files)), report), told };
 }
 
 test("bytes of a total, where each size is known", () => {
@@ -49,6 +58,20 @@ test("sizes that no number holds give no total", () => {
   const { meter, told } = meterOf({ a: Number.MAX_SAFE_INTEGER, b: Number.MAX_SAFE_INTEGER });
   meter.came("a", 1);
   assert.equal(told.at(-1)?.[2], null);
+});
+
+test("whoever watches a run is told of bytes while a file comes, out of what the feed lists", async () => {
+  const house = new House();
+  const spec = specOf();
+  await house.ledger.putSource(spec);
+  house.offer({ a: "a".repeat(300), b: "b".repeat(200) });
+  const { told, report } = listener();
+  await syncSource(house.doors, spec, "ann", newRun(NOW, new AbortController().signal, report));
+  const fetching = told.filter(([phase]) => phase.startsWith("fetching"));
+  assert.deepEqual(told[0], ["reading the feed (address 1 of 1)", 0, null, "bytes"]);
+  assert.ok(fetching.length > 4, "also between the ends of files");
+  assert.ok(fetching.every(([, done, total, unit]) => done <= 500 && total === 500 && unit === "bytes"));
+  assert.deepEqual(fetching.at(-1), ["fetching, 2 of 2 files", 500, 500, "bytes"]);
 });
 
 test("whatever the vendor says, the share never passes the whole, and at the end it is the whole", () => {

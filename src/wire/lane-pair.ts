@@ -14,9 +14,9 @@ export interface LanePair {
 
 /**
  * Makes both ends of one lane. Node has no socketpair, so the ends meet at a socket in a folder that only we may enter,
- * which is gone when this resolves.
+ * which is gone when this resolves. Theirs may send messages of so many bytes.
  */
-export async function lanePair(handler: FrameHandler): Promise<LanePair> {
+export async function lanePair(handler: FrameHandler, mostMessageBytes?: number): Promise<LanePair> {
   const folder = await mkdtemp(path.join(tmpdir(), "ringfort-"));
   const meeting = path.join(folder, "lane");
   const server = net.createServer({ pauseOnConnect: true });
@@ -24,7 +24,7 @@ export async function lanePair(handler: FrameHandler): Promise<LanePair> {
     server.listen(meeting);
     await once(server, "listening");
     const [ours, [theirs]] = await Promise.all([
-      Lane.connect(meeting, handler),
+      Lane.connect(meeting, handler, mostMessageBytes),
       once(server, "connection") as Promise<[net.Socket]>,
     ]);
     return { ours, theirs };

@@ -23,9 +23,9 @@ export class Lane {
     return lane;
   }
 
-  /** Connects to a local socket. */
-  static async connect(path: string, handler: FrameHandler): Promise<Lane> {
-    const reading = onread(handler);
+  /** Connects to a local socket; the other end may send messages of so many bytes. */
+  static async connect(path: string, handler: FrameHandler, mostMessageBytes?: number): Promise<Lane> {
+    const reading = onread(handler, mostMessageBytes);
     const socket = net.connect({ path, onread: reading.onread });
     reading.fail = (cause) => socket.destroy(cause);
     await once(socket, "connect");
@@ -88,8 +88,11 @@ export class Lane {
   }
 }
 
-function onread(handler: FrameHandler): { onread: net.OnReadOpts; fail: (cause: Error) => void } {
-  const reader = new FrameReader(handler);
+function onread(
+  handler: FrameHandler,
+  mostMessageBytes?: number,
+): { onread: net.OnReadOpts; fail: (cause: Error) => void } {
+  const reader = new FrameReader(handler, mostMessageBytes);
   const reading = {
     fail: (_cause: Error): void => {},
     onread: {

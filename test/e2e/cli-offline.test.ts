@@ -130,7 +130,7 @@ test("failures: 1 for good, 4 for later", async () => {
 test("no daemon: 4, and how to start one; an answer of another shape: 1, and which versions", async () => {
   const { exit, err } = await run(["--socket", path.join(folder, "none.sock"), "status"], { cwd: folder });
   assert.equal(exit, 4);
-  assert.match(err, /^failed: .*\(daemon\.unreachable\)[\s\S]*next: start it: npm start/);
+  assert.match(err, /^failed: .*\(daemon\.unreachable\)[\s\S]*next: start it \(npm run ringfortd/);
   daemon.follow(() => [{ kind: "result", value: { hello: 1 } }]);
   const strange = await ask("status --json");
   assert.equal(strange.exit, 1);

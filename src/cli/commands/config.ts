@@ -1,8 +1,8 @@
 import type { Command } from "commander";
-import { stringify } from "yaml";
 import { EXIT } from "../../core/kernel/errors.ts";
 import type { Perform } from "../context.ts";
 import { teach } from "../lesson.ts";
+import { plainYaml } from "../plain-yaml.ts";
 import { facts } from "../table.ts";
 
 /** The configuration file, without the daemon. */
@@ -44,11 +44,11 @@ export function addConfigCommands(program: Command, perform: Perform): void {
   teach(
     command
       .command("show")
-      .description("The configuration in effect, defaults filled in; times in milliseconds, sizes in bytes.")
+      .description("The configuration in effect, defaults filled in.")
       .action(() =>
         perform(async (context) => {
           const { config, file } = await context.loadConfig();
-          const text = `# from ${file ?? "the defaults"}\n${stringify(config, { lineWidth: 0 })}`;
+          const text = `# from ${file ?? "the defaults"}\n${plainYaml(config)}`;
           return { json: { file, config }, text, exit: EXIT.done };
         }),
       ),

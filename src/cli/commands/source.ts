@@ -1,11 +1,11 @@
 import path from "node:path";
 import type { Command } from "commander";
-import { stringify } from "yaml";
 import { EXIT } from "../../core/kernel/errors.ts";
 import { type SourceSpec, sourceSpec } from "../../core/model/source.ts";
 import type { Results } from "../../wire/requests.ts";
 import { type CommandContext, isRefusal, type Outcome, type Perform } from "../context.ts";
 import { teach } from "../lesson.ts";
+import { plainYaml } from "../plain-yaml.ts";
 import { UsageError } from "../report.ts";
 import { revisionTable } from "../revision-table.ts";
 import { type SourceFlags, sourceFromFlags } from "../source-flags.ts";
@@ -57,7 +57,7 @@ export function addSourceCommands(program: Command, perform: Perform): void {
         perform(async (context) => {
           const answer = await context.ask({ verb: "source-show", source: name });
           if (isRefusal(answer)) return answer;
-          return done(answer, yaml === true ? stringify(answer.spec, { lineWidth: 0 }) : shown(answer, context));
+          return done(answer, yaml === true ? plainYaml(answer.spec) : shown(answer, context));
         }),
       ),
     {
@@ -70,9 +70,7 @@ export function addSourceCommands(program: Command, perform: Perform): void {
   teach(
     source
       .command("remove <name>")
-      .description(
-        "Forget a source with its revisions. One that still holds a channel beyond staging is not removed without --force.",
-      )
+      .description("Forget a source with its revisions. One that a channel still shows is not removed without --force.")
       .option("--force", "remove it even while clients are served from it")
       .action((name: string, { force }: { readonly force?: boolean }) =>
         perform(async (context) => {

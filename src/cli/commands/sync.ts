@@ -24,7 +24,9 @@ interface SyncOptions {
 export function addSyncCommand(program: Command, perform: Perform): void {
   const command = program
     .command("sync [name]")
-    .description("Fetch what is new from a vendor, verify it, seal a revision, and move the first channel to it.")
+    .description(
+      "Fetch what is new from a vendor, verify it, seal a revision, and move the first channel to it. Interrupting this command does not stop the run.",
+    )
     .option("--all", "every source, one after the other")
     .option("--silent", "print nothing but errors: for cron")
     .action((name: string | undefined, options: SyncOptions) =>

@@ -10,6 +10,8 @@ export const LIMITS = {
   pathDepth: 32,
   /** Bytes of one JSON message between our own processes; data frames have their own ceiling. */
   messageBytes: 64 * 1024 * 1024,
+  /** Bytes of one message of a fetch or serve process: only inspection has listings to tell of. */
+  shortMessageBytes: 128 * 1024,
   /** Bytes of one data frame on a lane. */
   frameBytes: 1024 * 1024,
   /** Bytes of a request from a command-line client to the daemon. */

@@ -68,6 +68,12 @@ test("a source without a mount is found under its name", () => {
   assert.equal(mountOf({ name: "s", mount: undefined }), "/s/");
   assert.equal(mountOf({ name: "s", mount: "/" }), "/");
   for (const mount of ["s", "/s", "s/", "//", "/a b/"]) assert.deepEqual(placesOf({ mount }), ["mount"], mount);
+  // A longer one is more than a channel's pointer file takes: its first sync would end the daemon, and every start after.
+  for (const [length, places] of [
+    [1_024, []],
+    [1_025, ["mount"]],
+  ] as const)
+    assert.deepEqual(placesOf({ mount: `/${"m".repeat(length - 2)}/` }), places, String(length));
   // A browser takes these out of a path before it asks.
   for (const mount of ["/../", "/a/./", "/a/../b/"]) assert.deepEqual(placesOf({ mount }), ["mount"], mount);
 });

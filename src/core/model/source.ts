@@ -3,11 +3,16 @@ import { parseDuration } from "../kernel/instant.ts";
 import { pathFault } from "../kernel/safe-path.ts";
 import { parseSize } from "../kernel/size.ts";
 
+/** Text whose form an editor learns from the schema file; the transformation that follows says what is wrong in words. */
+function forEditors(form: RegExp): z.ZodString {
+  return z.string().meta({ pattern: form.source });
+}
+
 /** A length of time: "90s", "1h 30m", or milliseconds as a number. Becomes milliseconds. */
 export const duration = z
   .union([
     z.int().nonnegative(),
-    z.string().transform((text, context) => {
+    forEditors(/^\s*(?:\d+(?:\.\d+)?\s*(?:ms|s|m|h|d)\s*)+$/).transform((text, context) => {
       const parsed = parseDuration(text);
       if (parsed === null)
         context.addIssue({
@@ -23,7 +28,7 @@ export const duration = z
 export const size = z
   .union([
     z.int().nonnegative(),
-    z.string().transform((text, context) => {
+    forEditors(/^\s*\d+(?:\.\d+)?\s*(?:[KMGTkmgt]?[Ii]?[Bb])?\s*$/).transform((text, context) => {
       const parsed = parseSize(text);
       if (parsed === null)
         context.addIssue({ code: "custom", message: `"${text}" is no size; write for example "400 MB" or "64KiB"` });
@@ -235,6 +240,8 @@ export const sourceSpec = z
       .describe("Only paths that match a pattern of include and none of exclude."),
     mount: z
       .string()
+      // What a channel's pointer file takes: a longer one could never be published, also not at the next start.
+      .max(1_024)
       .regex(/^\/(?:[A-Za-z0-9._-]+\/)*$/, "a mount begins and ends with /")
       // Clients take such segments out of an address before they ask: nobody would find it there.
       .refine((text) => !/\/\.{1,2}\//.test(text), "a mount has no . or .. between its slashes")

@@ -11,11 +11,11 @@ const FULL = 13;
 const DAMAGED: ReadonlySet<number> = new Set([11, 26]);
 
 /** The failure behind an exception of SQLite; anything else, a broken constraint among it, is a bug and thrown again. */
-function ledgerFailure(cause: unknown): Failure {
+function ledgerFailure(cause: unknown, ledger = "the ledger"): Failure {
   if (cause instanceof Failure) return cause;
   if (!(cause instanceof Error && "errcode" in cause && typeof cause.errcode === "number")) throw cause;
   const code = cause.errcode & 0xff;
-  const detail = `the ledger: ${cause.message}`;
+  const detail = `${ledger}: ${cause.message}`;
   if (BUSY.has(code)) return new Failure("store.busy", detail, { cause, retry: "later" });
   if (code === FULL) return new Failure("store.full", detail, { cause, retry: "later" });
   if (DISK.has(code)) return new Failure("store.io", detail, { cause });
@@ -40,7 +40,7 @@ export class Connection {
     try {
       return new Connection(await openDatabase(file));
     } catch (cause) {
-      throw ledgerFailure(cause);
+      throw ledgerFailure(cause, `the ledger ${file}`);
     }
   }
 

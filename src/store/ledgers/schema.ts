@@ -114,5 +114,5 @@ export const MIGRATIONS: readonly string[] = [
 /** Tables whose rows are written once: the authorizer lets no statement change them. */
 export const APPEND_ONLY: ReadonlySet<string> = new Set(["move", "sync", "event"]);
 
-/** Of those, the ones that not even the removal of a source takes anything from. */
-export const NEVER_DELETED: ReadonlySet<string> = new Set(["sync", "event", "numbering"]);
+/** Those that not even the removal of a source takes anything from. Of events only the newest are kept: they are a log. */
+export const NEVER_DELETED: ReadonlySet<string> = new Set(["sync", "numbering"]);

@@ -93,6 +93,20 @@ void test("statements cannot attach, change tables, or change what is append-onl
   }
 });
 
+void test("of events the newest are kept, and of runs all: a vendor that fails every ten seconds does not fill the disk", async (t) => {
+  const file = await fileFor(t);
+  const ledger = await openSqliteLedger({ file, atStep, mostEvents: 50 });
+  for (let at = 0; at < 2_100; at += 1) await ledger.recordEvent({ at, name: "address.failed", fields: {} });
+  const kept = await ledger.events(10_000);
+  assert.ok(kept.length >= 50 && kept.length <= 1_050, `${kept.length} are kept`);
+  assert.equal(kept[0]?.at, 2_099);
+  await ledger.close();
+  const again = await openSqliteLedger({ file, atStep, mostEvents: 50 });
+  await again.recordEvent({ at: 3_000, name: "address.failed", fields: {} });
+  assert.equal((await again.events(10_000)).length, 50);
+  await again.close();
+});
+
 void test("what a doctored ledger holds does not get past its reading", async (t) => {
   const file = await fileFor(t);
   const ledger = await opened(t, file);

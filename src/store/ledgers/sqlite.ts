@@ -25,14 +25,19 @@ export interface LedgerOptions {
   /** The database file; made where there is none. */
   readonly file: string;
   readonly atStep: AtStep;
+  /** Events that are kept, the newest; 100,000 when left out, which is some 30 MB. */
+  readonly mostEvents?: number;
 }
+
+/** After so many new events the oldest are looked for: refusals come by the thousand, and each look is a write. */
+const TRIM_EVERY = 1_000;
 
 /**
  * Opens the ledger and holds it until it is closed. Throws `Failure` `store.busy` when another process holds it,
  * `store.schema` when a newer Ringfort wrote it, `store.damaged`, `store.full`, `store.io`.
  */
-export async function openSqliteLedger({ file, atStep }: LedgerOptions): Promise<Ledger> {
-  return new SqliteLedger(await Connection.open(file), atStep);
+export async function openSqliteLedger({ file, atStep, mostEvents = 100_000 }: LedgerOptions): Promise<Ledger> {
+  return new SqliteLedger(await Connection.open(file), atStep, mostEvents);
 }
 
 const REVISIONS = "SELECT r.*, s.name AS source_name FROM revision r JOIN source s ON s.id = r.source WHERE s.name = ?";
@@ -41,10 +46,13 @@ const POSITIONS = "SELECT p.*, s.name AS source_name FROM position p JOIN source
 class SqliteLedger implements Ledger {
   readonly #connection: Connection;
   readonly #atStep: AtStep;
+  readonly #mostEvents: number;
+  #eventsSince = TRIM_EVERY;
 
-  constructor(connection: Connection, atStep: AtStep) {
+  constructor(connection: Connection, atStep: AtStep, mostEvents: number) {
     this.#connection = connection;
     this.#atStep = atStep;
+    this.#mostEvents = mostEvents;
   }
 
   async sources(): Promise<readonly SourceSpec[]> {
@@ -213,6 +221,10 @@ class SqliteLedger implements Ledger {
   async recordEvent(event: EventRecord): Promise<void> {
     const sql = "INSERT INTO event (at, name, fields) VALUES (?, ?, ?)";
     this.#connection.runLazily(sql, event.at, event.name, JSON.stringify(event.fields));
+    this.#eventsSince += 1;
+    if (this.#eventsSince < TRIM_EVERY) return;
+    this.#eventsSince = 0;
+    this.#connection.runLazily("DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?", this.#mostEvents);
   }
 
   async events(limit: number): Promise<readonly EventRecord[]> {

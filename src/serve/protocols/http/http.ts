@@ -54,13 +54,19 @@ function admit(socket: Socket, serving: Serving, open: Map<Duplex, HttpConnectio
   });
 }
 
+const WHY_NOT: Readonly<Record<string, string>> = {
+  EADDRINUSE: "another program listens there",
+  EADDRNOTAVAIL: "no interface of this machine has this address",
+  EACCES: "this user may not listen on that port",
+};
+
 async function begin(server: Server, host: string, port: number): Promise<void> {
   try {
     server.listen({ host, port, backlog: 511 });
     await once(server, "listening");
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
-    throw new Failure("listen.failed", `${host}:${port} ${code}`, {
+    throw new Failure("listen.failed", `${host}:${port}: ${WHY_NOT[code] ?? code}`, {
       cause,
       retry: code === "EADDRINUSE" ? "later" : "never",
     });
