@@ -75,8 +75,8 @@ Try, in another terminal:
   curl ${await daemon.url("staging")}demo/README.txt
   ${ringfort} status
   ${ringfort} promote demo --reason "looks well"
-  ${ringfort} rollback demo --channel production
   ${ringfort} log --events
+  ${ringfort} rollback demo --channel production      (once it has shown two editions)
 
 Ctrl-C stops everything.
 `;
@@ -100,12 +100,12 @@ async function status(daemon: TestDaemon, vendor: DemoVendor): Promise<readonly 
   ];
 }
 
-/** On a terminal: the same lines, drawn over. */
+/** On a terminal: the same lines, drawn over. One that wraps would take two, and the next drawing would miss it. */
 function redraw(): (lines: readonly string[]) => void {
   let drawn = 0;
   return (lines) => {
     process.stdout.write(
-      `${drawn === 0 ? "" : `\u001b[${drawn}A`}${lines.map((line) => `\u001b[2K${line}\n`).join("")}`,
+      `${drawn === 0 ? "" : `\u001b[${drawn}A`}${lines.map((line) => `\u001b[2K${line.slice(0, process.stdout.columns - 1)}\n`).join("")}`,
     );
     drawn = lines.length;
   };

@@ -10,7 +10,7 @@ import { type DemoVendor, demoSource, editionFiles, startDemoVendor, vendorPath 
 interface Stop {
   readonly what: string;
   readonly seen: string;
-  readonly ok: boolean;
+  readonly ok: boolean | null;
   readonly seconds: number;
 }
 
@@ -35,14 +35,15 @@ export async function tour(say: (text: string) => void, progress: (text: string)
     await daemon.end();
     await vendor.close();
   }
-  const rows = stops.map(({ what, seen, ok, seconds }) => [what, ok ? "yes" : "NO", seconds.toFixed(1), seen]);
+  const rows = stops.map(({ what, seen, ok, seconds }) => [what, ok === null ? "-" : ok ? "yes" : "NO", seconds.toFixed(1), seen]);
   say(table(["stop of the tour", "shown", "s", "what was seen"], rows));
-  return stops.every(({ ok }) => ok);
+  return stops.every(({ ok }) => ok !== false);
 }
 
 interface Shown {
   readonly seen: string;
-  readonly ok: boolean;
+  /** `null`: this machine lacks what it takes to show it. */
+  readonly ok: boolean | null;
 }
 
 interface JsonAnswer {
@@ -212,7 +213,7 @@ class Guide {
   }
 
   async #rollback(): Promise<Shown> {
-    if (!hasProgram("wget")) return { seen: "not shown: wget is not installed", ok: true };
+    if (!hasProgram("wget")) return { seen: "wget is not installed", ok: null };
     const promoted = await this.#cli("promote", "demo", "--reason", "edition 2");
     const folder = path.join(this.#daemon.folder, "client");
     await mkdir(folder, { recursive: true });

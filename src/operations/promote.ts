@@ -52,7 +52,14 @@ export async function rollBackChannel(doors: ChannelDoors, wish: MoveWish): Prom
   const moves = await ledger.moves(wish.source, ALL_MOVES);
   const history = new Set(moves.filter((move) => move.channel === wish.channel).map((move) => move.to));
   const held = new Map((await ledger.revisions(wish.source)).map((revision) => [revision.number, revision]));
-  const decision = decideRollback({ channel: wish.channel, asked: wish.revision, position, history, held });
+  const decision = decideRollback({
+    channel: wish.channel,
+    first: channels[0] === wish.channel,
+    asked: wish.revision,
+    position,
+    history,
+    held,
+  });
   if (decision.kind === "refused") return refused(doors, wish, decision);
   return moveTo(doors, wish, "rollback", position, decision.revision);
 }

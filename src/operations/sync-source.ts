@@ -1,5 +1,6 @@
 import type { AcceptedFeed } from "../core/intake/judge-feed.ts";
 import { planSync, sameContent } from "../core/intake/plan-sync.ts";
+import { refusedForRoom } from "../core/intake/run-budget.ts";
 import type { Sha256 } from "../core/kernel/digest.ts";
 import type { Refusal } from "../core/kernel/errors.ts";
 import type { Instant } from "../core/kernel/instant.ts";
@@ -44,6 +45,8 @@ export async function syncSource(doors: SyncDoors, spec: SourceSpec, by: string,
 }
 
 async function walk(doors: SyncDoors, spec: SourceSpec, by: string, run: Run): Promise<Revision | Refusal | null> {
+  const noRoom = refusedForRoom(spec.budget, await doors.blobs.freeBytes());
+  if (noRoom !== null) return noRoom;
   const last = await doors.ledger.latestRevision(spec.name);
   const read = await readFeed(doors, spec, last, run);
   if (read.kind === "refused") return read;

@@ -130,7 +130,7 @@ describe("freshclam through Ringfort", { skip }, () => {
     work = await mkdtemp(path.join(tmpdir(), "ringfort-freshclam-"));
     vendor = await startHttpVendor({});
     // Sessions as short as the tests are: each run of freshclam is one.
-    daemon = await startTestDaemon({ config: { session: { idle: "50ms", most: "1s" } } });
+    daemon = await startTestDaemon({ config: { session: { idle: "1ms", most: "1s" } } });
     await offer(vendor, 1);
     await addSource();
   });
@@ -266,7 +266,7 @@ describe("freshclam and a missing cdiff", { skip }, () => {
   before(async () => {
     work = await mkdtemp(path.join(tmpdir(), "ringfort-freshclam-"));
     vendor = await startHttpVendor({});
-    daemon = await startTestDaemon({ config: { session: { idle: "50ms", most: "1s" } } });
+    daemon = await startTestDaemon({ config: { session: { idle: "1ms", most: "1s" } } });
     await daemon.addSource({
       name: "clamav",
       feed: { format: "clamav", databases: ["test"] },

@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 import { artifactOf, assertRefused, revisionOf, specOf } from "../../../test/fixtures/intake.ts";
 import { LIMITS } from "../kernel/limits.ts";
 import type { Budget } from "../model/source.ts";
-import { capOf, expansionCap, judgeListedSizes, refusedBefore, totalCap } from "./run-budget.ts";
+import { capOf, expansionCap, judgeListedSizes, refusedBefore, refusedForRoom, totalCap } from "./run-budget.ts";
 
 const MIB = 1024 * 1024;
 const budgetOf = (changes: Partial<Budget> = {}): Budget => ({ ...specOf().budget, ...changes });
@@ -85,4 +85,10 @@ test("a cap never exceeds any of its limits, and only a listed size can be under
 test("an archive unpacks to its ratio, and to no more than the wall", () => {
   assert.equal(expansionCap(1_001, budgetOf({ expansion: 1.5 })), 1_502);
   assert.equal(expansionCap(1e9, budgetOf({ expansion: 10_000 })), LIMITS.archiveExpandedBytes);
+});
+
+test("a run does not begin on a disk that has no more than its reserve", () => {
+  const budget = budgetOf({ freeDisk: 1_000 });
+  assertRefused(refusedForRoom(budget, 1_000), "budget.free-disk");
+  assert.equal(refusedForRoom(budget, 1_001), null);
 });

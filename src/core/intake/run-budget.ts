@@ -56,6 +56,12 @@ export function judgeListedSizes(
   return listed > total.most ? refuse(total.code, `${formatSize(listed)} are listed; ${total.why}`) : null;
 }
 
+/** Why a run may not even begin: the disk has no more than its reserve. */
+export function refusedForRoom(budget: Budget, freeBytes: number): Refusal | null {
+  const detail = `${formatSize(freeBytes)} are free, ${formatSize(budget.freeDisk)} are kept in reserve`;
+  return freeBytes <= budget.freeDisk ? refuse("budget.free-disk", detail) : null;
+}
+
 /**
  * The cap of one download: the tightest of the listed size, the budget for a file, what is left of the run and what
  * the disk can spare. It is known before the first byte is asked for, and names its own refusal.

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import * as z from "zod";
 import { specOf } from "../../../test/fixtures/intake.ts";
-import { channelName, mountOf, type SourceSpecInput, sourceName, sourceSpec } from "./source.ts";
+import { channelName, duration, mountOf, type SourceSpecInput, size, sourceName, sourceSpec } from "./source.ts";
 
 const KEY = `RW${"A".repeat(54)}`;
 
@@ -76,4 +77,18 @@ test("a source without a mount is found under its name", () => {
     assert.deepEqual(placesOf({ mount: `/${"m".repeat(length - 2)}/` }), places, String(length));
   // A browser takes these out of a path before it asks.
   for (const mount of ["/../", "/a/./", "/a/../b/"]) assert.deepEqual(placesOf({ mount }), ["mount"], mount);
+});
+
+test("an editor that reads the schema file takes the same times and sizes as we do", () => {
+  const table = [
+    [duration, ["90s", "1h 30m", " 250ms ", "1.5h", "2d4h"], ["", "x", "90", "4 parsecs", "-1s", "1h30", "1 H"]],
+    [size, ["512", "400 MB", "64KiB", "1.5gb", "0 B", " 1 TiB "], ["", "x", "1XB", "-1 B", "1 M", "1,5 GB"]],
+  ] as const;
+  for (const [schema, good, bad] of table) {
+    const shape = JSON.stringify(z.toJSONSchema(schema, { io: "input" }));
+    const [, pattern = ""] = /"pattern":("(?:[^"\\]|\\.)*")/.exec(shape) ?? [];
+    const form = new RegExp(String(JSON.parse(pattern)));
+    for (const text of good) assert.deepEqual([schema.safeParse(text).success, form.test(text)], [true, true], text);
+    for (const text of bad) assert.deepEqual([schema.safeParse(text).success, form.test(text)], [false, false], text);
+  }
 });

@@ -69,6 +69,7 @@ test("a promotion that may be is forward, vouched for beyond the first channel, 
 function rollback(changes: Partial<Parameters<typeof decideRollback>[0]> = {}): ReturnType<typeof decideRollback> {
   return decideRollback({
     channel: "pilot",
+    first: false,
     asked: null,
     position: at(7),
     history: new Set([2, 4, 5, 7, 9]),
@@ -97,4 +98,11 @@ test("a rollback with a number goes there or nowhere", () => {
   assertRefused(rollback({ asked: 3 }), "rollback.never-there");
   assertRefused(rollback({ asked: 5 }), "revision.gone");
   assertRefused(rollback({ asked: 2, position: null }), "rollback.never-there");
+});
+
+test("a channel that was once the first does not go back to what nobody vouched for", () => {
+  const held = new Map([[4, { ...revisionOf(4), unsigned: true }]]);
+  assertRefused(rollback({ held }), "promotion.unsigned-source");
+  assertRefused(rollback({ held, asked: 4 }), "promotion.unsigned-source");
+  assert.equal(target(rollback({ held, first: true })), 4);
 });

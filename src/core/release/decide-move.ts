@@ -47,6 +47,8 @@ export function decidePromotion({ channels, channel, revision, position, earlier
 
 export interface RollbackFacts {
   readonly channel: string;
+  /** Whether it is the first of the configured channels. */
+  readonly first: boolean;
   /** The revision asked for, or `null` for the newest older one that the channel has pointed at. */
   readonly asked: number | null;
   readonly position: ChannelPosition | null;
@@ -57,7 +59,15 @@ export interface RollbackFacts {
 }
 
 /** Whether, and to which revision, a channel goes back. Pure. */
-export function decideRollback({ channel, asked, position, history, held }: RollbackFacts): MayMove | Refusal {
+export function decideRollback(facts: RollbackFacts): MayMove | Refusal {
+  const found = rollbackTarget(facts);
+  // A channel that was the first when it showed an unsigned revision may be a later one today.
+  return found.kind === "may-move" && found.revision.unsigned && !facts.first
+    ? refuse("promotion.unsigned-source", `revision ${found.revision.number} was accepted with trust "none"`)
+    : found;
+}
+
+function rollbackTarget({ channel, asked, position, history, held }: RollbackFacts): MayMove | Refusal {
   const current = position?.revision ?? 0;
   const older = [...history].filter((number) => number < current).toSorted((a, b) => b - a);
   if (asked === null) {

@@ -33,6 +33,7 @@ test("no revision that a channel shows, or that its rollback would lead to, is e
       const holding = new Map(revisions.map((revision) => [revision.number, revision]));
       const rollbackOf = (index: number, moves: readonly number[]) =>
         decideRollback({
+          first: false,
           channel: `c${index}`,
           asked: null,
           position: position(`c${index}`, moves.at(-1) ?? 0),
