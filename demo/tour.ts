@@ -35,7 +35,12 @@ export async function tour(say: (text: string) => void, progress: (text: string)
     await daemon.end();
     await vendor.close();
   }
-  const rows = stops.map(({ what, seen, ok, seconds }) => [what, ok === null ? "-" : ok ? "yes" : "NO", seconds.toFixed(1), seen]);
+  const rows = stops.map(({ what, seen, ok, seconds }) => [
+    what,
+    ok === null ? "-" : ok ? "yes" : "NO",
+    seconds.toFixed(1),
+    seen,
+  ]);
   say(table(["stop of the tour", "shown", "s", "what was seen"], rows));
   return stops.every(({ ok }) => ok !== false);
 }

@@ -37,14 +37,14 @@ export async function openControlServer(
   onBug: (error: unknown) => void,
 ): Promise<ControlServer> {
   const going = new Set<Promise<void>>();
-  const { close } = await listenLocally(path, (value, caller) => {
+  const server = await listenLocally(path, (value, caller) => {
     const work = answer(value, verbs, caller)
       .catch(onBug)
       .finally(() => going.delete(work));
     going.add(work);
   });
   return {
-    close,
+    close: () => server.close(),
     settled: async () => {
       await Promise.all(going);
     },

@@ -84,8 +84,8 @@ export function verbsOf(parts: VerbParts): Verbs {
     },
     status: () => status(parts),
     "store-check": ({ repair }, report, gone) => turnstile.shared(() => checkStore(doors, repair, gone, report)),
-    gc: async ({ preview }, report) => {
-      const collect = () => collectGarbage({ ...doors, atStep: parts.atStep }, parts.grace, preview, report);
+    gc: async ({ preview }, report, gone) => {
+      const collect = () => collectGarbage({ ...doors, atStep: parts.atStep }, parts.grace, preview, report, gone);
       const { revisions, blobs, bytes, waiting } = await (preview ? collect() : turnstile.alone(collect));
       return { preview, revisions, blobs: blobs.map(({ sha256, size }) => ({ sha256, size })), bytes, waiting };
     },

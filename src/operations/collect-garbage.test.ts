@@ -127,3 +127,15 @@ test("a collection that is cut off removes nothing that is named, and the next o
     assert.equal(house.store.stored.size, 3, cut);
   }
 });
+
+test("a collection that is called off stops between two blobs, and the next one goes on", async () => {
+  const house = await houseAt(6, 1);
+  await collect(house);
+  house.now += DAY;
+  const stop = new AbortController();
+  const doors = { ...house.doors, atStep: () => {} };
+  const ended = collectGarbage(doors, DAY, false, () => stop.abort(), stop.signal);
+  await assert.rejects(ended, { code: "daemon.stopping", retry: "later" });
+  assert.deepEqual(house.events.at(-1), { name: "store.collected", fields: { blobs: 1, bytes: 9 } });
+  assert.deepEqual((await collect(house)).blobs.length, 3);
+});

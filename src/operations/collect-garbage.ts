@@ -1,4 +1,5 @@
 import type { Sha256 } from "../core/kernel/digest.ts";
+import { Failure } from "../core/kernel/errors.ts";
 import type { Duration, Instant } from "../core/kernel/instant.ts";
 import type { AtStep, BlobStore } from "../core/ports.ts";
 import { planBlobCollection, type StoredBlob, type Surplus, surplusRevisions } from "../core/release/retention.ts";
@@ -20,13 +21,15 @@ export interface Collected {
 /**
  * Forgets the revisions that nothing needs and removes the blobs that nothing has named for longer than the grace. The
  * order is the reverse of writing, so that whatever a stop leaves behind is merely not yet removed. A preview
- * decides the same and does nothing.
+ * decides the same and does nothing. Ended by `signal` between two blobs, it throws `daemon.stopping`: the next
+ * collection goes on.
  */
 export async function collectGarbage(
   doors: CollectDoors,
   grace: Duration,
   preview: boolean,
   report: Report,
+  signal?: AbortSignal,
 ): Promise<Collected> {
   const { ledger, views, clock } = doors;
   const revisions = await surplus(doors);
@@ -41,7 +44,7 @@ export async function collectGarbage(
   const referenced = preview ? await referencedAfter(doors, revisions) : await ledger.referencedBlobs();
   const since = await looseSince(doors, stored, referenced);
   const plan = planBlobCollection(stored, referenced, since, clock.now(), grace);
-  if (!preview) await remove(doors, plan.remove, since, report);
+  if (!preview) await remove(doors, plan.remove, since, report, signal);
   return {
     revisions,
     blobs: plan.remove,
@@ -106,17 +109,20 @@ async function remove(
   blobs: readonly StoredBlob[],
   since: Map<Sha256, Instant>,
   report: Report,
+  signal?: AbortSignal,
 ): Promise<void> {
-  for (const [index, { sha256 }] of blobs.entries()) {
+  let removed = 0;
+  let bytes = 0;
+  for (const { sha256, size } of blobs) {
+    if (signal?.aborted === true) break;
     await doors.blobs.remove(sha256);
     doors.atStep("collect.blob-removed");
     since.delete(sha256);
-    report("removing blobs", index + 1, blobs.length, "files");
+    removed += 1;
+    bytes += size;
+    report("removing blobs", removed, blobs.length, "files");
   }
   await doors.ledger.putLooseBlobs(since);
-  if (blobs.length > 0)
-    doors.events.emit("store.collected", {
-      blobs: blobs.length,
-      bytes: blobs.reduce((sum, { size }) => sum + size, 0),
-    });
+  if (removed > 0) doors.events.emit("store.collected", { blobs: removed, bytes });
+  if (removed < blobs.length) throw new Failure("daemon.stopping", "the collection was ended", { retry: "later" });
 }

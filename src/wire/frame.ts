@@ -1,5 +1,6 @@
 import { Failure } from "../core/kernel/errors.ts";
 import { LIMITS } from "../core/kernel/limits.ts";
+import { isTooIntricate } from "./json-shape.ts";
 
 /**
  * Every byte between two of our processes is in a frame: a type (1 byte), a length (4 bytes, big-endian), a payload.
@@ -9,6 +10,8 @@ import { LIMITS } from "../core/kernel/limits.ts";
 const MESSAGE = 1;
 const DATA = 2;
 const HEADER_BYTES = 5;
+/** Room that a message is given at first; it doubles as bytes come, and is never given on the header's word. */
+const FIRST_ROOM = 4 * 1024;
 
 export interface FrameHandler {
   message(value: unknown): void;
@@ -41,7 +44,8 @@ export class FrameReader {
   #headerFilled = 0;
   #type = 0;
   #left = 0;
-  #message: Buffer[] = [];
+  #message: Buffer = Buffer.alloc(0);
+  #messageFilled = 0;
 
   constructor(handler: FrameHandler, mostMessageBytes: number = LIMITS.messageBytes) {
     this.#handler = handler;
@@ -79,21 +83,37 @@ export class FrameReader {
     if (this.#type === DATA) {
       if (piece.length > 0) this.#handler.data(piece);
     } else {
-      // A copy: the chunk under the piece is used again.
-      this.#message.push(Buffer.from(piece));
+      this.#keep(piece);
     }
     if (this.#left > 0) return;
     this.#headerFilled = 0;
     if (this.#type !== MESSAGE) return;
-    const text = Buffer.concat(this.#message).toString("utf8");
-    this.#message = [];
+    const text = this.#message.subarray(0, this.#messageFilled);
+    this.#message = Buffer.alloc(0);
+    this.#messageFilled = 0;
     this.#handler.message(parse(text));
+  }
+
+  // Copied, for the chunk under the piece is used again; into one place, for a buffer of its own for each byte that
+  // somebody sends alone would be a hundred times the message.
+  #keep(piece: Uint8Array): void {
+    const filled = this.#messageFilled + piece.length;
+    if (filled > this.#message.length) {
+      const room = Buffer.allocUnsafe(
+        Math.min(filled + this.#left, Math.max(filled, FIRST_ROOM, this.#message.length * 2)),
+      );
+      this.#message.copy(room, 0, 0, this.#messageFilled);
+      this.#message = room;
+    }
+    this.#message.set(piece, this.#messageFilled);
+    this.#messageFilled = filled;
   }
 }
 
-function parse(text: string): unknown {
+function parse(text: Buffer): unknown {
+  if (isTooIntricate(text)) throw new Failure("worker.protocol", "a message of more parts than any of ours");
   try {
-    return JSON.parse(text);
+    return JSON.parse(text.toString("utf8"));
   } catch (cause) {
     throw new Failure("worker.protocol", "a message that is not JSON", { cause });
   }

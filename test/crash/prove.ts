@@ -11,6 +11,8 @@ import { makeMinisignVendor, signMinisign } from "../upstream/signing.ts";
 export interface CrashReport {
   readonly seed: number;
   readonly randomKills: number;
+  /** How many of the random kills found the act under way. */
+  readonly interrupted: number;
   readonly stepKills: Readonly<Record<string, number>>;
   readonly restarts: number;
   readonly servedChecked: number;
@@ -166,6 +168,8 @@ export async function proveCrash(options: {
   readonly stepRounds: number;
   readonly seed: number;
   readonly progress: (text: string) => void;
+  /** Where the daemon's mains are: `src/main`, or `dist/main`, which starts in a third of the time. */
+  readonly house?: string;
 }): Promise<CrashReport> {
   const random = randomFrom(options.seed);
   const work = await mkdtemp(path.join(tmpdir(), "ringfort-crash-"));
@@ -176,8 +180,12 @@ export async function proveCrash(options: {
   const faults: string[] = [];
   const stepKills: Record<string, number> = {};
   let restarts = 0;
+  let interrupted = 0;
+  // How long each act takes here, in milliseconds, learned as they are seen to end: a kill after the end proves little.
+  const typical = new Map<Act, number>([["sync", 500]]);
+  const main = { file: keeper, args: options.house === undefined ? [] : ["--house", options.house] };
   const daemon = await startTestDaemon({
-    main: { file: keeper, args: [] },
+    main,
     under: work,
     config: { collect: { grace: 0 }, session: { idle: 0, most: 0 } },
   });
@@ -201,7 +209,7 @@ export async function proveCrash(options: {
     for (let round = 0; round < options.stepRounds; round += 1) {
       for (const step of WRITE_STEPS) {
         await daemon.kill("SIGTERM");
-        const died = await dieAt(daemon, vendor, step, 1 + Math.floor(random() * (COMINGS[step] ?? 1)));
+        const died = await dieAt(main, daemon, vendor, step, 1 + Math.floor(random() * (COMINGS[step] ?? 1)));
         stepKills[step] = (stepKills[step] ?? 0) + (died ? 1 : 0);
         if (!died) faults.push(`the step ${step} was never reached`);
         await restart(`a kill at ${step}`);
@@ -210,8 +218,15 @@ export async function proveCrash(options: {
     }
     for (let kill = 1; kill <= options.randomKills; kill += 1) {
       const what = (["sync", "sync", "promote", "rollback", "gc"] as const)[Math.floor(random() * 5)] ?? "sync";
-      const going = quietly(act(daemon, vendor, what));
-      await new Promise((resolve) => setTimeout(resolve, random() * (what === "sync" ? 120 : 15)));
+      const began = performance.now();
+      let ended = false;
+      const going = quietly(act(daemon, vendor, what)).then(() => {
+        ended = true;
+        return performance.now() - began;
+      });
+      await new Promise((resolve) => setTimeout(resolve, random() * 1.2 * (typical.get(what) ?? 20)));
+      if (!ended) interrupted += 1;
+      else typical.set(what, 0.8 * (typical.get(what) ?? 20) + 0.2 * (await going));
       await restart(`random kill ${kill} during ${what}`);
       await going;
       if (kill % 50 === 0) options.progress(`${kill} of ${options.randomKills} random kills, ${faults.length} faults`);
@@ -223,6 +238,7 @@ export async function proveCrash(options: {
   return {
     seed: options.seed,
     randomKills: options.randomKills,
+    interrupted,
     stepKills,
     restarts,
     servedChecked: checked.count,
@@ -231,7 +247,13 @@ export async function proveCrash(options: {
 }
 
 /** Runs a daemon that kills itself at the step's nth coming, and does what leads there; whether it died of it. */
-async function dieAt(daemon: TestDaemon, vendor: Vendor, step: WriteStep, nth: number): Promise<boolean> {
+async function dieAt(
+  main: { readonly file: string; readonly args: readonly string[] },
+  daemon: TestDaemon,
+  vendor: Vendor,
+  step: WriteStep,
+  nth: number,
+): Promise<boolean> {
   if (ACT_OF_STEP[step] === "promote" || ACT_OF_STEP[step] === "gc") {
     await daemon.start();
     await act(daemon, vendor, "sync");
@@ -240,7 +262,7 @@ async function dieAt(daemon: TestDaemon, vendor: Vendor, step: WriteStep, nth: n
         await act(daemon, vendor, what);
     await daemon.kill("SIGTERM");
   }
-  await daemon.start({ file: keeper, args: ["--die-at", step, "--nth", String(nth)] }).then(
+  await daemon.start({ file: main.file, args: [...main.args, "--die-at", step, "--nth", String(nth)] }).then(
     () => quietly(act(daemon, vendor, ACT_OF_STEP[step])),
     () => {},
   );

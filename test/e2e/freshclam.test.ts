@@ -39,6 +39,11 @@ async function offer(vendor: HttpVendor, version: number, without: readonly numb
   }
 }
 
+async function promoteIn(daemon: TestDaemon): Promise<void> {
+  const wish = { source: "clamav", channel: "production", revision: null, reason: "test", by: "test" };
+  await daemon.must({ verb: "promote", ...wish });
+}
+
 /** One machine with freshclam and its database folder. */
 class Client {
   readonly folder: string;
@@ -112,15 +117,7 @@ describe("freshclam through Ringfort", { skip }, () => {
     const result = await daemon.sync("clamav");
     return "run" in result ? result.run.outcome : result.code;
   };
-  const promote = () =>
-    daemon.must({
-      verb: "promote",
-      source: "clamav",
-      channel: "production",
-      revision: null,
-      reason: "test",
-      by: "test",
-    });
+  const promote = (): Promise<void> => promoteIn(daemon);
   const client = (): Promise<Client> => {
     clients += 1;
     return Client.make(work, `client-${clients}`);
@@ -285,28 +282,14 @@ describe("freshclam and a missing cdiff", { skip }, () => {
   test("the first cdiff that a client needs is missing: it takes the whole database, from both channels", async () => {
     await offer(vendor, 1);
     await daemon.sync("clamav");
-    await daemon.must({
-      verb: "promote",
-      source: "clamav",
-      channel: "production",
-      revision: null,
-      reason: "test",
-      by: "test",
-    });
+    await promoteIn(daemon);
     const machines = await Promise.all(["staging", "production"].map((name) => Client.make(work, name)));
     for (const [index, channel] of ["staging", "production"].entries())
       await machines[index]?.update(await daemon.url(channel));
     await offer(vendor, 6, [2]);
     const synced = await daemon.sync("clamav");
     assert.ok("run" in synced && synced.run.outcome === "new-revision", JSON.stringify(synced));
-    await daemon.must({
-      verb: "promote",
-      source: "clamav",
-      channel: "production",
-      revision: null,
-      reason: "test",
-      by: "test",
-    });
+    await promoteIn(daemon);
     for (const [index, channel] of ["staging", "production"].entries()) {
       const got = await machines[index]?.update(await daemon.url(channel));
       assert.equal(got?.code, 0, got?.output ?? "");

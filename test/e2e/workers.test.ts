@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import path from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { startTestDaemon, type TestDaemon } from "../fixtures/daemon.ts";
 import { type HttpVendor, startHttpVendor } from "../upstream/http-vendor.ts";
 import { SignedListVendor } from "../upstream/signed-list.ts";
@@ -24,6 +27,26 @@ describe("a worker that dies is started again, and its job is not lost", () => {
     assert.ok(found !== undefined && found.pid !== null, `${role} runs`);
     return { pid: found.pid, restarts: found.restarts };
   };
+
+  test("no worker may read what lies beside its program, as a data folder in the checkout does", {
+    skip: existsSync("/proc/self/cmdline") ? false : "needs /proc",
+  }, async () => {
+    const { processes } = await daemon.must({ verb: "status" });
+    const checkout = fileURLToPath(new URL("../..", import.meta.url));
+    const beside = path.join(checkout, "ringfort-data", "ledger.sqlite");
+    const running = processes.filter(({ pid }) => pid !== null);
+    assert.ok(running.length >= 2);
+    for (const { role, pid } of running) {
+      const flags = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+      const allowed = flags.flatMap((flag) => /^--allow-fs-read=(.*)$/s.exec(flag)?.slice(1) ?? []);
+      assert.ok(allowed.includes(path.join(checkout, "src")), `${role}: ${allowed.join(" ")}`);
+      assert.deepEqual(
+        allowed.filter((folder) => beside.startsWith(folder)),
+        [],
+        role,
+      );
+    }
+  });
 
   test("fetch, killed in the middle of a download: the download is resumed", async () => {
     const vendor = new SignedListVendor(http, "one");
