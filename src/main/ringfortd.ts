@@ -1,3 +1,4 @@
+// oxlint-disable-next-line import/no-unassigned-import -- it must run before anything wakes the thread pool
 import "./thread-pool.ts";
 import process from "node:process";
 import { parseArgs } from "node:util";
