@@ -1,6 +1,6 @@
 import { createHash, randomFillSync } from "node:crypto";
 import { createReadStream, readFileSync } from "node:fs";
-import { mkdir, mkdtemp, open, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
@@ -180,8 +180,25 @@ async function ringfort(url: string): Promise<RingfortRound> {
     const { runs } = await daemon.must({ verb: "log", what: "runs", source: "bench", limit: 1 });
     return { first, second, secondRequests: runs[0]?.requests ?? -1, usage: used };
   } finally {
-    await daemon.end();
+    await daemon.stop();
   }
+}
+
+/** Nobody pays for what another left to be written: most of them leave a gigabyte. */
+async function settle(): Promise<void> {
+  await must("sync", [], work);
+}
+
+/**
+ * What a round has written goes at its end. ext4 keeps a deleted file's inode aside for five seconds and looks through
+ * all of those for every file that is made meanwhile: nobody pays for that either.
+ */
+async function clearUp(): Promise<void> {
+  for (const name of await readdir(work)) {
+    if (name.startsWith("into-") || name.startsWith("ringfort-test-"))
+      await rm(path.join(work, name), { recursive: true });
+  }
+  await new Promise((resolve) => setTimeout(resolve, 6_000));
 }
 
 say(`making the vendor's tree (${shape.map(({ count, size }) => `${count} × ${size / 1_000} KB`).join(" + ")})`);
@@ -195,15 +212,17 @@ try {
   // One unmeasured reading of every file, so that nobody pays for a cold disk.
   for (const name of names) for await (const _ of createReadStream(path.join(root, name))) void _;
   for (let round = 1; round <= rounds; round += 1) {
+    await settle();
     ours.push(await ringfort(nginx.url));
-    for (const contestant of contestants) {
-      const into = path.join(work, "into");
+    for (const [index, contestant] of contestants.entries()) {
+      const into = path.join(work, `into-${index}`);
       await mkdir(into);
+      await settle();
       seconds.get(contestant.name)?.push(await contestant.mirror(into));
       const size = (await stat(path.join(into, names[0] ?? ""))).size;
       if (size !== shape[0]?.size) throw new Error(`${contestant.name} did not fetch`);
-      await rm(into, { recursive: true });
     }
+    await clearUp();
     say(
       `round ${round} of ${rounds}: ringfort ${ours.at(-1)?.first.toFixed(2)} s, ${contestants.map(({ name }) => `${name} ${seconds.get(name)?.at(-1)?.toFixed(2)} s`).join(", ")}`,
     );

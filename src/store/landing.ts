@@ -1,14 +1,18 @@
-import { type FileHandle, rm } from "node:fs/promises";
+import { rmSync } from "node:fs";
 import type { Sha256 } from "../core/kernel/digest.ts";
 import { Failure } from "../core/kernel/errors.ts";
 import type { Landed, Landing } from "../core/ports.ts";
 import { BUFFER_BYTES, type BufferPool } from "./buffer-pool.ts";
 import { storeFailure } from "./durable.ts";
+import type { OpenFile } from "./open-file.ts";
 import type { RunningDigest } from "./running-digest.ts";
 
 /** Bytes of one landing that may wait for the disk before its sender is asked to wait, and below which it goes on. */
 const MOST_UNWRITTEN = 4 * BUFFER_BYTES;
 const GO_ON = BUFFER_BYTES;
+
+/** So few bytes are copied to the kernel sooner than they are handed to another thread. */
+const LITTLE = 256 * 1024;
 
 /** What is known of the bytes of an interrupted download. */
 export interface KeptPart {
@@ -20,7 +24,7 @@ export interface KeptPart {
 export interface LandingOptions {
   readonly file: string;
   readonly path: string;
-  readonly handle: FileHandle;
+  readonly handle: OpenFile;
   /** Of the bytes that the file holds already; its size is where writing goes on. */
   readonly digest: RunningDigest;
   readonly most: number;
@@ -86,9 +90,9 @@ export class LandingFile implements Landing {
     if (this.#over) throw new Error("the landing is over");
     this.#over = true;
     await this.#drain();
-    const failure = this.#failure ?? (await this.#close());
+    const failure = this.#failure ?? this.#close();
     if (failure !== null) {
-      await this.#forget();
+      this.#forget();
       throw failure;
     }
     this.#options.ended();
@@ -106,7 +110,7 @@ export class LandingFile implements Landing {
     if (!keep) this.#empty();
     await this.#drain();
     const wanted = keep && this.#failure === null && this.size > 0;
-    if (!wanted || (await this.#close()) !== null || !(await this.#handOver())) await this.#forget();
+    if (!wanted || this.#close() !== null || !(await this.#handOver())) this.#forget();
     else this.#options.ended();
   }
 
@@ -149,11 +153,9 @@ export class LandingFile implements Landing {
   }
 
   async #writeAll(buffer: Buffer, length: number): Promise<void> {
-    for (let at = 0; at < length; ) {
-      const { bytesWritten } = await this.#options.handle.write(buffer, at, length - at, this.#position);
-      at += bytesWritten;
-      this.#position += bytesWritten;
-    }
+    if (length <= LITTLE) this.#options.handle.writeNow(buffer, length, this.#position);
+    else await this.#options.handle.write(buffer, length, this.#position);
+    this.#position += length;
   }
 
   async #drain(): Promise<void> {
@@ -180,16 +182,22 @@ export class LandingFile implements Landing {
   }
 
   // Some file systems tell of a full disk or a quota only here.
-  async #close(): Promise<Failure | null> {
-    return this.#options.handle.close().then(
-      () => null,
-      (cause: unknown) => storeFailure(cause, "closing a file in quarantine"),
-    );
+  #close(): Failure | null {
+    try {
+      this.#options.handle.close();
+      return null;
+    } catch (cause) {
+      return storeFailure(cause, "closing a file in quarantine");
+    }
   }
 
-  async #forget(): Promise<void> {
+  #forget(): void {
     this.#options.ended();
-    await this.#options.handle.close().catch(() => undefined);
-    await rm(this.#options.path, { force: true }).catch(() => undefined);
+    this.#close();
+    try {
+      rmSync(this.#options.path, { force: true });
+    } catch (cause) {
+      storeFailure(cause, "removing a file from quarantine");
+    }
   }
 }

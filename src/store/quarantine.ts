@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { constants } from "node:fs";
-import { type FileHandle, lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { constants, rmSync } from "node:fs";
+import { lstat, mkdir, readdir, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import type { Instant } from "../core/kernel/instant.ts";
 import type { AtStep, Landing, Quarantine } from "../core/ports.ts";
@@ -8,6 +8,7 @@ import { BufferPool } from "./buffer-pool.ts";
 import { errnoOf, onDisk } from "./durable.ts";
 import { type KeptNote, NEW_FILE, orNotOurs, readNote, writeNote } from "./kept-note.ts";
 import { type KeptPart, LandingFile } from "./landing.ts";
+import { OpenFile } from "./open-file.ts";
 import { RunningDigest } from "./running-digest.ts";
 
 export interface QuarantineOptions {
@@ -64,7 +65,7 @@ class QuarantineFolder implements Quarantine {
       const name = nameOf(key);
       const file = this.#freshName();
       const kept = this.#held.has(name) ? await this.#claim(name, file, options) : null;
-      const handle = kept?.handle ?? (await open(this.#path(file), NEW_FILE, 0o600));
+      const handle = kept?.handle ?? (await OpenFile.create(this.#path(file), NEW_FILE, 0o600));
       const landing = new LandingFile({
         file,
         path: this.#path(file),
@@ -107,7 +108,9 @@ class QuarantineFolder implements Quarantine {
   }
 
   async discard(file: string): Promise<void> {
-    await onDisk("removing a file from quarantine", () => rm(quarantinePath(this.#folder, file), { force: true }));
+    await onDisk("removing a file from quarantine", async () =>
+      rmSync(quarantinePath(this.#folder, file), { force: true }),
+    );
   }
 
   /**
@@ -156,7 +159,7 @@ class QuarantineFolder implements Quarantine {
     name: string,
     file: string,
     { most, resume, sha512 }: { readonly most: number; readonly resume: boolean; readonly sha512: boolean },
-  ): Promise<{ readonly handle: FileHandle; readonly digest: RunningDigest; readonly note: string } | null> {
+  ): Promise<{ readonly handle: OpenFile; readonly digest: RunningDigest; readonly note: string } | null> {
     const note = await readNote(this.#path(`${name}.note`));
     if (!resume || note === null || note.size > most) {
       await this.#drop(name);
@@ -165,15 +168,15 @@ class QuarantineFolder implements Quarantine {
     const part = this.#path(file);
     await rename(this.#path(`${name}.resume`), part).catch(orAbsent);
     await this.#drop(name);
-    const handle = await open(part, constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(orNotOurs);
+    const handle = openOwn(part);
     const digest = new RunningDigest(sha512);
-    const stat = await handle?.stat();
+    const stat = handle?.stat();
     // A second name of the inode would be a way to have us write into a file elsewhere.
     const ours = handle !== null && stat?.isFile() === true && stat.nlink === 1 && stat.size === note.size;
     if (ours && (await this.#pool.lend((buffer) => digest.read(handle, buffer, note.size)))) {
       if (digest.sha256() === note.sha256) return { handle, digest, note: note.note };
     }
-    await handle?.close();
+    handle?.close();
     await rm(part, { recursive: true, force: true });
     return null;
   }
@@ -192,6 +195,15 @@ class QuarantineFolder implements Quarantine {
     this.#held.delete(name);
     await rm(this.#path(`${name}.resume`), { recursive: true, force: true });
     await rm(this.#path(`${name}.note`), { recursive: true, force: true });
+  }
+}
+
+/** Opens a part that should be ours; `null` when there is none, or something else lies in its place. */
+function openOwn(part: string): OpenFile | null {
+  try {
+    return OpenFile.open(part, constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (cause) {
+    return orNotOurs(cause);
   }
 }
 

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
-import type { FileHandle } from "node:fs/promises";
 import { parseSha256, type Sha256 } from "../core/kernel/digest.ts";
+import type { OpenFile } from "./open-file.ts";
 
 /** The digests of a file so far, with its size. */
 export class RunningDigest {
@@ -19,9 +19,9 @@ export class RunningDigest {
   }
 
   /** Takes in the first `size` bytes of a file; `false` when it has fewer. */
-  async read(handle: FileHandle, buffer: Buffer, size: number): Promise<boolean> {
+  async read(file: OpenFile, buffer: Buffer, size: number): Promise<boolean> {
     while (this.size < size) {
-      const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, size - this.size), this.size);
+      const bytesRead = await file.read(buffer, Math.min(buffer.length, size - this.size), this.size);
       if (bytesRead === 0) return false;
       this.update(buffer.subarray(0, bytesRead));
     }

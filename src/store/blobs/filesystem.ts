@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { constants } from "node:fs";
-import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, statfs, unlink, utimes } from "node:fs/promises";
+import { constants, lstatSync, renameSync, rmSync, statfsSync, utimesSync } from "node:fs";
+import { type FileHandle, lstat, mkdir, open, readdir, unlink } from "node:fs/promises";
 import path from "node:path";
 import type { Accepted } from "../../core/intake/judge-file.ts";
 import { parseSha256, type Sha256 } from "../../core/kernel/digest.ts";
@@ -8,6 +8,7 @@ import { Failure } from "../../core/kernel/errors.ts";
 import type { Instant } from "../../core/kernel/instant.ts";
 import type { AtStep, BlobState, BlobStore } from "../../core/ports.ts";
 import { errnoOf, onDisk, syncDirectory } from "../durable.ts";
+import { OpenFile } from "../open-file.ts";
 import { quarantinePath } from "../quarantine.ts";
 
 const READ_BYTES = 1024 * 1024;
@@ -60,15 +61,15 @@ class BlobFolder implements BlobStore {
       if ((await this.sizeOf(sha256)) === size) {
         // Admitted anew: the grace begins again, or a collection could take it before the revision names it.
         const now = this.#options.now() / 1_000;
-        await utimes(target, now, now);
-        await rm(from, { force: true });
+        utimesSync(target, now, now);
+        rmSync(from, { force: true });
         return;
       }
       await this.#makeDurable(from, size);
       this.#options.atStep("blob.synced");
       await this.#makeFolder(path.dirname(target));
       // Over a blob of another size, which is a damaged one: the rename repairs it.
-      await rename(from, target);
+      renameSync(from, target);
       // After the rename: a settling of another run that began before it would otherwise take the mark and miss the name.
       this.#touched.add(path.dirname(target));
       this.#options.atStep("blob.renamed");
@@ -83,8 +84,10 @@ class BlobFolder implements BlobStore {
   }
 
   async sizeOf(sha256: Sha256): Promise<number | null> {
-    const stat = await onDisk("looking for a blob", () => lstat(this.#pathOf(sha256)).catch(orAbsent));
-    return stat?.isFile() === true ? stat.size : null;
+    return onDisk("looking for a blob", async () => {
+      const stat = lstatSync(this.#pathOf(sha256), { throwIfNoEntry: false });
+      return stat?.isFile() === true ? stat.size : null;
+    });
   }
 
   async check(sha256: Sha256, size: number): Promise<BlobState> {
@@ -119,8 +122,10 @@ class BlobFolder implements BlobStore {
   }
 
   async freeBytes(): Promise<number> {
-    const { bavail, bsize } = await onDisk("asking for free space", () => statfs(this.#root));
-    return bavail * bsize;
+    return onDisk("asking for free space", async () => {
+      const { bavail, bsize } = statfsSync(this.#root);
+      return bavail * bsize;
+    });
   }
 
   #pathOf(sha256: Sha256): string {
@@ -129,22 +134,21 @@ class BlobFolder implements BlobStore {
 
   // Mode and time before the fsync, which makes all three durable in one.
   async #makeDurable(from: string, size: number): Promise<void> {
-    const handle = await open(from, constants.O_RDONLY | constants.O_NOFOLLOW);
+    const file = OpenFile.open(from, constants.O_RDONLY | constants.O_NOFOLLOW);
     try {
-      const stat = await handle.stat();
+      const stat = file.stat();
       if (!stat.isFile() || stat.size !== size) {
         throw new Failure("store.damaged", "a file in quarantine is not the one that was judged");
       }
-      const now = this.#options.now() / 1_000;
-      await handle.chmod(0o444);
-      await handle.utimes(now, now);
-      await handle.sync();
+      file.chmod(0o444);
+      file.touch(this.#options.now() / 1_000);
+      await file.sync();
     } catch (cause) {
       // Linux drops the pages that it could not write: a second fsync of this file would succeed and prove nothing.
-      await rm(from, { force: true }).catch(() => undefined);
+      rmSync(from, { force: true });
       throw cause;
     } finally {
-      await handle.close();
+      file.close();
     }
   }
 
