@@ -6,7 +6,7 @@ import type { LoadedConfig } from "./config-file.ts";
 import { type ProgressLine, progressLine } from "./progress-line.ts";
 import { type Paint, painter, type Terminal } from "./terminal.ts";
 
-/** What the command line is surrounded by; `main/ringfort.ts` makes the real one. */
+/** What the command line is surrounded by; `main/command-line.ts` makes the real one. */
 export interface Surroundings {
   readonly terminal: Terminal;
   readonly cwd: string;

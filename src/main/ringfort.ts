@@ -1,41 +1,8 @@
 #!/usr/bin/env node
-import { readFile } from "node:fs/promises";
-import { userInfo } from "node:os";
-import { setTimeout as wait } from "node:timers/promises";
-import * as z from "zod";
-import type { Surroundings } from "../cli/context.ts";
-import { runCommandLine } from "../cli/program.ts";
-import { loadConfigHere } from "./load-config.ts";
-import { terminalHere } from "./terminal-here.ts";
+import { enableCompileCache } from "node:module";
+import path from "node:path";
 
-/** Who runs this, as the operating system names them; a container's user may have a number only. */
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return `uid ${process.getuid?.() ?? "unknown"}`;
-  }
-}
-
-/** The command line: `ringfort`. It talks to the daemon and touches nothing else. */
-const surroundings: Surroundings = {
-  terminal: terminalHere(),
-  cwd: process.cwd(),
-  user: userName(),
-  version: z
-    .object({ version: z.string() })
-    .parse(JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8"))).version,
-  loadConfig: loadConfigHere,
-  pause: async (milliseconds) => {
-    await wait(milliseconds);
-    return true;
-  },
-};
-
-// `ringfort log | head` closes the pipe early; that is the reader's right and no bug.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(0);
-});
-
-process.exitCode = await runCommandLine(process.argv.slice(2), surroundings);
+// Half of the time that a short command takes is compiling. The cache lies beside the program, never in a folder that
+// others may write: whoever can write there could change the program itself. Where it can't be written, it is not used.
+enableCompileCache(path.join(import.meta.dirname, "../../node_modules/.cache/ringfort"));
+await import("./command-line.ts");

@@ -39,7 +39,7 @@ test("a whole store is read whole, and asks nobody", async () => {
   assert.deepEqual(made.upstream.asked, []);
 });
 
-test("what is damaged or missing is told with every place that names it, and left alone without repair", async () => {
+test("what is damaged or missing is told with every place that names it; what is damaged leaves service", async () => {
   const made = await house();
   damage(made, ALPHA);
   made.store.stored.delete(BETA);
@@ -55,7 +55,14 @@ test("what is damaged or missing is told with every place that names it, and lef
     { source: "s", revision: 1, path: "a" },
   ]);
   assert.deepEqual(made.upstream.asked, []);
-  assert.deepEqual(made.eventNames(), ["blob.damaged", "blob.damaged"]);
+  assert.deepEqual(made.eventNames().toSorted(), ["blob.damaged", "blob.damaged", "blob.withdrawn"]);
+  assert.deepEqual(
+    new Set(states(await check(made, false))),
+    new Set([
+      [ALPHA, "missing", false],
+      [BETA, "missing", false],
+    ]),
+  );
 });
 
 test("repair takes what hashes to the name from whichever address has it, and nothing else", async () => {
@@ -78,7 +85,7 @@ test("repair takes what hashes to the name from whichever address has it, and no
   assert.equal(made.eventNames().filter((name) => name === "blob.repaired").length, 2);
 });
 
-test("what no upstream has any more stays damaged, and says so", async () => {
+test("what no upstream has any more is told as damaged, and served no longer", async () => {
   const made = await house();
   damage(made, ALPHA);
   for (const [address, answer] of [
@@ -87,8 +94,7 @@ test("what no upstream has any more stays damaged, and says so", async () => {
   ] as const)
     made.upstream.put(address, "a", answer);
   assert.deepEqual(states(await check(made, true)), [[ALPHA, "damaged", false]]);
-  // The damaged bytes stand where they stood: a server would rather say so than have nothing.
-  assert.ok(made.store.stored.has(ALPHA));
+  assert.ok(!made.store.stored.has(ALPHA), "no answer is better than bytes that are known to be wrong");
 });
 
 test("an upstream that takes all of the time ends the repair of its blob, not the check", async () => {

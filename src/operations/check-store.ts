@@ -25,7 +25,7 @@ export interface StoreChecked {
 /**
  * Reads every blob that the ledger names and compares it with its name. With `repair`, what is damaged or missing is
  * asked of the upstreams that once had it, and taken when the bytes hash to the name: the digest in the ledger was
- * judged when it was accepted, and binds what comes now.
+ * judged when it was accepted, and binds what comes now. What stays damaged is taken out of service.
  */
 export async function checkStore(
   doors: SyncDoors,
@@ -53,6 +53,11 @@ export async function checkStore(
     });
     const repaired =
       repair && (await refetch(doors, { sha256, state, places }, size, newRun(doors.clock.now(), signal, report)));
+    // Known to be bad, and there is nothing better: clients get no answer for it until a repair, rather than a wrong one.
+    if (state === "damaged" && !repaired) {
+      await doors.blobs.remove(sha256);
+      doors.events.emit("blob.withdrawn", { sha256 });
+    }
     damaged.push({ sha256, state, places, repaired });
   }
   if (repair) await doors.blobs.settle();
