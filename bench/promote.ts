@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { startTestDaemon, type TestDaemon } from "../test/fixtures/daemon.ts";
 import { makeMinisignVendor, signMinisign } from "../test/upstream/signing.ts";
-import { conclude, median, say, table } from "./report.ts";
+import { conclude, machine, median, say, table } from "./report.ts";
 
 /**
  * Moves a channel to and fro between two revisions, of 100 files and of 100,000, in turn, while clients fetch whole
@@ -122,6 +122,7 @@ async function move(daemon: TestDaemon, size: number, forward: boolean): Promise
   return performance.now() - start;
 }
 
+say(machine());
 const daemon = await startTestDaemon({
   config: { limits: { connections: 4_096, connectionsPerClient: 4_096, requestsPerConnection: 100_000 } },
   under: work,

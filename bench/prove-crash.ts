@@ -2,7 +2,7 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { proveCrash } from "../test/crash/prove.ts";
 import { run } from "../test/fixtures/daemon.ts";
-import { conclude, say, table } from "./report.ts";
+import { conclude, machine, say, table } from "./report.ts";
 
 /** `npm run prove:crash`: kill -9 at random moments and at every named step of a write; `--kills`, `--rounds`, `--seed`. */
 const { values } = parseArgs({
@@ -13,7 +13,7 @@ const { values } = parseArgs({
   },
 });
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
-say(`seed ${seed}`);
+say(`${machine()}\nseed ${seed}`);
 // What is proved is the release: it is what runs on a host, and starts in a third of the time.
 const repository = path.join(import.meta.dirname, "..");
 const built = await run("tsc", ["-p", path.join(repository, "tsconfig.release.json")], { cwd: repository });

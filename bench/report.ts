@@ -1,3 +1,4 @@
+import { cpus, release, totalmem } from "node:os";
 import process from "node:process";
 
 /** The middle of several measurements; of an even number, the mean of the two in the middle. */
@@ -17,6 +18,12 @@ export function table(heads: readonly string[], rows: readonly (readonly string[
     figures[column] === true ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0);
   const line = (cells: readonly string[]): string => cells.map(cellOf).join("  ").trimEnd();
   return [line(heads), widths.map((width) => "-".repeat(width)).join("  "), ...rows.map(line)].join("\n");
+}
+
+/** What the figures were seen on. */
+export function machine(): string {
+  const list = cpus();
+  return `${list.length} × ${list[0]?.model ?? "unknown processor"}, ${Math.round(totalmem() / 2 ** 30)} GiB, kernel ${release()}, Node ${process.version}`;
 }
 
 export function say(text: string): void {

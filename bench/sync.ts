@@ -7,7 +7,7 @@ import { parseArgs } from "node:util";
 import { run, startTestDaemon, type TestDaemon } from "../test/fixtures/daemon.ts";
 import { makeMinisignVendor, signMinisign } from "../test/upstream/signing.ts";
 import { startNginx } from "./nginx.ts";
-import { conclude, median, say, table } from "./report.ts";
+import { conclude, machine, median, say, table } from "./report.ts";
 
 /**
  * Mirrors one tree from a local nginx with Ringfort, which verifies, judges, syncs to disk and records every byte, and
@@ -201,6 +201,7 @@ async function clearUp(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 6_000));
 }
 
+say(machine());
 say(`making the vendor's tree (${shape.map(({ count, size }) => `${count} × ${size / 1_000} KB`).join(" + ")})`);
 const names = await makeTree();
 const total = names.length;
