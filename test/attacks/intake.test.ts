@@ -189,7 +189,7 @@ describe("a hostile feed changes nothing that clients see", () => {
     await daemon.addSource(
       vendor.source({
         addresses: [`${http.url}/${name}-slow/`, good],
-        budget: { leastRate: 10_000, leastRateWindow: "500ms" },
+        budget: { leastRate: 2_000, leastRateWindow: "2s" },
       }),
     );
     assert.equal(await sync(name), "new-revision");
