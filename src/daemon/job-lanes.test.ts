@@ -153,3 +153,18 @@ test("a stop while the process is being started leaves none behind", async (t) =
   await Promise.all([lanes.stop(), assert.rejects(job, failure("daemon.stopping"))]);
   assert.deepEqual([lanes.worker.state.state, lanes.worker.state.pid], ["stopped", null]);
 });
+
+test("a job that is called off when it has just ended takes nobody else's worker away", async (t) => {
+  const lanes = lanesOf(t, 1);
+  let callOff = (): void => {};
+  const { job } = jobOf([END], {
+    limit: 2 * SECOND,
+    started: (_lane, cancel) => {
+      callOff = cancel;
+    },
+  });
+  await lanes.run(job);
+  callOff();
+  await lanes.run(jobOf([{ wait: 2_500 }, END]).job);
+  assert.equal(lanes.worker.state.restarts, 0);
+});

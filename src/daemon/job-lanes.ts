@@ -178,6 +178,8 @@ export class JobLanes {
         timer = setTimeout(silent, job.limit);
         lane.send(job.request);
         job.started?.(lane, () => {
+          // It may be called off when it has just ended: then there is nobody to wait for, and others have the worker.
+          if (berth.job?.job !== job) return;
           lane.send({ kind: "cancel" });
           clearTimeout(timer);
           timer = setTimeout(silent, Math.min(CANCEL_LIMIT, job.limit));

@@ -56,17 +56,21 @@ class LaneWorker {
   async #run(lane: Lane, job: FetchJob): Promise<void> {
     const underWay = new AbortController();
     this.#underWay = underWay;
-    const answer = await runJob(job, laneOutlet(lane), this.#transports, underWay.signal, this.#options.now);
+    const outlet = laneOutlet(lane, () => this.#underWay === underWay);
+    const answer = await runJob(job, outlet, this.#transports, underWay.signal, this.#options.now);
     // Free before the answer leaves: the next job may come with the answer to it.
     this.#underWay = null;
     lane.send(answer);
   }
 }
 
-function laneOutlet(lane: Lane): Outlet {
+/** Nothing leaves for a job that is over: the keeper would take it for a breach, or for bytes of the next one. */
+function laneOutlet(lane: Lane, underWay: () => boolean): Outlet {
   return {
-    head: (head: BodyHead) => lane.send({ kind: "head", ...head }),
-    data: (piece) => lane.sendData(piece),
+    head: (head: BodyHead) => {
+      if (underWay()) lane.send({ kind: "head", ...head });
+    },
+    data: (piece) => (underWay() ? lane.sendData(piece) : true),
     drained: () => lane.drained(),
   };
 }
