@@ -45,18 +45,18 @@ interface Work {
 
 /**
  * Obtains every artifact of the plan, several at a time, and admits what is accepted. One refusal ends the run: a
- * revision is complete or absent.
+ * revision is complete or absent. `held`: the last revision's entries by path.
  */
 export async function obtainAll(
   doors: SyncDoors,
   spec: SourceSpec,
   steps: readonly Step[],
   last: Revision | null,
+  held: ReadonlyMap<string, Entry>,
   address: number,
   run: Run,
 ): Promise<Obtained> {
   const stop = new AbortController();
-  const held = last === null ? [] : await doors.ledger.entries(spec.name, last.number);
   const work: Work = {
     doors,
     spec,
@@ -67,7 +67,7 @@ export async function obtainAll(
     stop,
     line: new Turns(spec.network.parallel),
     known: new Map((await doors.ledger.upstreamNotes(spec.name)).map((note) => [note.path, note])),
-    held: new Map(held.map((entry) => [entry.path, entry])),
+    held,
     entries: [],
     notes: [],
     meter: new TransferMeter(expectedSizes(steps, held), run.report),
@@ -112,13 +112,12 @@ async function takeStep(work: Work, step: Step): Promise<Refusal | null> {
 }
 
 /** What a watcher may expect of each file: what is listed, else as much as the version that is held. */
-function expectedSizes(steps: readonly Step[], held: readonly Entry[]): ReadonlyMap<string, number | null> {
-  const before = new Map<string, number>(held.map(({ path, size }) => [path, size]));
+function expectedSizes(steps: readonly Step[], held: ReadonlyMap<string, Entry>): ReadonlyMap<string, number | null> {
   return new Map(
     steps
       .flatMap((step) => (step.kind === "keep" ? [] : [step.artifact, step.companion]))
       .filter((artifact) => artifact !== null)
-      .map(({ path, size }) => [path, size ?? before.get(path) ?? null]),
+      .map(({ path, size }) => [path, size ?? held.get(path)?.size ?? null]),
   );
 }
 

@@ -60,7 +60,7 @@ async function walk(doors: SyncDoors, spec: SourceSpec, by: string, run: Run): P
     series: last?.series ?? [],
     blobs: await blobsAtHand(doors, read.feed, heldByPath),
   });
-  const obtained = await obtainAll(doors, spec, steps, last, read.address, run);
+  const obtained = await obtainAll(doors, spec, steps, last, heldByPath, read.address, run);
   if (obtained.kind === "refused") return obtained;
 
   if (last !== null && sameContent(obtained.entries, heldByPath) && !saysMore(last, read.feed, spec)) {
