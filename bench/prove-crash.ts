@@ -1,7 +1,6 @@
-import path from "node:path";
 import { parseArgs } from "node:util";
 import { proveCrash } from "../test/crash/prove.ts";
-import { run } from "../test/fixtures/daemon.ts";
+import { buildRelease } from "./release.ts";
 import { conclude, machine, say, table } from "./report.ts";
 
 /** `npm run prove:crash`: kill -9 at random moments and at every named step of a write; `--kills`, `--rounds`, `--seed`. */
@@ -14,15 +13,11 @@ const { values } = parseArgs({
 });
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
 say(`${machine()}\nseed ${seed}`);
-// What is proved is the release: it is what runs on a host, and starts in a third of the time.
-const repository = path.join(import.meta.dirname, "..");
-const built = await run("tsc", ["-p", path.join(repository, "tsconfig.release.json")], { cwd: repository });
-if (built.code !== 0) throw new Error(`the release does not build:\n${built.stdout}`);
 const report = await proveCrash({
   randomKills: Number(values.kills),
   stepRounds: Number(values.rounds),
   seed,
-  house: path.join(repository, "dist/main"),
+  house: await buildRelease(),
   progress: say,
 });
 say(

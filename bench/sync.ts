@@ -1,12 +1,13 @@
 import { createHash, randomFillSync } from "node:crypto";
 import { createReadStream, readFileSync } from "node:fs";
-import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { run, startTestDaemon, type TestDaemon } from "../test/fixtures/daemon.ts";
 import { makeMinisignVendor, signMinisign } from "../test/upstream/signing.ts";
 import { startNginx } from "./nginx.ts";
+import { buildRelease } from "./release.ts";
 import { conclude, machine, median, say, table } from "./report.ts";
 
 /**
@@ -158,7 +159,7 @@ interface RingfortRound {
 }
 
 async function ringfort(url: string): Promise<RingfortRound> {
-  const daemon = await startTestDaemon({ under: work });
+  const daemon = await startTestDaemon({ under: work, release: true });
   try {
     await daemon.addSource({
       name: "bench",
@@ -190,18 +191,26 @@ async function settle(): Promise<void> {
 }
 
 /**
- * What a round has written goes at its end. ext4 keeps a deleted file's inode aside for five seconds and looks through
- * all of those for every file that is made meanwhile: nobody pays for that either.
+ * What a round has written is emptied at its end and removed when all is over. ext4 keeps a deleted file's inode aside
+ * for up to some minutes and looks through all of those for every file that is made meanwhile: nobody pays for that.
  */
-async function clearUp(): Promise<void> {
+async function clearUp(round: number): Promise<void> {
   for (const name of await readdir(work)) {
-    if (name.startsWith("into-") || name.startsWith("ringfort-test-"))
-      await rm(path.join(work, name), { recursive: true });
+    if (!name.startsWith("into-") && !name.startsWith("ringfort-test-")) continue;
+    const done = path.join(work, `done-${round}-${name}`);
+    await rename(path.join(work, name), done);
+    for (const entry of await readdir(done, { recursive: true, withFileTypes: true }))
+      if (entry.isFile()) await emptied(path.join(entry.parentPath, entry.name));
   }
-  await new Promise((resolve) => setTimeout(resolve, 6_000));
+}
+
+async function emptied(file: string): Promise<void> {
+  await chmod(file, 0o600);
+  await truncate(file, 0);
 }
 
 say(machine());
+await buildRelease();
 say(`making the vendor's tree (${shape.map(({ count, size }) => `${count} × ${size / 1_000} KB`).join(" + ")})`);
 const names = await makeTree();
 const total = names.length;
@@ -223,7 +232,7 @@ try {
       const size = (await stat(path.join(into, names[0] ?? ""))).size;
       if (size !== shape[0]?.size) throw new Error(`${contestant.name} did not fetch`);
     }
-    await clearUp();
+    await clearUp(round);
     say(
       `round ${round} of ${rounds}: ringfort ${ours.at(-1)?.first.toFixed(2)} s, ${contestants.map(({ name }) => `${name} ${seconds.get(name)?.at(-1)?.toFixed(2)} s`).join(", ")}`,
     );
