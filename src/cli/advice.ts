@@ -19,6 +19,10 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
   "feed.older-than-held":
     "wait for the upstream to catch up, or try another address; if the vendor really went back, roll the channel back",
   "feed.from-the-future": "compare this machine's clock with the real time, then ask the vendor",
+  "feed.contradicts-itself":
+    "try another address: somebody may have mixed the index of one product with the name of another",
+  "feed.digest-weak":
+    'ask the vendor for SHA-256; content that never had it needs a source of its own with the profile "legacy-sha1"',
   "feed.digest-missing": "ask the vendor for SHA-256 or SHA-512 digests, or pin the files",
   "artifact.missing": "wait: the upstream is likely half updated; if it stays so, exclude the file or ask the vendor",
   "artifact.digest-differs":
@@ -31,6 +35,8 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
     "ask the vendor over another road whether the key has changed; then give the new key with ringfort source change",
   "artifact.contradicts-itself": "try another address: somebody may have changed what the signature does not cover",
   "artifact.version-differs": "wait for the next run: the upstream is half updated",
+  "artifact.older-than-held":
+    "wait for the upstream to catch up, or try another address; if the vendor really went back, roll the channel back",
   "artifact.from-the-future": "compare this machine's clock with the real time, then ask the vendor",
   "artifact.expands-too-far":
     "if the file is really meant to unpack so far, raise budget.expansion with ringfort source change",

@@ -136,7 +136,7 @@ export const inspectAnswer = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("content"), findings: contentFindings }),
   failed,
 ]);
-export type InspectAnswer = z.infer<typeof inspectAnswer>;
+export type InspectAnswer = z.input<typeof inspectAnswer>;
 
 /** The walls around one channel's listeners, and their defaults. Durations in milliseconds. */
 const serveLimits = z.strictObject({

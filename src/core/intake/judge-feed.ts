@@ -156,6 +156,7 @@ function vouchers(signatures: readonly SignatureFinding[], { trust }: SourceSpec
   switch (trust.kind) {
     case "clamav":
       return "ClamAV production key";
+    case "liveupdate":
     case "openpgp":
     case "minisign":
       return [...new Set(signatures.filter((s) => s.status === "good").map((s) => `${trust.kind} ${s.signer}`))]

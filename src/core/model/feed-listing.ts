@@ -19,6 +19,11 @@ export const listedArtifact = z.strictObject({
       .string()
       .regex(/^[0-9a-f]{128}$/)
       .optional(),
+    /** Binds only under a legacy profile, and only what is inspected: inspection then reports what it saw. */
+    sha1: z
+      .string()
+      .regex(/^[0-9a-f]{40}$/)
+      .optional(),
   }),
   /**
    * The series that this file moves with, and the version that the feed says it has: held under the same path at the
@@ -37,6 +42,8 @@ export const listedArtifact = z.strictObject({
     .nullable(),
   /** Its content must be inspected before it can be judged; otherwise its digest says all. */
   inspect: z.boolean(),
+  /** Its whole content in base64, where the format itself says what that is: such a file is not fetched. */
+  made: z.base64().max(4_096).optional(),
 });
 
 /** A series that only moves forward: ClamAV's `daily` at 27000, a signed list at its signing time. */
@@ -45,7 +52,7 @@ export const series = z.strictObject({ name: z.string().max(256), version: z.num
 /** One reading of the vendor's index. */
 export const feedListing = z.strictObject({
   artifacts: z.array(listedArtifact).max(LIMITS.feedNames),
-  series: z.array(series).max(1_024),
+  series: z.array(series).max(8_192),
 });
 
 /** What was seen of one signature. `good`: it verifies, by a trusted key. Facts, never a verdict. */
@@ -64,13 +71,23 @@ export const signatureFinding = z.strictObject({
 /** A fact about the index that judging needs beside its names. */
 export const listingFindings = z.strictObject({
   /** Whether the format's index itself is meant to be signed: for `clamav` each file carries its own signature. */
-  signatures: z.array(signatureFinding).max(256),
+  signatures: z.array(signatureFinding).max(4_096),
   /** Why the index could not be read, with the place; `null` when it could. */
   malformed: z.string().max(1_024).nullable(),
+  /** Index files that must each carry a good signature, by path. */
+  indexes: z
+    .array(z.string().max(LIMITS.pathLength * 4))
+    .max(4_096)
+    .default([]),
+  /** Where the index says otherwise than what signs it, or than the name that it stands under. */
+  contradictions: z.array(z.string().max(1_024)).max(64).default([]),
+  /** Files seen at the upstream that no verified index names. */
+  orphans: z.int().nonnegative().default(0),
 });
 
 export type ListedArtifact = z.infer<typeof listedArtifact>;
 export type FeedListing = z.infer<typeof feedListing>;
-export type ListingFindings = z.infer<typeof listingFindings>;
+/** What a format reports; what it leaves out is empty. */
+export type ListingFindings = z.input<typeof listingFindings>;
 export type SignatureFinding = z.infer<typeof signatureFinding>;
 export type Series = z.infer<typeof series>;

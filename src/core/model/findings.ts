@@ -15,6 +15,11 @@ export const contentFindings = z.strictObject({
   /** Bytes that it unpacks to; `null` when it is no archive. Unpacking stops at the cap: then `expandedPastCap`. */
   expandedBytes: z.int().nonnegative().nullable(),
   expandedPastCap: z.boolean(),
+  /** Of the whole file, where its listing names one: 40 hexadecimal digits. */
+  sha1: z
+    .string()
+    .regex(/^[0-9a-f]{40}$/)
+    .optional(),
   /** What a person wants to see: signature counts, builder, functionality level. */
   notes: z.record(z.string().max(64), z.union([z.string().max(512), z.number()])),
 });

@@ -113,9 +113,94 @@ const directoryFeed = z.strictObject({
     .describe("Where the file names come from."),
 });
 
+const namePattern = z.string().min(1).max(256);
+const namePatterns = z.array(namePattern).min(1).max(256).default(["*"]);
+
+/**
+ * Which keys of an index text (`.tri`) mean what. The vendor's grammar is undocumented: nothing is claimed of it, and
+ * whoever lawfully holds a real file describes it here. Keys are compared without regard to case.
+ */
+const liveupdateDialect = z.strictObject({
+  section: z.string().max(64).default("Package*").describe("Sections that each describe one package (a pattern)."),
+  product: z.string().max(64).default("Product"),
+  version: z.string().max(64).default("Version"),
+  language: z.string().max(64).default("Language"),
+  item: z.string().max(64).default("ItemSeqName").describe("Which content of the product the sequence counts."),
+  sequence: z.string().max(64).default("ItemSeqData").describe("The sequence that the package brings a client to."),
+  from: z.string().max(64).default("ItemSeqFrom").describe("The sequence that a delta starts from."),
+  file: z.string().max(64).default("FileName"),
+  size: z.string().max(64).default("Size").describe("Bytes."),
+  sha1: z.string().max(64).default("SHA1"),
+  sha256: z.string().max(64).default("SHA256"),
+});
+
+const liveupdateFeed = z.strictObject({
+  format: z.literal("liveupdate"),
+  index: z
+    .discriminatedUnion("kind", [
+      z
+        .strictObject({
+          kind: z.literal("products"),
+          products: z
+            .array(
+              z.strictObject({
+                product: z.string().min(1).max(128),
+                version: z.string().min(1).max(64),
+                language: z.string().min(1).max(64).default("SymAllLanguages"),
+                folder: z
+                  .string()
+                  .regex(/^(?:[A-Za-z0-9._-]+\/)*$/)
+                  .default("")
+                  .describe('A sub-folder with "/" at its end, as "streaming/".'),
+              }),
+            )
+            .min(1)
+            .max(1_000),
+        })
+        .describe("Products that are written down: the name of each one's index is computed from it."),
+      z
+        .strictObject({
+          kind: z.literal("listing"),
+          folders: z
+            .array(z.string().regex(/^(?:[A-Za-z0-9._-]+\/)*$/))
+            .min(1)
+            .max(16)
+            .default([""]),
+        })
+        .describe("Every `*_livetri.zip` that the upstream lists; `select` takes from them."),
+      z.strictObject({ kind: z.literal("full") }).describe("The old index of everything, `livetri.zip`."),
+      z
+        .strictObject({ kind: z.literal("none") })
+        .describe("No index: only `extras`, for the catalog as a source of its own."),
+    ])
+    .describe("Which indexes are read."),
+  select: z
+    .strictObject({ product: namePatterns, version: namePatterns, language: namePatterns })
+    .prefault({})
+    .describe(
+      "Patterns with `*`, without regard to case, over what the signed index says; `all` as a language is `*`.",
+    ),
+  updates: z
+    .enum(["new", "all"])
+    .default("all")
+    .describe(
+      "`new`: of each product only packages that lead to its newest sequence; `all`: every package an index names.",
+    ),
+  extras: z
+    .array(artifactPath)
+    .max(64)
+    .default([])
+    .describe("Files that carry their own guard: SymantecProductCatalog.zip, *.jdb."),
+  dialect: z
+    .union([z.literal("opaque"), liveupdateDialect])
+    .prefault({})
+    .describe("How the index text is read; `opaque` reads it not at all: names are then bound by the guard alone."),
+});
+
 export const feed = z
   .discriminatedUnion("format", [
     clamavFeed.describe("ClamAV's signature databases with their incremental patches."),
+    liveupdateFeed.describe("LiveUpdate: signed indexes per product with the packages that they name."),
     directoryFeed.describe("Plain files: written down, listed by the upstream, or named by a checksum list."),
   ])
   .describe("How the upstream's index is read.");
@@ -125,8 +210,51 @@ const signaturePath = artifactPath
   .optional()
   .describe("The detached signature's path below the address, where it is not beside the list under its usual name.");
 
+const certificatePem = z.string().max(65_536);
+
+/** Trust in LiveUpdate guards; `formats/signatures/pinned-cms.ts` says how each field is applied. */
+export const liveupdateTrust = z.strictObject({
+  kind: z.literal("liveupdate"),
+  signers: z
+    .array(certificatePem)
+    .min(1)
+    .max(16)
+    .describe("PEM certificates of the signers: another signer under the same root is refused."),
+  intermediates: z
+    .array(certificatePem)
+    .max(16)
+    .default([])
+    .describe("PEM certificates between signers and anchors; those inside a signature are never used."),
+  anchors: z
+    .array(
+      z.strictObject({
+        certificate: certificatePem,
+        time: z
+          .enum(["checked", "at-signing", "ignored"])
+          .default("checked")
+          .describe("Validity times of the chain: against our clock, against the guard's own date, or not at all."),
+        usage: z
+          .enum(["code-signing", "any"])
+          .default("code-signing")
+          .describe("What the chain's extended key usages must allow, where it states any."),
+      }),
+    )
+    .min(1)
+    .max(16)
+    .describe("Roots, each with what is asked of chains that end in it."),
+  profile: z
+    .enum(["modern", "legacy-sha1"])
+    .default("modern")
+    .describe("`legacy-sha1` accepts SHA-1 in guards and signatures, for content that carries nothing better."),
+  innerGuard: z
+    .enum(["required", "where-present"])
+    .default("required")
+    .describe("Whether a zip package must carry a guard over its own members."),
+});
+
 export const trust = z
   .discriminatedUnion("kind", [
+    liveupdateTrust.describe("Pinned signers over LiveUpdate guards, under anchors with a policy each."),
     z
       .strictObject({
         kind: z.literal("clamav"),
@@ -221,6 +349,13 @@ const network = z.strictObject({
     .describe("PEM certificates trusted for https beside the system's own."),
 });
 
+/** Which kinds of trust each format knows. */
+const TRUSTS: Readonly<Record<string, readonly string[]>> = {
+  clamav: ["clamav"],
+  liveupdate: ["liveupdate"],
+  directory: ["openpgp", "minisign", "pinned", "none"],
+};
+
 export const sourceSpec = z
   .strictObject({
     name: sourceName.describe("Its name: 1 to 63 of a-z, 0-9 and -."),
@@ -270,8 +405,8 @@ export const sourceSpec = z
       .describe("What garbage collection keeps."),
   })
   .superRefine((spec, context) => {
-    const allowed = spec.feed.format === "clamav" ? ["clamav"] : ["openpgp", "minisign", "pinned", "none"];
-    if (!allowed.includes(spec.trust.kind)) {
+    const allowed = TRUSTS[spec.feed.format];
+    if (allowed !== undefined && !allowed.includes(spec.trust.kind)) {
       context.addIssue({
         code: "custom",
         path: ["trust", "kind"],
@@ -302,6 +437,9 @@ export type SourceSpecInput = z.input<typeof sourceSpec>;
 export type Feed = z.infer<typeof feed>;
 export type FeedFormatName = Feed["format"];
 export type Trust = z.infer<typeof trust>;
+export type LiveupdateFeed = z.infer<typeof liveupdateFeed>;
+export type LiveupdateTrust = z.infer<typeof liveupdateTrust>;
+export type LiveupdateDialect = z.infer<typeof liveupdateDialect>;
 export type Budget = z.infer<typeof budget>;
 
 /** Where clients find the source below a channel's address: `/` at both ends. */

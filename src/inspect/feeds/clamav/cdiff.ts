@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ContentFindings } from "../../../core/model/findings.ts";
-import { gunzip } from "../../archive/gunzip.ts";
-import { type FileRange, readRange, readShort } from "../../archive/read-range.ts";
+import { gunzip } from "../../../formats/archive/gunzip.ts";
+import { type FileRange, readRange, readShort } from "../../../formats/archive/read-range.ts";
 import { findings } from "./content-findings.ts";
 import type { ClamavKeys } from "./keys.ts";
 import { verifyPssSignature } from "./signature.ts";

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import type { SignatureFinding } from "../../../core/model/feed-listing.ts";
 import type { ContentFindings } from "../../../core/model/findings.ts";
-import { FlatTarReader } from "../../archive/flat-tar.ts";
-import { gunzip } from "../../archive/gunzip.ts";
-import { type FileRange, readRange, readShort } from "../../archive/read-range.ts";
+import { FlatTarReader } from "../../../formats/archive/flat-tar.ts";
+import { gunzip } from "../../../formats/archive/gunzip.ts";
+import { type FileRange, readRange, readShort } from "../../../formats/archive/read-range.ts";
 import { findings, type Seen } from "./content-findings.ts";
 import { contradictionsOf } from "./contradictions.ts";
 import { CVD_HEADER_BYTES, type CvdHeader, parseCvdHeader } from "./cvd-header.ts";

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
 import { LIMITS } from "../../../core/kernel/limits.ts";
-import type { FlatTarSink } from "../../archive/flat-tar.ts";
+import type { FlatTarSink } from "../../../formats/archive/flat-tar.ts";
 import type { ListedMember } from "./database-info.ts";
 
 /**

@@ -1,8 +1,8 @@
 import { LIMITS } from "../../../core/kernel/limits.ts";
 import type { ContentFindings } from "../../../core/model/findings.ts";
 import type { Feed, Trust } from "../../../core/model/source.ts";
+import { readRange, readShort } from "../../../formats/archive/read-range.ts";
 import type { QuarantinedFile } from "../../../wire/jobs.ts";
-import { readRange, readShort } from "../../archive/read-range.ts";
 import type { FeedFormat, QuarantineReader, Reading } from "../../feed-format.ts";
 import { inspectCdiff } from "./cdiff.ts";
 import { findings } from "./content-findings.ts";

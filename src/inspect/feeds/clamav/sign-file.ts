@@ -1,7 +1,7 @@
 import type { Instant } from "../../../core/kernel/instant.ts";
 import { LIMITS } from "../../../core/kernel/limits.ts";
 import type { SignatureFinding } from "../../../core/model/feed-listing.ts";
-import { verifyDetachedCms } from "../../signatures/x509-cms.ts";
+import { verifyDetachedCms } from "../../../formats/signatures/x509-cms.ts";
 
 const FIRST_LINE = "#clamsign-1.0";
 // Functionality levels of the clients that the line is for, the kind, the signature.

@@ -1,8 +1,13 @@
 import type { Instant } from "../../../core/kernel/instant.ts";
 import type { SignatureFinding } from "../../../core/model/feed-listing.ts";
 import type { Trust } from "../../../core/model/source.ts";
-import { inspectMinisign, readMinisignKeys } from "../../signatures/minisign.ts";
-import { CLEARTEXT_BEGIN, inspectCleartext, inspectDetached, readOpenpgpKeys } from "../../signatures/openpgp.ts";
+import { inspectMinisign, readMinisignKeys } from "../../../formats/signatures/minisign.ts";
+import {
+  CLEARTEXT_BEGIN,
+  inspectCleartext,
+  inspectDetached,
+  readOpenpgpKeys,
+} from "../../../formats/signatures/openpgp.ts";
 
 /** A detached signature at hand. */
 export interface SignatureFile {
