@@ -1,5 +1,6 @@
 import path from "node:path";
-import type { Refusal } from "../core/kernel/errors.ts";
+import type { FailureCode, Refusal } from "../core/kernel/errors.ts";
+import type { HostEntry } from "../core/model/host-file.ts";
 import { askDaemon, type RequestOf } from "../wire/client.ts";
 import type { Results, Verb } from "../wire/requests.ts";
 import type { LoadedConfig } from "./config-file.ts";
@@ -16,7 +17,14 @@ export interface Surroundings {
   loadConfig(asked: string | null): Promise<LoadedConfig>;
   /** Waits so many milliseconds; `false` when the user wants to stop instead. */
   pause(milliseconds: number): Promise<boolean>;
+  /** Asks a mirror of a host file for its channel, over the mirror's own transport, under a cap of bytes and of time. */
+  probe(entry: HostEntry): Promise<Probed>;
 }
+
+/** What came from a mirror that was asked for its channel; nothing in it is trusted. */
+export type Probed =
+  | { readonly kind: "answered"; readonly bytes: Uint8Array }
+  | { readonly kind: "failed"; readonly code: FailureCode; readonly detail: string };
 
 /** The options that every command takes. */
 export interface GlobalOptions {

@@ -6,6 +6,7 @@ import { didYouMean } from "./did-you-mean.ts";
 import { pathText, valueIssues } from "./file-issues.ts";
 import { UsageError } from "./report.ts";
 import { shapeOf } from "./schema-shape.ts";
+import { liveupdateFeed, liveupdateTrust } from "./source-flags-liveupdate.ts";
 import { systemCode } from "./system-code.ts";
 
 /** The flags of `source add`, as commander hands them over. */
@@ -18,6 +19,15 @@ export interface SourceFlags {
   readonly file?: readonly string[];
   readonly checksums?: string | true;
   readonly listing?: string | true;
+  readonly product?: readonly string[];
+  readonly full?: true;
+  readonly extra?: readonly string[];
+  readonly select?: readonly string[];
+  readonly newest?: true;
+  readonly signer?: readonly string[];
+  readonly intermediate?: readonly string[];
+  readonly anchor?: readonly string[];
+  readonly legacySha1?: true;
   readonly openpgpKey?: readonly string[];
   readonly minisignKey?: readonly string[];
   readonly signature?: string;
@@ -40,9 +50,21 @@ export interface SourceFlags {
   readonly parallel?: string;
 }
 
-/** Which flags belong to which format only. */
+/** Which flags belong to which formats only. */
 const ONLY: Readonly<Record<string, readonly (keyof SourceFlags)[]>> = {
   clamav: ["database", "cdiffs", "signRoot"],
+  liveupdate: [
+    "product",
+    "listing",
+    "full",
+    "extra",
+    "select",
+    "newest",
+    "signer",
+    "intermediate",
+    "anchor",
+    "legacySha1",
+  ],
   directory: [
     "file",
     "checksums",
@@ -64,7 +86,7 @@ export async function sourceFromFlags(name: string, flags: SourceFlags, cwd: str
   const format = flags.format;
   if (format === undefined)
     throw new UsageError(
-      "say how the upstream is read: --format clamav or --format directory; or take a description with --from FILE",
+      "say how the upstream is read: --format clamav, liveupdate or directory; or take a description with --from FILE",
     );
   if (!Object.hasOwn(ONLY, format)) {
     const meant = didYouMean(format, Object.keys(ONLY));
@@ -74,15 +96,14 @@ export async function sourceFromFlags(name: string, flags: SourceFlags, cwd: str
   const misplaced = Object.entries(ONLY)
     .filter(([owner]) => owner !== format)
     .flatMap(([owner, keys]) =>
-      keys.filter((key) => flags[key] !== undefined).map((key) => `${flagOf(key)} belongs to --format ${owner}`),
+      keys
+        .filter((key) => flags[key] !== undefined && ONLY[format]?.includes(key) !== true)
+        .map((key) => `${flagOf(key)} belongs to --format ${owner}`),
     );
   if (misplaced.length > 0) throw new UsageError(misplaced.join("; "));
   const description = present({
     name,
-    feed:
-      format === "directory"
-        ? directoryFeed(flags)
-        : present({ format, databases: flags.database, cdiffs: number(flags.cdiffs) }),
+    feed: feed(format, flags),
     addresses: flags.address ?? [],
     trust: await trust(format, flags, cwd),
     selection: present({ include: flags.include, exclude: flags.exclude }),
@@ -97,6 +118,12 @@ export async function sourceFromFlags(name: string, flags: SourceFlags, cwd: str
   if (parsed.success) return parsed.data;
   const issues = valueIssues(parsed.error.issues, shapeOf(sourceSpec), description);
   throw new UsageError(issues.map((issue) => `${flagOfPath(pathText(issue.path))}: ${issue.message}`).join("\n  "));
+}
+
+function feed(format: string, flags: SourceFlags): unknown {
+  if (format === "directory") return directoryFeed(flags);
+  if (format === "liveupdate") return liveupdateFeed(flags);
+  return present({ format, databases: flags.database, cdiffs: number(flags.cdiffs) });
 }
 
 function directoryFeed(flags: SourceFlags): unknown {
@@ -125,6 +152,7 @@ function directoryFeed(flags: SourceFlags): unknown {
 async function trust(format: string, flags: SourceFlags, cwd: string): Promise<unknown> {
   if (format === "clamav")
     return present({ kind: "clamav", roots: await keyTexts("--sign-root", flags.signRoot, cwd) });
+  if (format === "liveupdate") return await liveupdateTrust(flags, (flag, file) => keyText(flag, file, cwd));
   const ways = [flags.openpgpKey, flags.minisignKey, flags.pin, flags.trustNone].filter((way) => way !== undefined);
   if (ways.length !== 1)
     throw new UsageError(
@@ -229,6 +257,14 @@ const FLAG_OF_PATH: readonly (readonly [prefix: string, flag: string])[] = [
   ["feed.format", "--format"],
   ["feed.databases", "--database"],
   ["feed.cdiffs", "--cdiffs"],
+  ["feed.index.products", "--product"],
+  ["feed.index.folders", "--listing"],
+  ["feed.index", "--product"],
+  ["feed.select", "--select"],
+  ["feed.extras", "--extra"],
+  ["trust.signers", "--signer"],
+  ["trust.intermediates", "--intermediate"],
+  ["trust.anchors", "--anchor"],
   ["feed.list.files", "--file"],
   ["feed.list.depth", "--listing"],
   ["feed.list.file", "--checksums"],

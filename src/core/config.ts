@@ -44,6 +44,85 @@ const channel = z.strictObject({
   listen: listen.describe("The address and port of this channel, its own."),
 });
 
+/** RFC 5424 section 6.2.1, table 1: the facilities that a daemon may send under, by their usual names. */
+export const FACILITIES = {
+  user: 1,
+  daemon: 3,
+  auth: 4,
+  syslog: 5,
+  cron: 9,
+  authpriv: 10,
+  local0: 16,
+  local1: 17,
+  local2: 18,
+  local3: 19,
+  local4: 20,
+  local5: 21,
+  local6: 22,
+  local7: 23,
+} as const;
+
+const systemLog = z.strictObject({
+  to: z
+    .enum(["stderr", "syslog", "off"])
+    .default("stderr")
+    .describe(
+      "`stderr`: every event is a line on standard error, with its severity in front where that is the systemd " +
+        "journal; `syslog`: those that `events` takes also go to `address`; `off`: standard error stays empty.",
+    ),
+  address: z
+    .string()
+    .refine((text) => syslogAddress(text) !== null, "an address is udp://HOST:PORT or tcp://HOST:PORT")
+    .default("udp://127.0.0.1:514")
+    .describe(
+      "For `syslog`: RFC 5424 messages over UDP (RFC 5426), or over TCP with octet counting (RFC 6587). Neither is " +
+        "encrypted or confirmed: what is lost on the way is in the event log.",
+    ),
+  facility: z
+    .enum(Object.keys(FACILITIES) as [keyof typeof FACILITIES, ...(keyof typeof FACILITIES)[]])
+    .default("daemon")
+    .describe("The facility that messages are sent under."),
+  enterprise: z
+    .int()
+    .min(1)
+    .max(4_294_967_295)
+    .default(32_473)
+    .describe(
+      "The private enterprise number under which an event's fields stand in the structured data; 32473 is the one for " +
+        "examples (RFC 5612), and a site that has a number of its own says it here.",
+    ),
+  events: z
+    .array(z.string().min(1).max(64))
+    .min(1)
+    .max(64)
+    .default([
+      "daemon.*",
+      "sync.ended",
+      "channel.*",
+      "*.refused",
+      "*.failed",
+      "*-refused",
+      "*-failed",
+      "worker.died",
+      "blob.*",
+      "source.*",
+    ])
+    .describe("For `syslog`: which events are sent, as patterns with `*` (docs/reference/events.md)."),
+});
+
+/** The parts of a syslog address, or `null` for what is none. A port is required: none is the default of both. */
+export function syslogAddress(
+  text: string,
+): { readonly transport: "udp" | "tcp"; readonly host: string; readonly port: number } | null {
+  const [, transport, host, port] = /^(udp|tcp):\/\/(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})$/.exec(text) ?? [];
+  if (transport === undefined || host === undefined || Number(port) < 1 || Number(port) > 65_535) return null;
+  return {
+    transport: transport === "udp" ? "udp" : "tcp",
+    host: host.replace(/^\[|\]$/g, ""),
+    port: Number(port),
+  };
+}
+
 export const config = z
   .strictObject({
     data: z
@@ -73,6 +152,7 @@ export const config = z
       .strictObject({ lanes: z.int().min(1).max(16).default(8).describe("Transfers at once, all sources together.") })
       .prefault({})
       .describe("The fetch process."),
+    systemLog: systemLog.prefault({}).describe("Where events go beside the event log (docs/reference/events.md)."),
   })
   .superRefine(({ channels, collect, session: { most } }, context) => {
     if (collect.grace < most) {
@@ -93,4 +173,5 @@ export const config = z
   });
 
 export type Config = z.infer<typeof config>;
+export type SystemLogConfig = Config["systemLog"];
 export type ConfigInput = z.input<typeof config>;

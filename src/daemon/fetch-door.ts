@@ -68,12 +68,16 @@ function mayPass(error: Failure): boolean {
   return error.retry === "later" && (RESUMABLE.has(error.code) || error.code === "upstream.changed");
 }
 
-/** The address of a path below a source's address: each segment percent-encoded, so that none can leave it. */
+/**
+ * The address of a path below a source's address: each segment percent-encoded, so that none can leave it. A dollar may
+ * stand as it is (RFC 3986 section 3.3), and LiveUpdate's names are asked for with it: `$20` is three characters there,
+ * which a server that looks names up as they were sent would not find under `%2420`.
+ */
 function urlBelow(address: string, path: string): string {
   const base = address.endsWith("/") ? address : `${address}/`;
   const below = path
     .split("/")
-    .map((segment) => encodeURIComponent(segment))
+    .map((segment) => encodeURIComponent(segment).replaceAll("%24", "$$"))
     .join("/");
   return new URL(below === "" ? base : base + below).href;
 }

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { Failure, type Refusal } from "../core/kernel/errors.ts";
 import type { Duration } from "../core/kernel/instant.ts";
 import type { ChannelMove } from "../core/model/channel.ts";
+import type { Series } from "../core/model/feed-listing.ts";
 import type { Revision } from "../core/model/revision.ts";
 import { mountOf, type SourceSpec, sourceSpec } from "../core/model/source.ts";
 import type { AtStep, SyncRecord } from "../core/ports.ts";
@@ -80,7 +81,13 @@ export function verbsOf(parts: VerbParts): Verbs {
     rollback: async (wish) => {
       const spec = await known(parts, wish.source);
       const move = await rollBackChannel(doors, wish);
-      return "code" in move ? move : { move, url: urlOf(parts, wish), recovery: recoveryAfterRollback(spec) };
+      if ("code" in move) return move;
+      const [from, to] = await Promise.all([
+        seriesOf(parts, move.source, move.from),
+        seriesOf(parts, move.source, move.to),
+      ]);
+      const recovery = recoveryAfterRollback(spec, { channel: move.channel, from, to });
+      return { move, url: urlOf(parts, wish), recovery };
     },
     status: () => status(parts),
     "store-check": ({ repair }, report, gone) => turnstile.shared(() => checkStore(doors, repair, gone, report)),
@@ -124,6 +131,10 @@ async function putSource(
   await setUpSource(parts.doors, spec, change, by);
   parts.schedule.plan(spec, (await lastRun(parts, spec.name))?.startedAt ?? null);
   return { spec };
+}
+
+async function seriesOf({ doors }: VerbParts, source: string, number: number | null): Promise<readonly Series[]> {
+  return number === null ? [] : ((await doors.ledger.revision(source, number))?.series ?? []);
 }
 
 /** Runs a source now and plans its next run. */

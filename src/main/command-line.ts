@@ -16,7 +16,7 @@ function userName(): string {
   }
 }
 
-/** The command line: `ringfort`. It talks to the daemon and touches nothing else. */
+/** The command line: `ringfort`. It talks to the daemon, and `hostfile check` to the mirrors that a person names. */
 const surroundings: Surroundings = {
   terminal: terminalHere(),
   cwd: process.cwd(),
@@ -29,6 +29,8 @@ const surroundings: Surroundings = {
     await wait(milliseconds);
     return true;
   },
+  // Loaded when it is needed: no other command opens a connection to anybody but the daemon.
+  probe: async (entry) => (await import("./probe-host.ts")).probeHost(entry),
 };
 
 // `ringfort log | head` closes the pipe early; that is the reader's right and no bug.

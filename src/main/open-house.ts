@@ -5,7 +5,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Config } from "../core/config.ts";
 import { Failure } from "../core/kernel/errors.ts";
-import type { AtStep } from "../core/ports.ts";
+import type { AtStep, EventRecord } from "../core/ports.ts";
 import { type Daemon, type DaemonParts, startDaemon } from "../daemon/daemon.ts";
 import { permissionFlagsOnly } from "../daemon/jails.ts";
 import { storeFailure } from "../store/durable.ts";
@@ -26,8 +26,8 @@ const MOST_SECRET_BYTES = 4_096;
 export interface HouseOptions {
   readonly config: Config;
   readonly atStep: AtStep;
-  /** Takes each event's line. */
-  readonly echo: (line: string) => void;
+  /** Takes each event's line, and what it says. */
+  readonly echo: (line: string, event: EventRecord) => void;
   readonly onBug: (error: unknown) => void;
 }
 

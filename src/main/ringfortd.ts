@@ -5,7 +5,8 @@ import { parseArgs } from "node:util";
 import { report, troubleOf } from "../cli/report.ts";
 import { EXIT } from "../core/kernel/errors.ts";
 import { loadConfigHere } from "./load-config.ts";
-import { openHouse, version } from "./open-house.ts";
+import { type HouseOptions, openHouse, version } from "./open-house.ts";
+import { systemLogHere } from "./system-log.ts";
 import { terminalHere } from "./terminal-here.ts";
 
 const USAGE = `ringfortd: the Ringfort daemon
@@ -15,7 +16,7 @@ const USAGE = `ringfortd: the Ringfort daemon
 
 Without --config: $RINGFORT_CONFIG, ./ringfort.yaml, /etc/ringfort/ringfort.yaml, then ./ringfort-data
 with staging on 127.0.0.1:8081 and production on 127.0.0.1:8082.
-Events go to standard error, one JSON line each. The command line "ringfort" talks to it.
+Events go to standard error, one JSON line each, unless systemLog in the configuration says otherwise. The command line "ringfort" talks to it.
 `;
 
 /** Exits at once on a bug: the store is crash-safe by design, and a daemon in an unknown state is not. */
@@ -33,10 +34,15 @@ async function run(): Promise<void> {
     return;
   }
   const { config } = await loadConfigHere(values.config ?? null);
-  const house = await openHouse({ config, atStep: () => {}, echo: (line) => process.stderr.write(`${line}\n`), onBug });
+  const log = systemLogHere(config.systemLog, version());
+  const echo: HouseOptions["echo"] = (line, event) => log.record(event, line);
+  const house = await openHouse({ config, atStep: () => {}, echo, onBug });
   const stop = (): void => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.off(signal, stop);
-    void house.stop().then(() => process.exit(EXIT.done), onBug);
+    void house
+      .stop()
+      .finally(() => log.close())
+      .then(() => process.exit(EXIT.done), onBug);
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, stop);
 }

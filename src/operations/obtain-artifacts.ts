@@ -4,11 +4,13 @@ import {
   type Candidate,
   judgeCompanion,
   judgeFile,
+  provenSeries,
   standsForAbsent,
 } from "../core/intake/judge-file.ts";
 import type { Step } from "../core/intake/plan-sync.ts";
 import { type Cap, capOf, expansionCap, refusedBefore, totalCap } from "../core/intake/run-budget.ts";
 import { Failure, type Refusal, refuse } from "../core/kernel/errors.ts";
+import type { Series } from "../core/model/feed-listing.ts";
 import type { Revision, RevisionEntry } from "../core/model/revision.ts";
 import type { SourceSpec } from "../core/model/source.ts";
 import type { Fetched, InspectableFile, UpstreamNote } from "../core/ports.ts";
@@ -20,7 +22,13 @@ import { Turns } from "./turns.ts";
 type Entry = Omit<RevisionEntry, "since">;
 
 export type Obtained =
-  | { readonly kind: "obtained"; readonly entries: Entry[]; readonly notes: readonly UpstreamNote[] }
+  | {
+      readonly kind: "obtained";
+      readonly entries: Entry[];
+      readonly notes: readonly UpstreamNote[];
+      /** Versions that files themselves have proven. */
+      readonly series: readonly Series[];
+    }
   | Refusal;
 
 /** What the steps of one run share. */
@@ -40,6 +48,7 @@ interface Work {
   readonly held: ReadonlyMap<string, Entry>;
   readonly entries: Entry[];
   readonly notes: UpstreamNote[];
+  readonly series: Series[];
   readonly meter: TransferMeter;
 }
 
@@ -70,6 +79,7 @@ export async function obtainAll(
     held,
     entries: [],
     notes: [],
+    series: [],
     meter: new TransferMeter(expectedSizes(steps, held), run.report),
   };
   const queue = steps.values();
@@ -94,7 +104,7 @@ export async function obtainAll(
   timeLeft(spec, run, doors.clock.now());
   // A transfer may complete although it was stopped; what was still in the queue then has not been asked for.
   if (stop.signal.aborted) return pastTotal(work);
-  return { kind: "obtained", entries: work.entries, notes: work.notes };
+  return { kind: "obtained", entries: work.entries, notes: work.notes, series: work.series };
 }
 
 async function takeStep(work: Work, step: Step): Promise<Refusal | null> {
@@ -201,7 +211,7 @@ async function admit(
 ): Promise<Refusal | null> {
   const { doors, spec } = work;
   const judged = await inspected(work, main, companion);
-  const verdicts: (Accepted | Refusal)[] = [judgeFile(judged, spec.trust, doors.clock.now())];
+  const verdicts: (Accepted | Refusal)[] = [judgeFile(judged, spec.trust, doors.clock.now(), work.last?.series ?? [])];
   if (companion !== null) verdicts.push(judgeCompanion(companion, judged, spec.trust, doors.clock.now()));
   const accepted: Accepted[] = [];
   for (const verdict of verdicts) {
@@ -212,6 +222,8 @@ async function admit(
     await doors.blobs.admit(file);
     work.entries.push({ path: file.path, sha256: file.sha256, size: file.size, builtAt: file.builtAt });
   }
+  const proven = provenSeries(judged);
+  if (proven !== null) work.series.push(proven);
   if (note !== null) work.notes.push(note);
   return null;
 }
@@ -242,12 +254,13 @@ type LandResult =
 /** Brings one file into quarantine under its cap. What is unchanged upstream, and `alone`, is kept as it is held. */
 async function land(work: Work, artifact: WantedArtifact, address: number, alone: boolean): Promise<LandResult> {
   const { doors, spec, run, last, held, known } = work;
+  if (artifact.made !== undefined) return landMade(work, artifact, artifact.made);
   const cap = capOf(artifact, spec.budget, last, run.bytes, await doors.blobs.freeBytes());
   const before = refusedBefore(artifact, cap);
   if (before !== null) return before;
   const entry = held.get(artifact.path);
   const noted = known.get(artifact.path);
-  const bound = artifact.digests.sha256 !== undefined || artifact.digests.sha512 !== undefined;
+  const bound = Object.keys(artifact.digests).length > 0;
   const keepable =
     alone && entry !== undefined && noted?.sha256 === entry.sha256 && !bound && artifact.version === null;
   const unless = keepable ? (noted ?? null) : null;
@@ -274,6 +287,21 @@ async function land(work: Work, artifact: WantedArtifact, address: number, alone
   const note =
     etag === null && lastModified === null ? null : { path: artifact.path, etag, lastModified, sha256: landed.sha256 };
   return { kind: "landed", candidate: { artifact, file: file.file, findings, lastModified: file.lastModified }, note };
+}
+
+/** What the format itself says is not asked of an upstream, and is judged as what comes from one. */
+async function landMade({ doors, spec }: Work, artifact: WantedArtifact, made: string): Promise<LandResult> {
+  const bytes = Buffer.from(made, "base64");
+  const landing = await doors.quarantine.land(`made ${spec.name} ${artifact.path}`, {
+    most: bytes.length,
+    resume: false,
+    sha512: artifact.digests.sha512 !== undefined,
+  });
+  landing.write(bytes);
+  await landing.ready();
+  const { file, size, sha256, sha512 } = await landing.finish();
+  const findings = { size, sha256, sha512, content: null };
+  return { kind: "landed", candidate: { artifact, file, findings, lastModified: null }, note: null };
 }
 
 function pastTotal({ run, total }: Work): Refusal {

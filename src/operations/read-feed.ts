@@ -12,7 +12,10 @@ export type FeedRead =
       readonly kind: "read";
       readonly feed: AcceptedFeed;
       readonly address: number;
+      /** What the upstream said of the index's files, where asking for them again tells that nothing is new. */
       readonly notes: readonly UpstreamNote[];
+      /** The index's files of which nothing may be noted, although they are artifacts too. */
+      readonly unnoted: readonly string[];
     }
   | { readonly kind: "not-modified" }
   | Refusal;
@@ -74,11 +77,11 @@ async function readFrom(
       const reading = await doors.inspector.readFeed(spec, files, doors.clock.now());
       if (reading.kind === "listing") {
         const judged = judgeFeed(reading.listing, reading.findings, spec, last, doors.clock.now());
-        // Only an index that was asked for all at once can be said to be unchanged by asking for it again: where one file
-        // leads to the next, an unchanged first would hide a changed second.
+        if (reading.findings.orphans !== undefined && reading.findings.orphans > 0)
+          doors.events.emit("feed.orphans", { source: spec.name, orphans: reading.findings.orphans });
         return judged.kind === "refused"
           ? judged
-          : { kind: "read", feed: judged, address, notes: round <= 1 ? notes : [] };
+          : { kind: "read", feed: judged, address, ...notesOf(judged, round, files, notes) };
       }
       const unchanged = await fetchIndex(doors, spec, reading.files, known, address, files, notes, run);
       // Only an index that is unchanged to the last file says that there is nothing new; a half-changed one is read whole.
@@ -94,6 +97,28 @@ async function readFrom(
   } finally {
     for (const { file, absent } of files) if (!absent) await doors.quarantine.discard(file);
   }
+}
+
+/**
+ * Only an index that was asked for all at once can be said to be unchanged by asking for it again: where one file leads to
+ * the next, an unchanged first would hide a changed second. And one that does not tell of every file would hide a new one.
+ */
+function notesOf(
+  feed: AcceptedFeed,
+  round: number,
+  files: readonly InspectableFile[],
+  notes: readonly UpstreamNote[],
+): { readonly notes: readonly UpstreamNote[]; readonly unnoted: readonly string[] } {
+  if (!saysAll(feed)) return { notes: [], unnoted: files.map(({ path }) => path) };
+  return { notes: round <= 1 ? notes : [], unnoted: [] };
+}
+
+/** Whether an unchanged index means unchanged files: of those with no digest and no version in it, it says nothing. */
+function saysAll({ artifacts }: AcceptedFeed): boolean {
+  return artifacts.every(
+    ({ inspect, digests, version, immutable }) =>
+      !inspect || immutable || version !== null || Object.keys(digests).length > 0,
+  );
 }
 
 /** Fetches index files one after another into `files`; answers with those that have not changed. */

@@ -1,3 +1,4 @@
+import { withProven } from "../core/intake/guard-series.ts";
 import type { AcceptedFeed } from "../core/intake/judge-feed.ts";
 import { planSync, sameContent } from "../core/intake/plan-sync.ts";
 import { refusedForRoom } from "../core/intake/run-budget.ts";
@@ -9,7 +10,7 @@ import type { SourceSpec } from "../core/model/source.ts";
 import type { SyncRecord, UpstreamNote } from "../core/ports.ts";
 import { obtainAll } from "./obtain-artifacts.ts";
 import { ensureView, promoteChannel } from "./promote.ts";
-import { readFeed } from "./read-feed.ts";
+import { type FeedRead, readFeed } from "./read-feed.ts";
 import { outcomeOf, type Run, type SyncDoors } from "./sync-run.ts";
 
 /** The sealed set of a run that brought something new. */
@@ -63,12 +64,13 @@ async function walk(doors: SyncDoors, spec: SourceSpec, by: string, run: Run): P
   const obtained = await obtainAll(doors, spec, steps, last, heldByPath, read.address, run);
   if (obtained.kind === "refused") return obtained;
 
-  if (last !== null && sameContent(obtained.entries, heldByPath) && !saysMore(last, read.feed, spec)) {
-    await remember(doors, spec, notes(read.notes, obtained.notes));
+  const feed = { ...read.feed, series: withProven(read.feed.series, obtained.series) };
+  if (last !== null && sameContent(obtained.entries, heldByPath) && !saysMore(last, feed, spec)) {
+    await remember(doors, spec, notes(read, obtained.notes));
     return finish(doors, spec, last, by);
   }
-  const revision = await seal(doors, spec, read.feed, obtained.entries, doors.clock.now());
-  await remember(doors, spec, notes(read.notes, obtained.notes));
+  const revision = await seal(doors, spec, feed, obtained.entries, doors.clock.now());
+  await remember(doors, spec, notes(read, obtained.notes));
   await promoteChannel(doors, {
     source: spec.name,
     channel: doors.channels[0] ?? "",
@@ -150,8 +152,12 @@ async function remember({ ledger }: SyncDoors, spec: SourceSpec, said: readonly 
 }
 
 /** Notes of index files and of artifacts; a path noted by both is the index's. */
-function notes(index: readonly UpstreamNote[], artifacts: readonly UpstreamNote[]): readonly UpstreamNote[] {
+function notes(
+  { notes: index, unnoted }: Pick<Extract<FeedRead, { readonly kind: "read" }>, "notes" | "unnoted">,
+  artifacts: readonly UpstreamNote[],
+): readonly UpstreamNote[] {
   const byPath = new Map(artifacts.map((note) => [note.path, note]));
+  for (const path of unnoted) byPath.delete(path);
   for (const note of index) byPath.set(note.path, note);
   return [...byPath.values()];
 }

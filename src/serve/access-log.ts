@@ -10,7 +10,7 @@ const FLUSH_EVERY = 200;
 
 /** One request as the log has it: `null` where there is nothing. `time-taken` is in milliseconds. */
 export type AccessRecord = Readonly<
-  Record<Exclude<AccessLogField, "date" | "time" | "s-sitename">, string | number | null>
+  Partial<Record<Exclude<AccessLogField, "date" | "time" | "s-sitename">, string | number | null>>
 >;
 
 /**
@@ -61,7 +61,7 @@ export class AccessLog {
     const values = this.#fields.map((field) => {
       if (field === "date") return dateOf(at);
       if (field === "time") return timeOf(at);
-      return logField(field === "s-sitename" ? this.#channel : record[field]);
+      return logField(field === "s-sitename" ? this.#channel : (record[field] ?? null));
     });
     this.#waiting += `${values.join(" ")}\n`;
   }

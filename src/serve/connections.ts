@@ -35,7 +35,7 @@ export function plainAddress(address: string): string {
 }
 
 /** Who is counted as one: an IPv4 address; of IPv6 the /64, for a machine may take any number of addresses in its own. */
-function clientOf(address: string): string {
+export function clientOf(address: string): string {
   const plain = plainAddress(address);
   if (!plain.includes(":")) return plain;
   const [head = "", tail = ""] = plain.split("%", 1)[0]?.split("::") ?? [];

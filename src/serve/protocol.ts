@@ -10,6 +10,8 @@ import type { Sessions } from "./sessions.ts";
 
 /** What a protocol serves from: one channel, with its walls. */
 export interface Serving {
+  /** The channel's name. */
+  readonly channel: string;
   readonly limits: ServeLimits;
   readonly sessions: Sessions<ChannelView>;
   readonly blobs: Blobs;

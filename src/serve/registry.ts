@@ -1,5 +1,5 @@
-import type { Protocol } from "./protocol.ts";
+import { ftp } from "./protocols/ftp/ftp.ts";
 import { http } from "./protocols/http/http.ts";
 
-/** Every protocol that a channel can be served by. */
-export const protocols = { http } as const satisfies Record<string, Protocol>;
+/** Every protocol that a channel can be served by: HTTP always, FTP where the channel says so. */
+export const protocols = { http, ftp } as const;

@@ -1,14 +1,14 @@
 import { Failure } from "../core/kernel/errors.ts";
 import type { Instant } from "../core/kernel/instant.ts";
 import type { FoundFile } from "../core/publish/channel-view.ts";
-import { type ServeAnswer, type ServeStart, serveRequest } from "../wire/jobs.ts";
+import { type AccessLogField, type ServeAnswer, type ServeFtp, type ServeStart, serveRequest } from "../wire/jobs.ts";
 import { Lane } from "../wire/lane.ts";
 import { AccessLog } from "./access-log.ts";
 import { type BlobFault, Blobs } from "./blobs.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import { Connections } from "./connections.ts";
 import { OpenChannel } from "./open-view.ts";
-import type { Listening } from "./protocol.ts";
+import type { Listening, Serving } from "./protocol.ts";
 import { Recent } from "./recent.ts";
 import { protocols } from "./registry.ts";
 import { Sessions } from "./sessions.ts";
@@ -20,12 +20,19 @@ const MINUTE = 60_000;
 export interface WorkerOptions {
   readonly laneFd: number;
   readonly logFd: number;
+  /** The access log of FTP; open only when the start asks for FTP. */
+  readonly ftpLogFd: number;
   readonly now: () => Instant;
   /** A clock that never goes back, in milliseconds. */
   readonly elapsed: () => Instant;
   /** A word that nobody can guess, of letters and digits. */
   readonly random: () => string;
-  /** Called once, when the channel listens: the process needs no further socket of its own making. */
+  /** A whole number from 0 to below its argument that nobody can guess. */
+  readonly pick: (below: number) => number;
+  /**
+   * Called once, when the channel listens: the process needs no further socket of its own making. Not called for
+   * active FTP, which is a right to connect.
+   */
   readonly dropNetwork: () => void;
   /** Called once, when there is nothing left to do; the cause when the daemon broke its word. */
   readonly onEnd: (cause: Error | null) => void;
@@ -50,8 +57,8 @@ class ServeWorker {
   /** What was said of late, and when: a thousand clients that miss one file are one message. */
   readonly #said = new Recent<string, Instant>(4_096);
   #channel: OpenChannel | null = null;
-  #log: AccessLog | null = null;
-  #listening: Listening | null = null;
+  readonly #logs: AccessLog[] = [];
+  readonly #listening: Listening[] = [];
   #started = false;
   #ended = false;
 
@@ -76,36 +83,58 @@ class ServeWorker {
   }
 
   async #start(start: ServeStart): Promise<void> {
-    const { now, elapsed, random, logFd } = this.#options;
     try {
-      const channel = new OpenChannel(start.views, start.channel);
-      this.#channel = channel;
-      this.#log = new AccessLog({ fd: logFd, channel: start.channel, fields: start.logFields, now: now() });
-      const sessions = new Sessions(start.session, () => channel.current);
-      const listening = await protocols[start.listen.protocol].listen(
-        {
-          limits: start.limits,
-          sessions,
-          blobs: new Blobs(start.blobs),
-          buffers: new BufferPool(MOST_LARGE_BUFFERS),
-          connections: new Connections(start.limits.connections, start.limits.connectionsPerClient),
-          log: this.#log,
-          now,
-          elapsed,
-          boundary: random,
-          blobMissing: (file, fault) => this.#blobMissing(file, fault),
-          viewDamaged: (detail) => this.#viewDamaged(detail),
-        },
-        start.listen.host,
-        start.listen.port,
-      );
-      setInterval(() => sessions.sweep(elapsed()), 1_000).unref();
-      this.#options.dropNetwork();
-      this.#listening = listening;
-      this.#send({ kind: "listening", address: listening.address, port: listening.port });
+      const serving = this.#open(start);
+      const { protocol, host, port } = start.listen;
+      const http = await protocols[protocol].listen(serving, host, port);
+      this.#listening.push(http);
+      const ftp = start.ftp === null ? null : await this.#startFtp(start.ftp, serving, start.channel);
+      if (start.ftp?.active !== true) this.#options.dropNetwork();
+      this.#send({ kind: "listening", address: http.address, port: http.port, ftp });
     } catch (cause) {
+      // A channel is served by all that it was to be served by, or not at all.
+      for (const listening of this.#listening.splice(0)) void listening.stop();
       this.#failed(cause);
     }
+  }
+
+  #open(start: ServeStart): Serving {
+    const { now, elapsed, random, logFd } = this.#options;
+    const channel = new OpenChannel(start.views, start.channel);
+    this.#channel = channel;
+    const sessions = new Sessions(start.session, () => channel.current);
+    setInterval(() => sessions.sweep(elapsed()), 1_000).unref();
+    return {
+      channel: start.channel,
+      limits: start.limits,
+      sessions,
+      blobs: new Blobs(start.blobs),
+      buffers: new BufferPool(MOST_LARGE_BUFFERS),
+      connections: new Connections(start.limits.connections, start.limits.connectionsPerClient),
+      log: this.#logOn(logFd, start.channel, start.logFields),
+      now,
+      elapsed,
+      boundary: random,
+      blobMissing: (file, fault) => this.#blobMissing(file, fault),
+      viewDamaged: (detail) => this.#viewDamaged(detail),
+    };
+  }
+
+  async #startFtp(
+    start: ServeFtp,
+    serving: Serving,
+    channel: string,
+  ): Promise<{ readonly address: string; readonly port: number }> {
+    const log = this.#logOn(this.#options.ftpLogFd, channel, start.logFields);
+    const listening = await protocols.ftp(start, this.#options.pick).listen({ ...serving, log }, start.host, start.port);
+    this.#listening.push(listening);
+    return { address: listening.address, port: listening.port };
+  }
+
+  #logOn(fd: number, channel: string, fields: readonly AccessLogField[]): AccessLog {
+    const log = new AccessLog({ fd, channel, fields, now: this.#options.now() });
+    this.#logs.push(log);
+    return log;
   }
 
   #reopen(serial: number): void {
@@ -119,7 +148,7 @@ class ServeWorker {
   }
 
   async #stop(): Promise<void> {
-    await this.#listening?.stop();
+    await Promise.all(this.#listening.map((listening) => listening.stop()));
     this.end(null);
   }
 
@@ -127,7 +156,7 @@ class ServeWorker {
   end(cause: Error | null): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#log?.close();
+    for (const log of this.#logs) log.close();
     this.#options.onEnd(cause);
   }
 

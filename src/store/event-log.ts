@@ -10,8 +10,8 @@ export interface EventLogOptions {
   readonly file: string;
   readonly ledger: Ledger;
   readonly clock: Clock;
-  /** Called with each line too: for the journal, or a terminal. */
-  readonly echo: (line: string) => void;
+  /** Called with each line too, and what it says: for the system log, or a terminal. */
+  readonly echo: (line: string, event: EventRecord) => void;
   /** Where a bug goes. A file or a ledger that cannot take an event is the world's, and said on `echo` alone. */
   readonly onBug: (error: unknown) => void;
 }
@@ -47,6 +47,11 @@ export function openEventLog({ file, ledger, clock, echo, onBug }: EventLogOptio
       storeFailure(cause, "putting the event log aside");
     }
   };
+  const say = (event: EventRecord): string => {
+    const line = JSON.stringify({ at: formatInstant(event.at), event: event.name, ...event.fields });
+    echo(line, event);
+    return line;
+  };
   const carefully = (doing: string): ((step: () => void | Promise<void>) => Promise<void>) => {
     let lacking = false;
     return async (step) => {
@@ -55,8 +60,7 @@ export function openEventLog({ file, ledger, clock, echo, onBug }: EventLogOptio
         lacking = false;
       } catch (cause) {
         const { code, message } = storeFailure(cause, doing);
-        if (!lacking)
-          echo(JSON.stringify({ at: formatInstant(clock.now()), event: "log.failed", code, detail: message }));
+        if (!lacking) say({ at: clock.now(), name: "log.failed", fields: { code, detail: message } });
         lacking = true;
       }
     };
@@ -66,8 +70,7 @@ export function openEventLog({ file, ledger, clock, echo, onBug }: EventLogOptio
   return {
     emit: (name, fields) => {
       const event: EventRecord = { at: clock.now(), name, fields };
-      const line = JSON.stringify({ at: formatInstant(event.at), event: name, ...fields });
-      echo(line);
+      const line = say(event);
       const written = toFile(() => write(`${line}\n`));
       last = Promise.all([last, written])
         .then(() => toLedger(() => ledger.recordEvent(event)))

@@ -184,7 +184,89 @@ export const ACCESS_LOG_FIELDS = [
   "x-source",
   "x-revision",
 ] as const;
-export type AccessLogField = (typeof ACCESS_LOG_FIELDS)[number];
+
+/** The same for FTP, which has no query, version or header fields, and a user's name. */
+export const FTP_LOG_FIELDS = [
+  "date",
+  "time",
+  "s-sitename",
+  "s-ip",
+  "s-port",
+  "c-ip",
+  "cs-username",
+  "cs-method",
+  "cs-uri-stem",
+  "sc-status",
+  "sc-bytes",
+  "cs-bytes",
+  "time-taken",
+  "x-source",
+  "x-revision",
+] as const;
+export type AccessLogField = (typeof ACCESS_LOG_FIELDS)[number] | (typeof FTP_LOG_FIELDS)[number];
+
+/** The walls around one channel's FTP sessions, and their defaults. Durations in milliseconds. */
+const ftpLimits = z.strictObject({
+  sessions: z.int().positive().default(256),
+  /** From one IPv4 address, or one IPv6 /64. */
+  sessionsPerClient: z.int().positive().default(16),
+  /** From one client, all its sessions together; one that sends more is made to wait. */
+  commandsPerMinute: z.int().positive().default(60_000),
+  /** From the first byte to the login, however much is said in between. */
+  loginTime: z.int().positive().default(30_000),
+  /** Silence before the login, and after it. */
+  idleBeforeLogin: z.int().positive().default(15_000),
+  idle: z.int().positive().default(120_000),
+  /** The longest that a session, and with it a revision, is held; a transfer under way then ends first. */
+  longest: z.int().positive().default(3_600_000),
+  /** How long a refused login waits for its answer, and how many there may be. */
+  refusalDelay: z.int().nonnegative().default(1_000),
+  refusals: z.int().positive().default(3),
+  /** How long a data port waits for its connection. */
+  dataWait: z.int().positive().default(20_000),
+  /** Passive ports that are open, and that one client may wait on at once. */
+  ports: z.int().min(1).max(1_024).default(64),
+  portsPerClient: z.int().positive().default(16),
+  lineBytes: z.int().min(64).max(65_536).default(512),
+});
+
+const portNumber = z.int().min(0).max(65_535);
+
+/** How a channel is served by FTP. */
+const serveFtp = z.strictObject({
+  host: z.string().max(255),
+  port: portNumber,
+  passive: z.strictObject({
+    /** The range of passive ports; 0 and 0: any. */
+    from: portNumber,
+    to: portNumber,
+    /** The IPv4 address that PASV names, where a translator of addresses stands before us. */
+    announce: z.ipv4().nullable(),
+  }),
+  /** Whether PORT and EPRT are answered: the process then keeps its right to connect. */
+  active: z.boolean(),
+  /** Networks of clients; none: every one. */
+  allow: z.array(z.string().max(64)).max(1_024),
+  /** What PASS must say; `null`: anything. */
+  password: z.string().max(255).nullable(),
+  /** PEM, both; `null`: AUTH is refused. */
+  tls: z
+    .strictObject({
+      required: z.boolean(),
+      certificate: z.string().max(64 * 1_024),
+      key: z.string().max(32 * 1_024),
+      /** A data connection must resume the TLS session of its control connection. */
+      boundData: z.boolean(),
+    })
+    .nullable(),
+  limits: ftpLimits.prefault({}),
+  logFields: z
+    .array(z.enum(FTP_LOG_FIELDS))
+    .min(1)
+    .max(64)
+    .default([...FTP_LOG_FIELDS]),
+});
+export type ServeFtp = z.infer<typeof serveFtp>;
 
 /**
  * The first message to a serve process. Lane: descriptor 3; access log, opened for appending: descriptor 4. The
@@ -198,6 +280,8 @@ const serveStart = z.strictObject({
     host: z.string().max(255),
     port: z.int().min(0).max(65_535),
   }),
+  /** Absent: no FTP. Its access log is descriptor 5. */
+  ftp: serveFtp.nullable().default(null),
   /** The data folder's `blobs` and `views`, absolute. */
   blobs: z.string().max(4_096),
   views: z.string().max(4_096),
@@ -226,12 +310,19 @@ export const serveRequest = z.discriminatedUnion("kind", [
 /** As the daemon writes it: what has a default may be left out. */
 export type ServeRequest = z.input<typeof serveRequest>;
 
+/** It becomes part of what a person is shown and may click. */
+const ipAddress = z.string().regex(/^[0-9A-Fa-f:.]{2,45}(?:%[A-Za-z0-9_.-]{1,32})?$/);
+
 export const serveAnswer = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("listening"),
-    /** An IP address: it becomes part of what a person is shown and may click. */
-    address: z.string().regex(/^[0-9A-Fa-f:.]{2,45}(?:%[A-Za-z0-9_.-]{1,32})?$/),
+    address: ipAddress,
     port: z.int().min(1).max(65_535),
+    /** Where FTP listens, where it does. */
+    ftp: z
+      .strictObject({ address: ipAddress, port: z.int().min(1).max(65_535) })
+      .nullable()
+      .default(null),
   }),
   z.strictObject({ kind: z.literal("reopened"), serial: z.int() }),
   /** A file of the channel could not be served; said once a minute of each blob. Needs no request. */
@@ -246,4 +337,5 @@ export const serveAnswer = z.discriminatedUnion("kind", [
   /** Begins, or the last `reopen`, failed; or, without a request and once a minute, a view is damaged. */
   failed,
 ]);
-export type ServeAnswer = z.infer<typeof serveAnswer>;
+/** As a serve process writes it: what has a default may be left out. */
+export type ServeAnswer = z.input<typeof serveAnswer>;

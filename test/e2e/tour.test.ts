@@ -23,6 +23,15 @@ test("the tour walks the main job to its end", { skip: needsProgram("wget", "wge
     "a regressed version is refused",
     "an interrupted download is resumed",
     "a rollback reaches a wget -N client",
+    "retrieved over HTTP",
+    "HTTP is blocked: passive FTP",
+    "the staging pool updates",
+    "released, and production updates",
+    "a spoofed upstream's endless file",
+    "a rogue signer under the same root",
+    "a bad update reaches production",
+    "rolled back: no client follows by itself",
+    "recalled: every client goes back",
   ])
     assert.match(stdout, new RegExp(`^${stop} +yes `, "m"), stdout);
 });

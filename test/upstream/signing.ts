@@ -1,26 +1,17 @@
-import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import * as openpgp from "openpgp";
+import {
+  type MinisignSigner,
+  minisignSigner,
+  signMinisign as writeMinisign,
+} from "../../src/formats/signatures/write-minisign.ts";
 
 /** A test vendor's minisign key pair. */
-export interface MinisignVendor {
-  /** The base64 line that a source's `trust.keys` takes. */
-  readonly publicKey: string;
-  /** As minisign prints it: upper-case hexadecimal, the last byte first, no leading zeros. */
-  readonly id: string;
-  readonly keyId: Uint8Array;
-  readonly privateKey: KeyObject;
-}
+export type MinisignVendor = MinisignSigner;
 
 /** Makes a minisign key pair; `keyId` gives its eight bytes, so that a test can make two keys of one id. */
 export function makeMinisignVendor(keyId: Uint8Array = new Uint8Array([1, 2, 3, 4, 5, 6, 7, 8])): MinisignVendor {
-  const { publicKey, privateKey } = generateKeyPairSync("ed25519");
-  const raw = publicKey.export({ format: "der", type: "spki" }).subarray(-32);
-  return {
-    publicKey: Buffer.concat([Buffer.from("Ed"), keyId, raw]).toString("base64"),
-    id: Buffer.from(keyId).readBigUInt64LE().toString(16).toUpperCase(),
-    keyId,
-    privateKey,
-  };
+  return minisignSigner(randomBytes(32), keyId);
 }
 
 /**
@@ -32,12 +23,7 @@ export function signMinisign(
   content: Uint8Array,
   options: { readonly signedAt: number; readonly legacy?: boolean; readonly comment?: string },
 ): string {
-  const legacy = options.legacy === true;
-  const signature = sign(null, legacy ? content : createHash("blake2b512").update(content).digest(), vendor.privateKey);
-  const comment = options.comment ?? `timestamp:${Math.floor(options.signedAt / 1_000)}\tfile:list`;
-  const bound = sign(null, Buffer.concat([signature, Buffer.from(comment)]), vendor.privateKey);
-  const packet = Buffer.concat([Buffer.from(legacy ? "Ed" : "ED"), vendor.keyId, signature]);
-  return `untrusted comment: test vendor\n${packet.toString("base64")}\ntrusted comment: ${comment}\n${bound.toString("base64")}\n`;
+  return Buffer.from(writeMinisign(vendor, content, { ...options, file: "list" })).toString("utf8");
 }
 
 /** A test vendor's OpenPGP key pair. */

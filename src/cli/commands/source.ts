@@ -101,14 +101,29 @@ function addAdd(source: Command, perform: Perform): void {
       "--from <file>",
       "take the whole description from a file (YAML, docs/reference/source.md); no other flag beside it",
     )
-    .option("--format <format>", "how the upstream is read: clamav or directory")
+    .option("--format <format>", "how the upstream is read: clamav, liveupdate or directory")
     .option("--address <url...>", "where it is: http, https, ftp or file; several are tried in order")
     .option("--database <name...>", "clamav: database names without their ending (else main daily bytecode)")
     .option("--cdiffs <count>", "clamav: how many incremental patches are carried for clients (else 30)")
     .option("--sign-root <file...>", "clamav: PEM certificate that detached .sign files must chain to")
     .option("--file <path...>", "directory: the file names are these")
     .option("--checksums [file]", "directory: a checksum list names the files (else SHA256SUMS)")
-    .option("--listing [depth]", "directory: the upstream lists the files, sub-folders down to a depth (else 0)")
+    .option(
+      "--listing [depth]",
+      "directory: the upstream lists the files, sub-folders down to a depth (else 0); liveupdate: it lists the indexes, in these folders (. is the top; as .,streaming/)",
+    )
+    .option("--product <product...>", 'liveupdate: "PRODUCT;VERSION;LANGUAGE;FOLDER/", the last two may be left out')
+    .option("--full", "liveupdate: the old index of everything, livetri.zip")
+    .option("--extra <path...>", "liveupdate: files with their own guard, as SymantecProductCatalog.zip")
+    .option("--select <key=pattern...>", "liveupdate: only this product=, version= or language= (* is any text)")
+    .option("--newest", "liveupdate: only packages that lead to a product's newest sequence")
+    .option("--signer <file...>", "liveupdate: PEM certificate of a signer; no other is taken, whoever issued it")
+    .option("--intermediate <file...>", "liveupdate: PEM certificate between signers and anchors")
+    .option(
+      "--anchor <file...>",
+      "liveupdate: PEM root certificate; with ,time=checked, at-signing or ignored and ,usage=code-signing or any",
+    )
+    .option("--legacy-sha1", "liveupdate: take what is bound and signed by SHA-1, for content that has nothing better")
     .option("--openpgp-key <file...>", "directory: armoured public key that signs the checksum list")
     .option("--minisign-key <key...>", "directory: minisign public key, or its file, that signs the checksum list")
     .option("--signature <path>", "directory: the detached signature, where it has an unusual name")
@@ -147,6 +162,10 @@ function addAdd(source: Command, perform: Perform): void {
       [
         "ringfort source add tools --format directory --address https://vendor.example/pub/ --checksums --openpgp-key vendor.asc",
         "files named by a signed SHA256SUMS",
+      ],
+      [
+        'ringfort source add defs --format liveupdate --address http://vendor.example/ --product "Example AV Definitions;1.0" --signer leaf.pem --intermediate ca.pem --anchor root.pem',
+        "one product of a LiveUpdate vendor",
       ],
       [
         "ringfort source add rules --format directory --address ftp://vendor.example/ --listing 1 --trust-none",

@@ -6,7 +6,8 @@ import { code, markdownTable, pageHead } from "./markdown.ts";
 /** Every command with its options, examples and exit codes, in the order of `ringfort --help`. */
 export function cliPage(): string {
   const program = buildProgram(async () => {});
-  const head = `${pageHead("The command line", "src/cli/")}\`ringfort\` talks to the daemon over its control socket, \`control.sock\` in the data folder, and touches nothing else. Results go to
+  const head = `${pageHead("The command line", "src/cli/")}\`ringfort\` talks to the daemon over its control socket, \`control.sock\` in the data folder, and touches nothing else
+but the files that are named on its line; \`hostfile check\` alone opens connections of its own, to the mirrors of a host file. Results go to
 the standard output, progress and errors to the standard error. Progress is one line that is drawn over and over, on a
 terminal only. Colour is for terminals, and not under \`NO_COLOR\`. Times are local, in ISO 8601.
 

@@ -1,8 +1,9 @@
 import { config } from "../../core/config.ts";
+import { hostFile } from "../../core/model/host-file.ts";
 import { sourceSpec } from "../../core/model/source.ts";
 import { cliPage } from "./cli-page.ts";
 import { errorsPage } from "./errors-page.ts";
-import { configurationPage, editorSchema, jsonPage, sourcePage } from "./schema-pages.ts";
+import { configurationPage, editorSchema, hostFilePage, jsonPage, sourcePage } from "./schema-pages.ts";
 
 /** Every generated file of docs/reference/, by its name. */
 export function referencePages(): ReadonlyMap<string, string> {
@@ -10,8 +11,10 @@ export function referencePages(): ReadonlyMap<string, string> {
     ["cli.md", cliPage()],
     ["configuration.md", configurationPage()],
     ["errors.md", errorsPage()],
+    ["host-file.md", hostFilePage()],
     ["json.md", jsonPage()],
     ["source.md", sourcePage()],
+    ["host-file.schema.json", editorSchema(hostFile, "A Ringfort host file")],
     ["ringfort.schema.json", editorSchema(config, "Ringfort's configuration")],
     ["source.schema.json", editorSchema(sourceSpec, "The description of a Ringfort source")],
   ]);

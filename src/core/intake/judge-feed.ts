@@ -6,6 +6,8 @@ import { collisionKey, pathFault, type SafePath } from "../kernel/safe-path.ts";
 import type { FeedListing, ListedArtifact, ListingFindings, Series, SignatureFinding } from "../model/feed-listing.ts";
 import type { Revision } from "../model/revision.ts";
 import type { SourceSpec } from "../model/source.ts";
+import { carriedOver, guardSeries } from "./guard-series.ts";
+import { judgeIndexSignatures } from "./judge-index-signatures.ts";
 import { judgeListedSizes } from "./run-budget.ts";
 
 /** An artifact of an accepted feed: its name is safe, and no other name of the feed collides with it. */
@@ -34,7 +36,11 @@ export function judgeFeed(
   if (findings.malformed !== null) return judgeMalformed(findings, spec, now);
   if (listing.artifacts.length > LIMITS.feedNames)
     return refuse("feed.too-many-names", `${listing.artifacts.length} names`);
-  const refusal = judgeSignatures(findings.signatures, spec, now) ?? judgeAge(listing.series, spec, last);
+  const refusal =
+    judgeIndexSignatures(findings, spec, now) ??
+    judgeSense(findings, listing, spec) ??
+    judgeGuardDates(listing.series, findings, now) ??
+    judgeAge(listing.series, findings, spec, last);
   if (refusal !== null) return refusal;
   const wanted = wantedOf(listing.artifacts, spec.selection);
   if (wanted.length === 0) return refuse("feed.empty", `none of ${listing.artifacts.length} names is selected`);
@@ -43,16 +49,16 @@ export function judgeFeed(
   return {
     kind: "accepted-feed",
     artifacts: wanted as WantedArtifact[],
-    series: heldTo(listing, wanted),
+    series: seriesOf(listing, wanted, spec, last),
     vouchedBy: vouchers(findings.signatures, spec),
   };
 }
 
 /** Junk in the place of a signed list is first of all a list that was tampered with. */
-function judgeMalformed({ malformed, signatures }: ListingFindings, spec: SourceSpec, now: Instant): Refusal {
-  const refusal = judgeSignatures(signatures, spec, now);
+function judgeMalformed(findings: ListingFindings, spec: SourceSpec, now: Instant): Refusal {
+  const refusal = judgeIndexSignatures(findings, spec, now);
   if (refusal?.code === "feed.signature-wrong") return refusal;
-  return refuse("feed.malformed", quoteOutside(malformed ?? "", 500));
+  return refuse("feed.malformed", quoteOutside(findings.malformed ?? "", 500));
 }
 
 /** What the selection takes. A detached signature goes with its file: without it, nothing would bind its bytes. */
@@ -73,50 +79,69 @@ function heldTo({ artifacts, series }: FeedListing, wanted: readonly ListedArtif
   return series.filter(({ name }) => !ofFiles.has(name) || ofWanted.has(name));
 }
 
+function seriesOf(
+  listing: FeedListing,
+  wanted: readonly ListedArtifact[],
+  { trust }: SourceSpec,
+  last: Revision | null,
+): readonly Series[] {
+  const held = heldTo(listing, wanted);
+  // One source reads many indexes there, and any of them may be kept from us for a while.
+  return trust.kind === "liveupdate" ? carriedOver(held, last?.series ?? []) : held;
+}
+
 function selected(path: string, { include, exclude }: SourceSpec["selection"]): boolean {
   return (
     include.some((pattern) => matchesGlob(pattern, path)) && !exclude.some((pattern) => matchesGlob(pattern, path))
   );
 }
 
-function judgeSignatures(signatures: readonly SignatureFinding[], spec: SourceSpec, now: Instant): Refusal | null {
+/** Under LiveUpdate the index text says what its guard says, stands under its own name, and is bound by more than SHA-1. */
+function judgeSense(
+  { contradictions = [], weak }: ListingFindings,
+  listing: FeedListing,
+  spec: SourceSpec,
+): Refusal | null {
+  const [contradiction] = contradictions;
+  if (contradiction !== undefined) return refuse("feed.contradicts-itself", quoteOutside(contradiction, 500));
   const { trust } = spec;
-  if (trust.kind !== "openpgp" && trust.kind !== "minisign") return null;
-  if (signatures.length === 0) return refuse("feed.unsigned", "no signature over the index was found");
-  // A key counts once, however often it signed: a threshold asks for people, not for signatures.
-  const signers = new Set(signatures.filter((s) => s.status === "good").map((s) => s.signer));
-  // A broken signature by a key that we trust is never outvoted: somebody changed what it covers.
-  const broken = signatures.find((s) => s.status === "wrong" || s.status === "malformed" || s.status === "weak");
-  if (broken !== undefined) return refuse("feed.signature-wrong", describe(broken));
-  if (signers.size < trust.threshold) {
-    const expired = signatures.find((s) => s.status === "expired");
-    if (expired !== undefined) return refuse("feed.signature-expired", describe(expired));
-    const stranger = signatures.find((s) => s.status === "unknown-key");
-    if (stranger !== undefined) return refuse("feed.signer-unknown", describe(stranger));
-    return refuse("feed.unsigned", `${signers.size} of ${trust.threshold} demanded signatures`);
-  }
-  const early = signatures.find(
-    (s) => s.status === "good" && s.signedAt !== null && s.signedAt > now + LIMITS.clockTolerance,
+  if (trust.kind !== "liveupdate" || trust.profile === "legacy-sha1") return null;
+  const bySha1 = listing.artifacts.find(
+    ({ digests: { sha1, sha256, sha512 } }) => sha1 !== undefined && sha256 === undefined && sha512 === undefined,
   );
-  if (early !== undefined)
-    return refuse(
-      "feed.from-the-future",
-      `signed ${formatInstant(early.signedAt ?? 0)}, our clock says ${formatInstant(now)}`,
-    );
-  return null;
+  if (bySha1 !== undefined) return refuse("feed.digest-weak", `${quoteOutside(bySha1.path)} is bound by SHA-1 alone`);
+  return weak === true ? refuse("feed.digest-weak", "an index text is bound by SHA-1 alone") : null;
 }
 
-function describe({ scheme, over, status, signer, detail }: SignatureFinding): string {
-  return `${quoteOutside(over)}: ${scheme} signature ${status}, signer ${quoteOutside(signer) || "unknown"}${detail === "" ? "" : ` (${quoteOutside(detail)})`}`;
+/** A guard's date that lies ahead would, once held, have every true one refused as older. */
+function judgeGuardDates(series: readonly Series[], { indexes = [] }: ListingFindings, now: Instant): Refusal | null {
+  const names = new Set(indexes.map(guardSeries));
+  const early = series.find(({ name, version }) => names.has(name) && version * 1_000 > now + LIMITS.clockTolerance);
+  if (early === undefined) return null;
+  return refuse("feed.from-the-future", `${quoteOutside(early.name)} is of ${formatInstant(early.version * 1_000)}`);
 }
 
 /** TUF calls both a rollback attack: an old but validly signed index, and a vendor that went back. */
-function judgeAge(series: readonly Series[], { trust }: SourceSpec, last: Revision | null): Refusal | null {
+function judgeAge(
+  series: readonly Series[],
+  { indexes = [] }: ListingFindings,
+  { trust }: SourceSpec,
+  last: Revision | null,
+): Refusal | null {
   // A signed list that has no time of its own would slip past every comparison, once one with a time was held.
   const timed = trust.kind === "openpgp" || trust.kind === "minisign";
   if (timed && series.length === 0 && last !== null && last.series.length > 0) {
     return refuse("feed.older-than-held", "the signature carries no time, and that of what we hold does");
   }
+  const said = new Set(series.map(({ name }) => name));
+  const undated = indexes.find(
+    (path) => !said.has(guardSeries(path)) && last?.series.some(({ name }) => name === guardSeries(path)),
+  );
+  if (undated !== undefined)
+    return refuse(
+      "feed.older-than-held",
+      `${quoteOutside(undated)}: its guard has no date, and that of what we hold has`,
+    );
   for (const { name, version } of series) {
     const held = last?.series.find((s) => s.name === name);
     if (held !== undefined && version < held.version) {

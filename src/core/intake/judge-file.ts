@@ -3,7 +3,7 @@ import { quoteOutside, type Refusal, refuse } from "../kernel/errors.ts";
 import { formatInstant, type Instant } from "../kernel/instant.ts";
 import { LIMITS } from "../kernel/limits.ts";
 import { type SafePath, safePath } from "../kernel/safe-path.ts";
-import type { ListedArtifact, SignatureFinding } from "../model/feed-listing.ts";
+import type { ListedArtifact, Series, SignatureFinding } from "../model/feed-listing.ts";
 import type { FileFindings } from "../model/findings.ts";
 import type { Trust } from "../model/source.ts";
 
@@ -41,9 +41,21 @@ export function standsForAbsent(artifact: ListedArtifact, size: number): boolean
   return artifact.optional && size === 0;
 }
 
-/** Judges one file: what was promised of it, what came, what its inside says, in that order. Pure. */
-export function judgeFile(candidate: Candidate, trust: Trust, now: Instant): Accepted | Refusal {
-  const refusal = judgeBytes(candidate) ?? judgeBinding(candidate, trust) ?? judgeContent(candidate, now);
+/**
+ * Judges one file: what was promised of it, what came, what its inside says, in that order. Pure. `held`: how far the
+ * last revision's series had come, for files whose version only they themselves can tell.
+ */
+export function judgeFile(
+  candidate: Candidate,
+  trust: Trust,
+  now: Instant,
+  held: readonly Series[] = [],
+): Accepted | Refusal {
+  const refusal =
+    judgeBytes(candidate) ??
+    judgeBinding(candidate, trust) ??
+    judgeContent(candidate, now) ??
+    judgeOwnVersion(candidate, held);
   return refusal ?? accept(candidate, now);
 }
 
@@ -90,6 +102,12 @@ function judgeBytes({ artifact, findings }: Candidate): Refusal | null {
   if (digests.sha256 !== undefined && digests.sha256 !== findings.sha256) {
     return refuse("artifact.digest-differs", `${path}: SHA-256 is ${findings.sha256}, should be ${digests.sha256}`);
   }
+  if (digests.sha1 !== undefined && findings.content !== null && digests.sha1 !== findings.content.sha1) {
+    return refuse(
+      "artifact.digest-differs",
+      `${path}: SHA-1 is ${findings.content.sha1 ?? "not computed"}, should be ${digests.sha1}`,
+    );
+  }
   if (digests.sha512 !== undefined && digests.sha512 !== findings.sha512) {
     return refuse(
       "artifact.digest-differs",
@@ -99,10 +117,19 @@ function judgeBytes({ artifact, findings }: Candidate): Refusal | null {
   return null;
 }
 
-/** Something that the trust vouches for must bind the bytes: a digest, or under "clamav" the file's own signatures. */
-function judgeBinding({ artifact: { path, digests, inspect } }: Candidate, trust: Trust): Refusal | null {
+/** Something that the trust vouches for must bind the bytes: a digest, or the file's own signatures where it knows them. */
+function judgeBinding({ artifact }: Candidate, trust: Trust): Refusal | null {
+  const { path, digests, inspect, series } = artifact;
   if (digests.sha256 !== undefined || digests.sha512 !== undefined || trust.kind === "none") return null;
   if (trust.kind === "clamav" && inspect) return null;
+  if (trust.kind === "liveupdate" && inspect) {
+    if (digests.sha1 !== undefined)
+      return trust.profile === "legacy-sha1"
+        ? null
+        : refuse("feed.digest-weak", `${path}: SHA-1 alone binds its bytes`);
+    // With a guard of its own and a series that the guard's date is held against; the one without the other can be replayed.
+    if (series !== null) return null;
+  }
   return refuse("feed.digest-missing", `${path}: nothing binds its bytes`);
 }
 
@@ -113,7 +140,7 @@ function judgeContent({ artifact, findings: { content } }: Candidate, now: Insta
     return refuse("artifact.expands-too-far", `${path}: unpacking was stopped at ${content.expandedBytes ?? 0} bytes`);
   if (content.malformed !== null)
     return refuse("artifact.malformed", `${path}: ${quoteOutside(content.malformed, 500)}`);
-  const refusal = judgeSignatures(path, content.signatures);
+  const refusal = judgeSignatures(artifact, content.signatures);
   if (refusal !== null) return refusal;
   const [contradiction] = content.contradictions;
   if (contradiction !== undefined)
@@ -133,9 +160,11 @@ function judgeContent({ artifact, findings: { content } }: Candidate, now: Insta
   return null;
 }
 
-/** An inspected file proves itself by its own signatures: at least one, and every one of them good. */
-function judgeSignatures(path: string, signatures: readonly SignatureFinding[]): Refusal | null {
-  if (signatures.length === 0) return refuse("artifact.signature-wrong", `${path}: it carries no signature`);
+/** Every signature of a file is good; and what no digest of the index binds proves itself by at least one. */
+function judgeSignatures({ path, digests }: ListedArtifact, signatures: readonly SignatureFinding[]): Refusal | null {
+  const bound = digests.sha256 ?? digests.sha512 ?? digests.sha1;
+  if (signatures.length === 0 && bound === undefined)
+    return refuse("artifact.signature-wrong", `${path}: it carries no signature`);
   for (const { status, scheme, signer, detail } of signatures) {
     if (status === "good") continue;
     const code = status === "unknown-key" ? "artifact.signer-unknown" : "artifact.signature-wrong";
@@ -145,4 +174,20 @@ function judgeSignatures(path: string, signatures: readonly SignatureFinding[]):
     );
   }
   return null;
+}
+
+/** A truly signed file of last year is no newer for being new to us: its own version is held against its series. */
+function judgeOwnVersion({ artifact, findings }: Candidate, held: readonly Series[]): Refusal | null {
+  const { path, series, version } = artifact;
+  const before = held.find(({ name }) => name === series)?.version;
+  if (version !== null || before === undefined) return null;
+  const own = findings.content?.version ?? null;
+  if (own !== null && own >= before) return null;
+  return refuse("artifact.older-than-held", `${path}: it is at ${own ?? "no version"}, we hold ${before}`);
+}
+
+/** The version that a file whose listing told none has proven to have; `null` where there is nothing to remember. */
+export function provenSeries({ artifact: { series, version }, findings: { content } }: Candidate): Series | null {
+  const own = content?.version ?? null;
+  return series === null || version !== null || own === null ? null : { name: series, version: own };
 }

@@ -41,6 +41,17 @@ export const LIMITS = {
   archiveExpandedBytes: 4 * 1024 * 1024 * 1024,
   /** Bytes of the `.info` member of a ClamAV database. */
   databaseInfoBytes: 1024 * 1024,
+  /** Bytes and lines of a LiveUpdate guard or index text, packages of one index, and members of its container. */
+  guardTextBytes: 8 * 1024 * 1024,
+  guardTextLines: 200_000,
+  indexPackages: 20_000,
+  indexMembers: 1_024,
+  /** Indexes that one LiveUpdate source reads. */
+  liveupdateIndexes: 4_096,
+  /** Bytes of one product's index, as the agent takes it: those seen have a few thousand. */
+  agentIndexBytes: 4 * 1024 * 1024,
+  /** Bytes of a channel's list of recalls. */
+  recallListBytes: 16 * 1024 * 1024,
   /** How far ahead of our clock a vendor's build or signing time may lie: more means that one of the clocks is wrong. */
   clockTolerance: 24 * 60 * 60 * 1_000,
 } as const;

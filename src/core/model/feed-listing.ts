@@ -81,6 +81,8 @@ export const listingFindings = z.strictObject({
     .default([]),
   /** Where the index says otherwise than what signs it, or than the name that it stands under. */
   contradictions: z.array(z.string().max(1_024)).max(64).default([]),
+  /** Whether an index, or a file that it names, is bound by SHA-1 alone. */
+  weak: z.boolean().default(false),
   /** Files seen at the upstream that no verified index names. */
   orphans: z.int().nonnegative().default(0),
 });

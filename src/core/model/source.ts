@@ -120,7 +120,7 @@ const namePatterns = z.array(namePattern).min(1).max(256).default(["*"]);
  * Which keys of an index text (`.tri`) mean what. The vendor's grammar is undocumented: nothing is claimed of it, and
  * whoever lawfully holds a real file describes it here. Keys are compared without regard to case.
  */
-const liveupdateDialect = z.strictObject({
+export const liveupdateDialect = z.strictObject({
   section: z.string().max(64).default("Package*").describe("Sections that each describe one package (a pattern)."),
   product: z.string().max(64).default("Product"),
   version: z.string().max(64).default("Version"),
@@ -380,6 +380,7 @@ export const sourceSpec = z
       .regex(/^\/(?:[A-Za-z0-9._-]+\/)*$/, "a mount begins and ends with /")
       // Clients take such segments out of an address before they ask: nobody would find it there.
       .refine((text) => !/\/\.{1,2}\//.test(text), "a mount has no . or .. between its slashes")
+      .refine((text) => !/^\/\.ringfort\//i.test(text), "below /.ringfort/ a channel answers for itself")
       .optional()
       .describe("Where clients find it below a channel's address; `/<name>/` when left out."),
     schedule: z

@@ -17,7 +17,9 @@ export function readCertificate(der: Uint8Array): ReadCertificate | null {
     const x509 = new X509Certificate(der);
     const fields = Certificate.fromBER(x509.raw);
     // OpenSSL decodes the key only when it is asked for, and throws then: a certificate with a broken key is none.
-    return { x509, fields, key: x509.publicKey, subject: quoteOutside(x509.subject.replaceAll("\n", ", "), 500) };
+    // Escaping may lengthen it six times, and findings have room for 512 characters.
+    const subject = quoteOutside(x509.subject.replaceAll("\n", ", "), 400).slice(0, 400);
+    return { x509, fields, key: x509.publicKey, subject };
   } catch {
     return null;
   }
@@ -45,6 +47,8 @@ const STRONG: ReadonlySet<string> = new Set([
   "1.2.840.10045.4.3.4",
 ]);
 
+const BY_SHA1: ReadonlySet<string> = new Set(["1.2.840.113549.1.1.5", "1.2.840.10045.4.1"]);
+
 const LEAST_RSA_BITS = 2_048;
 const CURVES: ReadonlySet<string> = new Set(["prime256v1", "secp384r1", "secp521r1"]);
 
@@ -58,7 +62,9 @@ export function weaknessOfKey(key: KeyObject): string | null {
 }
 
 /** Why this certificate's own signature by its issuer proves too little; `null` when it is strong. */
-export function weaknessOfIssuance({ fields }: ReadCertificate): string | null {
+export function weaknessOfIssuance({ fields }: ReadCertificate, legacySha1: boolean): string | null {
   const { algorithmId } = fields.signatureAlgorithm;
-  return STRONG.has(algorithmId) ? null : `the algorithm ${quoteOutside(algorithmId, 60)} over a certificate`;
+  return STRONG.has(algorithmId) || (legacySha1 && BY_SHA1.has(algorithmId))
+    ? null
+    : `the algorithm ${quoteOutside(algorithmId, 60)} over a certificate`;
 }

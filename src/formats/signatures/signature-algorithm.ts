@@ -1,12 +1,14 @@
 import { constants, type KeyObject, type VerifyKeyObjectInput } from "node:crypto";
 import { type AlgorithmIdentifier, RSASSAPSSParams } from "pkijs";
 
+const SHA1 = "1.3.14.3.2.26";
+
 /** Digest algorithms by object identifier; `null`: known and no longer to be relied on. */
 const DIGESTS: Readonly<Record<string, string | null>> = {
   "2.16.840.1.101.3.4.2.1": "sha256",
   "2.16.840.1.101.3.4.2.2": "sha384",
   "2.16.840.1.101.3.4.2.3": "sha512",
-  "1.3.14.3.2.26": null,
+  [SHA1]: null,
   "1.2.840.113549.2.5": null,
   "1.2.840.113549.2.2": null,
 };
@@ -23,10 +25,14 @@ const FIXED: Readonly<Record<string, readonly [digest: string, kind: "rsa" | "ec
   "1.2.840.10045.4.3.2": ["sha256", "ec"],
   "1.2.840.10045.4.3.3": ["sha384", "ec"],
   "1.2.840.10045.4.3.4": ["sha512", "ec"],
+  // Only a legacy profile gets as far as to ask for these.
+  "1.2.840.113549.1.1.5": ["sha1", "rsa"],
+  "1.2.840.10045.4.1": ["sha1", "ec"],
 };
 
-/** Node's name of a digest, "weak" for MD2, MD5 and SHA-1, "unknown" for any other. */
-export function digestName({ algorithmId }: AlgorithmIdentifier): string {
+/** Node's name of a digest, "weak" for MD2, MD5 and (but for a legacy profile) SHA-1, "unknown" for any other. */
+export function digestName({ algorithmId }: AlgorithmIdentifier, legacySha1: boolean): string {
+  if (legacySha1 && algorithmId === SHA1) return "sha1";
   const name = Object.hasOwn(DIGESTS, algorithmId) ? DIGESTS[algorithmId] : undefined;
   return name === undefined ? "unknown" : (name ?? "weak");
 }
@@ -62,7 +68,7 @@ function pss(algorithm: AlgorithmIdentifier, digest: string, key: KeyObject): Ve
     const { algorithmId, algorithmParams } = params.maskGenAlgorithm;
     const maskDigest = algorithmParams.valueBlock.value[0]?.valueBlock.toString();
     const fits =
-      digestName(params.hashAlgorithm) === digest &&
+      digestName(params.hashAlgorithm, false) === digest &&
       algorithmId === MGF1 &&
       maskDigest === params.hashAlgorithm.algorithmId;
     if (!fits || params.trailerField !== 1) return null;

@@ -1,5 +1,6 @@
 import { quoteOutside } from "../../../core/kernel/errors.ts";
 import type { FeedListing, ListedArtifact } from "../../../core/model/feed-listing.ts";
+import { bareArtifact } from "../../listed-artifact.ts";
 
 /** No cdiff leads to the first version: each leads from the version before to its own. */
 const FIRST_CDIFF = 2;
@@ -35,29 +36,24 @@ function listDatabase(
   const patches = Array.from({ length: Math.max(0, version - first + 1) }, (_, at) => first + at).flatMap((number) => {
     const path = `${database}-${number}.cdiff`;
     const companion = signatures ? `${path}.sign` : null;
-    const patch = { ...ARTIFACT, path, version: number, optional: true, immutable: true, companion, inspect: true };
+    const patch = {
+      ...bareArtifact(path, {}),
+      version: number,
+      optional: true,
+      immutable: true,
+      companion,
+      inspect: true,
+    };
     return companion === null ? [patch] : [signatureFile(companion), patch];
   });
   // The signature's name holds the version, the database's does not.
   const companion = signatures ? `${database}-${version}.cvd.sign` : null;
-  const main = { ...ARTIFACT, path: databasePath(database), series: database, version, companion, inspect: true };
+  const main = { ...bareArtifact(databasePath(database), {}), series: database, version, companion, inspect: true };
   return [...(companion === null ? [] : [signatureFile(companion)]), ...patches, main];
 }
 
-const ARTIFACT: ListedArtifact = {
-  path: "",
-  size: null,
-  digests: {},
-  series: null,
-  version: null,
-  optional: false,
-  immutable: false,
-  companion: null,
-  inspect: false,
-};
-
 function signatureFile(path: string): ListedArtifact {
-  return { ...ARTIFACT, path, optional: true, immutable: true };
+  return { ...bareArtifact(path, {}), optional: true, immutable: true };
 }
 
 /** The text for a database whose header could not be read. */

@@ -5,9 +5,10 @@ import type { ListedArtifact, Series, SignatureFinding } from "../../../core/mod
 import type { Trust } from "../../../core/model/source.ts";
 import type { NeededFile, QuarantinedFile } from "../../../wire/jobs.ts";
 import type { QuarantineReader, Reading } from "../../feed-format.ts";
+import { bareArtifact, readArtifact, unreadable } from "../../listed-artifact.ts";
 import { readChecksumList } from "./checksum-list.ts";
 import { inspectListSignatures, isClearSigned, type SignatureFile, signaturePlaces } from "./list-signatures.ts";
-import { bareArtifact, pinnedDigests, readArtifact, unreadable } from "./listed.ts";
+import { pinnedDigests } from "./pins.ts";
 import { decodeText } from "./text-lines.ts";
 
 interface Input {

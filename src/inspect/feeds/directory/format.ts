@@ -1,8 +1,9 @@
 import type { Feed } from "../../../core/model/source.ts";
 import type { FeedFormat } from "../../feed-format.ts";
+import { bareArtifact } from "../../listed-artifact.ts";
 import { readChecksums } from "./checksums.ts";
 import { readFolders } from "./folders.ts";
-import { bareArtifact, pinnedDigests } from "./listed.ts";
+import { pinnedDigests } from "./pins.ts";
 
 type DirectoryFeed = Extract<Feed, { format: "directory" }>;
 

@@ -7,6 +7,7 @@ import { LISTING_HEADERS, listingPage } from "./listing-page.ts";
 import { type FilePlan, planFile } from "./plan-file.ts";
 import { encodePath } from "./request-path.ts";
 import { BodyWriter } from "./send-body.ts";
+import { type WellKnown, wellKnown } from "./well-known.ts";
 
 /** One request and the answer being written to it. */
 export interface Exchange {
@@ -14,6 +15,8 @@ export interface Exchange {
   readonly response: ServerResponse;
   /** Decoded; `null` when it can name nothing. */
   readonly path: string | null;
+  /** As it was sent. */
+  readonly query: string | null;
   /** The connection ends with this answer. */
   readonly last: boolean;
 }
@@ -37,6 +40,8 @@ export async function answer(exchange: Exchange, serving: Serving, view: () => C
     return say({ ...exchange, last: exchange.last || body }, 405, ["Allow", "GET, HEAD"]);
   if (body) return say({ ...exchange, last: true }, 413);
   if (path === null) return say(exchange, 404);
+  const known = wellKnown(path, exchange.query, serving.channel);
+  if (known !== null) return sendKnown(exchange, known);
   let found: FoundFile | FoundDirectory | null;
   try {
     found = view().find(path);
@@ -56,6 +61,7 @@ const REASONS: Readonly<Record<number, string>> = {
   404: "Not found",
   405: "Only GET and HEAD",
   413: "A request for a file has no body",
+  414: "Too much behind the question mark",
   505: "Only HTTP/1.0 and HTTP/1.1",
   503: "Not available at the moment",
 };
@@ -73,6 +79,14 @@ function say(exchange: Exchange, status: number, headers: readonly string[] = []
   head(exchange, status, [...headers, ...plain, "Content-Length", String(body.length)]);
   exchange.response.end(body);
   return owner;
+}
+
+/** Of no source and no revision, and it begins no session: a channel without content has a name too. */
+function sendKnown(exchange: Exchange, { status, headers, body }: WellKnown): Owner {
+  if (status !== 200 && status !== 204) return say(exchange, status);
+  head(exchange, status, status === 204 ? headers : [...headers, "Content-Length", String(body.length)]);
+  exchange.response.end(body);
+  return null;
 }
 
 /** Something is broken on our side: before the head is out a 503, after it the connection ends, which clients retry. */

@@ -86,7 +86,8 @@ export class HttpConnection {
     const closed = new Promise<void>((resolve) => response.once("close", resolve));
     const view = (): ChannelView => this.#session.begin(request.headers["user-agent"] ?? "", elapsed());
     const last = this.#last && this.#waiting.length === 0;
-    const owner = await answer({ request, response, path: target.path, last }, this.#serving, view);
+    const { path, query } = target;
+    const owner = await answer({ request, response, path, query, last }, this.#serving, view);
     await closed;
     this.#session.end(elapsed());
     const sent = this.#socket.bytesWritten - written - unsentBytes(this.#socket);

@@ -1,11 +1,14 @@
 import { createHash } from "node:crypto";
-import type { Digests } from "../../../core/kernel/digest.ts";
-import type { ListedArtifact, SignatureFinding } from "../../../core/model/feed-listing.ts";
-import type { Trust } from "../../../core/model/source.ts";
-import type { Reading } from "../../feed-format.ts";
+import type { Digests } from "../core/kernel/digest.ts";
+import type { ListedArtifact, SignatureFinding } from "../core/model/feed-listing.ts";
+import type { Reading } from "./feed-format.ts";
 
 /** A file of which the feed says a name, perhaps digests and a size in bytes, and nothing more. */
-export function bareArtifact(path: string, digests: Digests, size: number | null = null): ListedArtifact {
+export function bareArtifact(
+  path: string,
+  digests: Digests & ListedArtifact["digests"],
+  size: number | null = null,
+): ListedArtifact {
   return {
     path,
     size,
@@ -22,12 +25,6 @@ export function bareArtifact(path: string, digests: Digests, size: number | null
 /** A file that has been read here: its own digest binds what is published to the bytes that were read. */
 export function readArtifact(path: string, bytes: Uint8Array): ListedArtifact {
   return bareArtifact(path, { sha256: createHash("sha256").update(bytes).digest("hex") }, bytes.length);
-}
-
-/** The digest that the source pins for a path. A file without a pin has none, and judging refuses it. */
-export function pinnedDigests(trust: Extract<Trust, { kind: "pinned" }>, path: string): Digests {
-  const sha256 = Object.hasOwn(trust.digests, path) ? trust.digests[path] : undefined;
-  return sha256 === undefined ? {} : { sha256 };
 }
 
 /** A reading that ended before its listing: `malformed` says why and where. What was seen of signatures goes with it. */

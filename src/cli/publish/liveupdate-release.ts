@@ -1,0 +1,125 @@
+import { createHash } from "node:crypto";
+import type { Instant } from "../../core/kernel/instant.ts";
+import type { IndexedPackage } from "../../formats/liveupdate/dialect.ts";
+import { FLAG_CONTENT, FLAG_NAME, type Identity, indexName } from "../../formats/liveupdate/names.ts";
+import { writeIndex } from "../../formats/liveupdate/write-index.ts";
+import { writePackage } from "../../formats/liveupdate/write-package.ts";
+import type { CmsSigner } from "../../formats/signatures/write-cms.ts";
+import { packageName } from "./release-names.ts";
+
+export interface NamedBytes {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** A package that the tree holds and its index names, with its bytes. */
+export interface HeldPackage {
+  readonly entry: IndexedPackage;
+  readonly bytes: Uint8Array;
+}
+
+export interface ReleaseInput {
+  readonly identity: Identity;
+  readonly sequence: number;
+  /** Later than any guard before it. */
+  readonly at: Instant;
+  readonly files: readonly NamedBytes[];
+  /** What the tree holds of this product. */
+  readonly held: readonly HeldPackage[];
+  /** The newest full package's files before this release, name → SHA-256; `null` for the first. */
+  readonly before: { readonly sequence: number; readonly digests: ReadonlyMap<string, string> } | null;
+  /** Full packages in the index, this one counted. */
+  readonly keep: number;
+  readonly deltas: boolean;
+  readonly legal: string;
+  readonly signer: CmsSigner;
+  readonly embed: readonly Uint8Array[];
+}
+
+/** A release, ready to be written: the packages first, then the index, the flag last (liveupdate.md section 3). */
+export interface Release {
+  readonly packages: readonly NamedBytes[];
+  readonly index: NamedBytes;
+  readonly flag: NamedBytes;
+  /** Everything that the new index names. */
+  readonly listed: readonly IndexedPackage[];
+}
+
+/** Makes a release: a full package, a delta where one pays, and the index over them and over what is kept. Pure. */
+export function makeRelease(input: ReleaseInput): Release {
+  const { identity, sequence, at } = input;
+  const full = made(input, null, input.files);
+  const delta = deltaOf(input, full.bytes.length);
+  const packages = delta === null ? [full] : [full, delta];
+  const kept = keptOf(input);
+  const listed = [...kept.map(({ entry }) => entry), ...packages.map(({ entry }) => entry)].toSorted(
+    (a, b) => (a.sequence ?? 0) - (b.sequence ?? 0),
+  );
+  const sideFiles = [...kept, ...packages].map(({ entry, bytes }) => ({ name: entry.file, bytes }));
+  const { signer, embed, legal } = input;
+  const index = writeIndex({ packages: listed, sideFiles, signer, embed, at, legal });
+  return {
+    packages: packages.map(({ entry, bytes }) => ({ name: entry.file, bytes })),
+    index: { name: indexName(identity), bytes: index },
+    flag: { name: FLAG_NAME, bytes: Buffer.from(FLAG_CONTENT) },
+    listed,
+  };
+
+  function made(of: ReleaseInput, from: number | null, files: readonly NamedBytes[]): HeldPackage {
+    const bytes = writePackage({ files, signer: of.signer, embed: of.embed, at, legal: of.legal });
+    const hex = (algorithm: string): string => createHash(algorithm).update(bytes).digest("hex");
+    const file = packageName(identity, sequence, from, at);
+    return {
+      bytes,
+      entry: {
+        identity,
+        item: "",
+        sequence,
+        from,
+        file,
+        size: bytes.length,
+        sha1: hex("sha1"),
+        sha256: hex("sha256"),
+        urls: [],
+      },
+    };
+  }
+
+  /**
+   * A delta is laid over the files of the sequence before: it holds the changed and the new ones. What it cannot say is
+   * that a file has gone, and one that is nearly as large as the whole is no gain.
+   */
+  function deltaOf(of: ReleaseInput, fullBytes: number): HeldPackage | null {
+    const { before } = of;
+    if (!of.deltas || before === null || of.keep < 2) return null;
+    const names = new Set(of.files.map(({ name }) => name));
+    if ([...before.digests.keys()].some((name) => !names.has(name))) return null;
+    const changed = of.files.filter(({ name, bytes }) => before.digests.get(name) !== sha256Of(bytes));
+    if (changed.length === 0 || changed.length === of.files.length) return null;
+    const delta = made(of, before.sequence, changed);
+    return delta.bytes.length * 10 < fullBytes * 9 ? delta : null;
+  }
+}
+
+/** The newest full packages, one place left for the new one, and the deltas whose both ends are among them. */
+function keptOf({ held, keep }: ReleaseInput): readonly HeldPackage[] {
+  const fulls = held
+    .filter(({ entry }) => entry.from === null)
+    .toSorted((a, b) => (b.entry.sequence ?? 0) - (a.entry.sequence ?? 0))
+    .slice(0, keep - 1);
+  const sequences = new Set(fulls.map(({ entry }) => entry.sequence));
+  const deltas = held.filter(
+    ({ entry }) => entry.from !== null && sequences.has(entry.from) && sequences.has(entry.sequence),
+  );
+  return [...fulls, ...deltas];
+}
+
+/** Whether the files are those of the release before, to the byte: then there is nothing to publish. */
+export function sameFiles(files: readonly NamedBytes[], before: ReleaseInput["before"]): boolean {
+  if (before === null || before.digests.size !== files.length) return false;
+  return files.every(({ name, bytes }) => before.digests.get(name) === sha256Of(bytes));
+}
+
+function sha256Of(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}

@@ -1,0 +1,148 @@
+import { once } from "node:events";
+import { BlockList, createServer, isIP, type Server, type Socket } from "node:net";
+import { Failure } from "../../../core/kernel/errors.ts";
+import type { ServeFtp } from "../../../wire/jobs.ts";
+import { plainAddress } from "../../connections.ts";
+import type { Listening, Protocol, Serving } from "../../protocol.ts";
+import { openListeners, passivePool } from "./passive.ts";
+import { FtpSession } from "./session.ts";
+import { Sources } from "./sources.ts";
+import type { FtpService } from "./talk.ts";
+
+/** Connections beyond the last session that are told why they are refused; further ones are dropped as they come. */
+const MOST_TOLD = 128;
+/** How long one that is told may take to read it. */
+const TELLING = 1_000;
+
+/** FTP, read-only. `pick` gives a whole number below its argument that nobody can foresee. */
+export function ftp(options: ServeFtp, pick: (below: number) => number): Protocol {
+  return { listen: (serving, host, port) => listen(serving, host, port, options, pick) };
+}
+
+async function listen(
+  serving: Serving,
+  host: string,
+  port: number,
+  options: ServeFtp,
+  pick: (below: number) => number,
+): Promise<Listening> {
+  const { limits, tls, passive } = options;
+  const server = createServer({ noDelay: true });
+  server.maxConnections = limits.sessions + MOST_TOLD;
+  await begin(server, host, port);
+  // All that this process will ever listen on is opened here: afterwards it gives up the right to.
+  const ports = await openListeners(host, passive, limits.ports, pick);
+  if (ports.length === 0) {
+    server.close();
+    throw new Failure("listen.failed", `${host}: no passive port from ${passive.from} to ${passive.to}`, {
+      retry: "later",
+    });
+  }
+  const service: FtpService = {
+    serving,
+    options,
+    listeners: passivePool(ports, limits, pick),
+    sources: new Sources(limits),
+    tls,
+    startedAt: serving.now(),
+  };
+  const open = new Set<FtpSession>();
+  const allowed = networks(options.allow);
+  let sessions = 0;
+  server.on("connection", (socket: Socket) => {
+    sessions += 1;
+    admit(sessions, socket, service, allowed, open);
+  });
+  const looking = setInterval(() => {
+    for (const session of open) session.look(serving.elapsed());
+  }, serving.limits.checkingInterval);
+  looking.unref();
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("a TCP server without an address");
+  return {
+    address: address.address,
+    port: address.port,
+    stop: () => stop(server, service, open, looking),
+  };
+}
+
+function admit(
+  id: number,
+  socket: Socket,
+  service: FtpService,
+  allowed: (address: string) => boolean,
+  open: Set<FtpSession>,
+): void {
+  const { serving, sources } = service;
+  const client = plainAddress(socket.remoteAddress ?? "");
+  if (!allowed(client)) return tell(socket, "421 Not for your address.");
+  const source = sources.admit(client, serving.elapsed());
+  if (source === "full") return tell(socket, "421 Too many sessions; try later.");
+  if (source === "yours-full") return tell(socket, "421 Too many sessions from your address.");
+  const session = new FtpSession(id, socket, service, source);
+  open.add(session);
+  socket.once("close", () => {
+    open.delete(session);
+    sources.leave(source);
+  });
+}
+
+/** RFC 959 section 5.4: instead of a greeting. */
+function tell(socket: Socket, reply: string): void {
+  socket.on("error", () => undefined);
+  socket.resume();
+  socket.end(`${reply}\r\n`);
+  const timer = setTimeout(() => socket.destroy(), TELLING);
+  socket.once("close", () => clearTimeout(timer));
+}
+
+/** Whether an address is of one of these networks; of none means that all are welcome. */
+function networks(allow: readonly string[]): (address: string) => boolean {
+  if (allow.length === 0) return () => true;
+  const list = new BlockList();
+  for (const network of allow) {
+    const [address = "", bits] = network.split("/", 2);
+    const family = isIP(address) === 6 ? "ipv6" : "ipv4";
+    list.addSubnet(address, Number(bits ?? (family === "ipv6" ? 128 : 32)), family);
+  }
+  return (address) => {
+    const bare = address.split("%", 1)[0] ?? "";
+    return isIP(bare) !== 0 && list.check(bare, isIP(bare) === 6 ? "ipv6" : "ipv4");
+  };
+}
+
+const WHY_NOT: Readonly<Record<string, string>> = {
+  EADDRINUSE: "another program listens there",
+  EADDRNOTAVAIL: "no interface of this machine has this address",
+  EACCES: "this user may not listen on that port",
+};
+
+async function begin(server: Server, host: string, port: number): Promise<void> {
+  try {
+    server.listen({ host, port, backlog: 511 });
+    await once(server, "listening");
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+    throw new Failure("listen.failed", `ftp ${host}:${port}: ${WHY_NOT[code] ?? code}`, {
+      cause,
+      retry: code === "EADDRINUSE" ? "later" : "never",
+    });
+  }
+}
+
+async function stop(
+  server: Server,
+  { serving, listeners }: FtpService,
+  open: ReadonlySet<FtpSession>,
+  looking: NodeJS.Timeout,
+): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  for (const session of open) session.finish();
+  const timer = setTimeout(() => {
+    for (const session of open) session.destroy();
+  }, serving.limits.stopGrace);
+  await closed;
+  clearTimeout(timer);
+  clearInterval(looking);
+  listeners.stop();
+}

@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { after, before, beforeEach, test } from "node:test";
+import { RECALL_FILE, RECALL_MOUNT } from "../../src/core/model/recall.ts";
+import { type AgentMachine, type MachineOptions, makeMachine, served } from "../fixtures/agent.ts";
+import { runHere } from "../fixtures/agent-run.ts";
+import { type AgentVendor, makeAgentVendor, versionContent } from "../fixtures/agent-vendor.ts";
+import { type HttpVendor, startHttpVendor } from "../upstream/http-vendor.ts";
+
+/** A spoofed mirror: it can answer anything, and has no key. */
+const MEGABYTE = 1_000_000;
+let vendor: AgentVendor;
+let mirror: HttpVendor;
+let packagePath: string;
+const machines: AgentMachine[] = [];
+
+before(async () => {
+  mirror = await startHttpVendor();
+});
+beforeEach(() => {
+  vendor = makeAgentVendor();
+  vendor.publish(100, versionContent(100, 6, 50_000));
+  mirror.faults.clear();
+  mirror.requests.length = 0;
+  show();
+  packagePath = `/liveupdate/${vendor.packages[0]?.file}`;
+});
+after(async () => {
+  await mirror.close();
+  for (const machine of machines) await machine.remove();
+});
+
+function show(own: ReadonlyMap<string, Uint8Array> = new Map()): void {
+  mirror.files.clear();
+  for (const [name, file] of served(vendor, "/", own)) mirror.files.set(name, file);
+}
+
+async function machineFor(options: Partial<MachineOptions> = {}): Promise<AgentMachine> {
+  const machine = await makeMachine({ vendor, hosts: [{ type: "http", address: `${mirror.url}/` }], ...options });
+  machines.push(machine);
+  return machine;
+}
+
+for (const announced of [true, false]) {
+  const how = announced ? "announced" : "never ending";
+  test(`an endless package, ${how}, stops at the size that the index names`, async () => {
+    const machine = await machineFor();
+    mirror.faults.set(packagePath, { kind: "endless", announced });
+    const { result, code } = await runHere(machine);
+    assert.deepEqual([result, code], ["failed", "upstream.over-cap"]);
+    assert.ok((await machine.diskBytes()) < 0.1 * MEGABYTE, "no byte of it stays");
+    assert.equal(await machine.installed(), null);
+  });
+
+  test(`endless small files, ${how}: flag, index, recall list`, async () => {
+    const places = ["/liveupdate/minitri.flg", `/liveupdate/${vendor.indexPath}`, `${RECALL_MOUNT}${RECALL_FILE}`];
+    for (const place of places) {
+      mirror.faults.clear();
+      mirror.faults.set(place, { kind: "endless", announced });
+      const machine = await machineFor();
+      const run = await runHere(machine);
+      // What a recall list cannot say must not keep updates away.
+      if (place.startsWith(RECALL_MOUNT))
+        assert.deepEqual([run.result, run.recallCodes], ["updated", ["upstream.over-cap"]]);
+      else assert.deepEqual([run.result, run.code], ["failed", "upstream.over-cap"], place);
+    }
+  });
+}
+
+test("without a listed size the budget for a package is the cap", async () => {
+  const [first] = vendor.packages;
+  if (first === undefined) throw new Error("no package");
+  vendor.packages[0] = { ...first, size: null };
+  vendor.sign();
+  show();
+  const machine = await machineFor({ config: { limits: { packageBytes: "200 KB" } } });
+  mirror.faults.set(packagePath, { kind: "endless", announced: false });
+  assert.equal((await runHere(machine)).code, "upstream.over-cap");
+  mirror.faults.clear();
+  const tight = await machineFor({ config: { limits: { packageBytes: "1 KB" } } });
+  assert.equal((await runHere(tight)).code, "upstream.over-cap");
+  assert.equal((await runHere(machine)).result, "updated");
+});
+
+test("a listed size above the budgets is not begun, and nothing is asked of the next mirror", async () => {
+  for (const [limits, code] of [
+    [{ packageBytes: "1 KB" }, "budget.artifact-bytes"],
+    [{ runBytes: `${(vendor.files.get(vendor.indexPath)?.length ?? 0) + 200} B` }, "budget.total-bytes"],
+    [{ freeDisk: "4000 TB" }, "budget.free-disk"],
+  ] as const) {
+    const hosts = [1, 2].map(() => ({ type: "http" as const, address: `${mirror.url}/` }));
+    const machine = await machineFor({ hosts, config: { limits } });
+    mirror.requests.length = 0;
+    const run = await runHere(machine);
+    assert.deepEqual([run.result, run.code, run.hostCodes.length], ["failed", code, 1]);
+    assert.ok(!mirror.requests.some(({ path }) => path === packagePath), code);
+  }
+});
+
+test("a length that lies: another than the index names is refused before its bytes", async () => {
+  const machine = await machineFor();
+  mirror.faults.set(packagePath, { kind: "lying-length", says: 10 });
+  assert.equal((await runHere(machine)).code, "artifact.size-differs");
+  assert.equal(await machine.installed(), null);
+});
+
+test("other bytes of the same length are refused, also as the rest of an interrupted download", async () => {
+  const machine = await machineFor();
+  const honest = mirror.files.get(packagePath);
+  assert.ok(honest?.body instanceof Uint8Array);
+  const forged = Uint8Array.from(honest.body);
+  forged[forged.length - 5] = (forged.at(-5) ?? 0) ^ 1;
+  mirror.files.set(packagePath, { ...honest, body: forged });
+  assert.equal((await runHere(machine)).code, "artifact.digest-differs");
+  mirror.faults.set(packagePath, { kind: "cut", after: 300, times: 1 });
+  assert.equal((await runHere(machine)).code, "upstream.cut-off");
+  assert.equal((await runHere(machine)).code, "artifact.digest-differs");
+  assert.equal(await machine.installed(), null);
+});
+
+test("a download that is cut off goes on where it stopped", async () => {
+  const machine = await machineFor();
+  mirror.faults.set(packagePath, { kind: "cut", after: 400, times: 1 });
+  assert.equal((await runHere(machine)).code, "upstream.cut-off");
+  assert.equal((await runHere(machine)).result, "updated");
+  const ranges = mirror.requests.filter(({ path }) => path === packagePath).map(({ headers }) => headers["range"]);
+  assert.deepEqual(ranges, [undefined, "bytes=400-"]);
+});
+
+test("a redirect is not followed", async () => {
+  const machine = await machineFor();
+  mirror.faults.set(packagePath, { kind: "redirect", to: "http://127.0.0.1:1/elsewhere" });
+  assert.match((await runHere(machine)).code ?? "", /^upstream\.redirect/);
+});
+
+test("behind a spoofed mirror the next one is asked", async () => {
+  const honest = await startHttpVendor({ files: new Map(mirror.files) });
+  mirror.faults.set(packagePath, { kind: "endless", announced: false });
+  const hosts = [mirror, honest].map(({ url }) => ({ type: "http" as const, address: `${url}/` }));
+  const machine = await machineFor({ hosts });
+  try {
+    const run = await runHere(machine);
+    assert.deepEqual([run.result, run.host, run.hostCodes], ["updated", "mirror 2", ["upstream.over-cap"]]);
+  } finally {
+    await honest.close();
+  }
+});

@@ -1,0 +1,253 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { networkInterfaces } from "node:os";
+import path from "node:path";
+import { after, before, beforeEach, describe, test } from "node:test";
+import { promisify } from "node:util";
+import { ChannelFolder, MOVED_AT } from "../fixtures/channel-folder.ts";
+import { needsProgram } from "../fixtures/needs.ts";
+import { ftpStart, ServeProcess } from "../fixtures/serve-process.ts";
+
+const run = promisify(execFile);
+const body = Buffer.from(Array.from({ length: 3_000_000 }, (_, i) => (i * 7 + (i >> 8)) & 0xff));
+const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === "::1"));
+
+/** What this machine has of real clients, each with what it sends by itself. */
+const needsCurl = needsProgram("curl", "curl");
+const needsWget = needsProgram("wget", "wget");
+const needsPython = needsProgram("python3", "python3");
+
+for (const host of hasIpv6 ? ["127.0.0.1", "::1"] : ["127.0.0.1"]) {
+  describe(`real FTP clients, at ${host}`, () => {
+    const shown = host.includes(":") ? `[${host}]` : host;
+    let folder: ChannelFolder;
+    let serve: ServeProcess;
+    let here = "";
+    let base = "";
+    const at = (name: string): string => path.join(here, name);
+
+    before(async () => {
+      folder = await ChannelFolder.make();
+      await folder.revision("one", 1, {
+        "data.bin": body,
+        "small.txt": "0123456789",
+        "pool/g++_12 x.deb": "plus",
+        "pool/deep/ü.txt": "umlaut",
+        empty: "",
+      });
+      await folder.point("staging", { one: 1 });
+      serve = await ServeProcess.start(folder, { ftp: ftpStart({ host, active: true }) });
+      base = `ftp://${shown}:${serve.ftpPort}`;
+    });
+
+    beforeEach(async () => {
+      here = await mkdtemp(path.join(folder.root, "client-"));
+    });
+
+    after(async () => {
+      await serve?.stop();
+      await folder?.end();
+    });
+
+    /** Runs a client in a folder of its own, with a home of its own. */
+    async function client(program: string, args: readonly string[], input = ""): Promise<string> {
+      const running = run(program, args, { cwd: here, env: { ...process.env, HOME: here, LC_ALL: "C.UTF-8" }, timeout: 20_000 });
+      running.child.stdin?.end(input);
+      const { stdout, stderr } = await running;
+      return stdout + stderr;
+    }
+
+    async function gives(name: string, content: Uint8Array | string): Promise<void> {
+      assert.deepEqual(await readFile(at(name)), Buffer.from(content));
+      await rm(at(name));
+    }
+
+    test("curl: download, listings, resume, range, head, PORT, EPRT", { skip: needsCurl }, async () => {
+      const out = ["-sS", "-f", "-o", "data.bin"];
+      await client("curl", [...out, `${base}/one/data.bin`]);
+      await gives("data.bin", body);
+      for (const more of [["--disable-epsv"], ["--ftp-method", "nocwd"], ["--ftp-method", "singlecwd"], ["-P", "-"], ["-P", "-", "--disable-eprt"]]) {
+        if (host.includes(":") && more.some((one) => one.startsWith("--disable-e"))) continue;
+        await client("curl", [...out, ...more, `${base}/one/data.bin`]);
+        await gives("data.bin", body);
+      }
+      await writeFile(at("data.bin"), body.subarray(0, 70_000));
+      await client("curl", [...out, "-C", "-", `${base}/one/data.bin`]);
+      await gives("data.bin", body);
+      await client("curl", [...out, "-r", "1000-1999", `${base}/one/data.bin`]);
+      await gives("data.bin", body.subarray(1_000, 2_000));
+      assert.equal(await client("curl", ["-sS", "-f", `${base}/one/pool/g++_12%20x.deb`]), "plus");
+      assert.equal(await client("curl", ["-sS", "-f", `${base}/one/pool/deep/%C3%BC.txt`]), "umlaut");
+      assert.equal(await client("curl", ["-sS", "-f", `${base}/one/empty`]), "");
+      assert.match(await client("curl", ["-sS", "-f", `${base}/one/`]), /^-r--r--r--.* 3000000 .* data\.bin\r?$/m);
+      assert.equal(await client("curl", ["-sS", "-f", "-l", `${base}/one/`]), "data.bin\nempty\npool\nsmall.txt\n");
+      const head = await client("curl", ["-sS", "-f", "-I", `${base}/one/data.bin`]);
+      assert.match(head, /Content-Length: 3000000\r?\n/);
+      assert.ok(head.includes(new Date(MOVED_AT + 1_000).toUTCString().slice(0, 25)), head);
+      await assert.rejects(client("curl", ["-sS", "-f", `${base}/one/absent`]));
+    });
+
+    test("curl: two files on one session, and which channel it is", { skip: needsCurl }, async () => {
+      await client("curl", ["-sS", "-f", "-o", "a", `${base}/one/data.bin`, "-o", "b", `${base}/one/small.txt`]);
+      await gives("a", body);
+      await gives("b", "0123456789");
+      assert.deepEqual(JSON.parse(await client("curl", ["-sS", "-f", `${base}/.ringfort/channel`])), { ringfort: 1, channel: "staging" });
+    });
+
+    test("wget: download, resume, timestamps, recursive, active", { skip: needsWget }, async () => {
+      await client("wget", ["-q", "-N", `${base}/one/data.bin`]);
+      // From a listing, which has no seconds.
+      assert.equal((await stat(at("data.bin"))).mtimeMs, MOVED_AT);
+      assert.doesNotMatch(await client("wget", ["-nv", "-N", `${base}/one/data.bin`]), /-> "data/);
+      await writeFile(at("data.bin"), body.subarray(0, 12_345));
+      await client("wget", ["-q", "-c", `${base}/one/data.bin`]);
+      await gives("data.bin", body);
+      await client("wget", ["-q", "--no-passive-ftp", `${base}/one/data.bin`]);
+      await gives("data.bin", body);
+      await client("wget", ["-q", "-r", "-nH", "-P", "tree", `${base}/`]);
+      await gives("tree/one/data.bin", body);
+      await gives("tree/one/pool/g++_12 x.deb", "plus");
+      await gives("tree/one/pool/deep/ü.txt", "umlaut");
+    });
+
+    test("lftp: get, resume, pget, mirror by LIST and by MLSD, active", { skip: needsProgram("lftp", "lftp") }, async () => {
+      const lftp = (...commands: readonly string[]): Promise<string> => {
+        const set = ["set net:max-retries 1", "set net:timeout 5", "set cmd:fail-exit yes", "set net:reconnect-interval-base 1"];
+        return client("lftp", ["-c", [...set, `open ${base}`, ...commands].join("; ")]);
+      };
+      await lftp("get one/data.bin");
+      await gives("data.bin", body);
+      await writeFile(at("data.bin"), body.subarray(0, 1_234_567));
+      await lftp("get -c one/data.bin");
+      await gives("data.bin", body);
+      await lftp("pget -n 3 one/data.bin");
+      await gives("data.bin", body);
+      for (const listing of ["true", "false"]) {
+        await lftp(`set ftp:use-mlsd ${listing}`, "mirror one m");
+        await gives("m/data.bin", body);
+        await gives("m/pool/deep/ü.txt", "umlaut");
+        await rm(at("m"), { recursive: true });
+      }
+      await lftp("set ftp:passive-mode off", "get one/data.bin");
+      await gives("data.bin", body);
+      assert.match(await lftp("cls -1 one"), /^one\/data\.bin$/m);
+    });
+
+    test("tnftp: by address, resume, an interactive session, active", { skip: needsProgram("tnftp", "tnftp") }, async () => {
+      await client("tnftp", ["-o", "data.bin", `${base}/one/data.bin`]);
+      await gives("data.bin", body);
+      await writeFile(at("data.bin"), body.subarray(0, 99_999));
+      await client("tnftp", ["-R", "-o", "data.bin", `${base}/one/data.bin`]);
+      await gives("data.bin", body);
+      const script = ["cd one", "ls", "nlist", "binary", "get data.bin", "cd pool/deep", "get ü.txt", "pwd", "quit", ""].join("\n");
+      for (const mode of ["-p", "-A"]) {
+        const said = await client("tnftp", ["-a", mode, "-P", String(serve.ftpPort), host], script);
+        assert.match(said, /small\.txt/);
+        await gives("data.bin", body);
+        await gives("ü.txt", "umlaut");
+      }
+    });
+
+    test("inetutils ftp: active by itself, SYST before USER, mget", {
+      skip: needsProgram("inetutils-ftp", "inetutils-ftp") || (host.includes(":") && "it has no EPRT"),
+    }, async () => {
+      const script = ["user anonymous me@", "binary", "cd one", "ls", "get data.bin", "mget small.txt", "quit", ""].join("\n");
+      for (const mode of [[], ["-p"]]) {
+        const said = await client("inetutils-ftp", ["-n", "-i", ...mode, host, String(serve.ftpPort)], script);
+        assert.match(said, /small\.txt/);
+        await gives("data.bin", body);
+        await gives("small.txt", "0123456789");
+      }
+    });
+
+    test("ncftp: get, resume, ls, a whole tree, active", {
+      skip: needsProgram("ncftpget", "ncftp") || (host.includes(":") && "it has no IPv6"),
+    }, async () => {
+      const to = ["-P", String(serve.ftpPort), host, "."];
+      await client("ncftpget", [...to, "/one/data.bin"]);
+      await gives("data.bin", body);
+      await writeFile(at("data.bin"), body.subarray(0, 77_777));
+      await client("ncftpget", ["-z", ...to, "/one/data.bin"]);
+      await gives("data.bin", body);
+      await client("ncftpget", ["-E", ...to, "/one/data.bin"]);
+      await gives("data.bin", body);
+      await client("ncftpget", ["-R", ...to, "/one/pool"]);
+      await gives("pool/g++_12 x.deb", "plus");
+      assert.match(await client("ncftpls", ["-P", String(serve.ftpPort), "-l", `ftp://${host}/one/`]), /3000000 .*data\.bin/);
+    });
+
+    test("busybox: wget, resume, ftpget", { skip: needsProgram("busybox", "busybox") }, async () => {
+      await client("busybox", ["wget", "-q", `${base}/one/data.bin`]);
+      await gives("data.bin", body);
+      await writeFile(at("data.bin"), body.subarray(0, 55_555));
+      await client("busybox", ["wget", "-q", "-c", `${base}/one/data.bin`]);
+      await gives("data.bin", body);
+      await client("busybox", ["ftpget", "-P", String(serve.ftpPort), host, "data.bin", "one/data.bin"]);
+      await gives("data.bin", body);
+    });
+
+    test("aria2: four connections, each from its offset", { skip: needsProgram("aria2c", "aria2") }, async () => {
+      await client("aria2c", ["-q", "-x4", "-s4", "-k1M", "--file-allocation=none", `${base}/one/data.bin`]);
+      await gives("data.bin", body);
+      await client("aria2c", ["-q", "--ftp-pasv=false", `${base}/one/data.bin`]);
+      await gives("data.bin", body);
+    });
+
+    test("axel: four connections", {
+      skip: needsProgram("axel", "axel") || (host.includes(":") && "it has no EPSV"),
+    }, async () => {
+      await client("axel", ["-q", "-n4", "-o", "data.bin", `${base}/one/data.bin`]);
+      await gives("data.bin", body);
+    });
+
+    test("lynx: a folder tried as a file first, listed over the same port", { skip: needsProgram("lynx", "lynx") }, async () => {
+      assert.match(await client("lynx", ["-dump", `${base}/one/`]), /small\.txt/);
+      assert.equal(await client("lynx", ["-source", `${base}/one/small.txt`]), "0123456789");
+    });
+
+    test("python: ftplib's listings and offsets, urllib", { skip: needsPython }, async () => {
+      const script = `
+import ftplib, io, sys, urllib.request
+host, port, base = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+ftp = ftplib.FTP(); ftp.connect(host, port, timeout=5); ftp.login()
+for passive in (True, False):
+    ftp.set_pasv(passive)
+    got = io.BytesIO(); ftp.retrbinary("RETR one/data.bin", got.write, rest=1000); print(len(got.getvalue()))
+    print(ftp.nlst("one")); print(sorted(n for n, f in ftp.mlsd("one", ["type", "size"])))
+    lines = []; ftp.retrlines("LIST -la one", lines.append); print(len(lines))
+print(ftp.size("one/data.bin"), ftp.sendcmd("MDTM one/data.bin"), ftp.pwd())
+ftp.cwd("one/pool"); ftp.cwd(".."); print(ftp.pwd())
+data = ftp.transfercmd("RETR data.bin"); data.recv(10); data.close()
+try: print(ftp.voidresp())
+except ftplib.error_temp as e: print(str(e)[:3])
+print(ftp.sendcmd("NOOP")[:3]); ftp.quit()
+if ":" in host: sys.exit() # urllib asks for an address with its brackets on
+print(len(urllib.request.urlopen(base + "/one/data.bin").read()), urllib.request.urlopen(base + "/one/small.txt").read())
+`;
+      const said = await client("python3", ["-c", script, host, String(serve.ftpPort), base]);
+      const listing = ["['one/data.bin', 'one/empty', 'one/pool', 'one/small.txt']", "['data.bin', 'empty', 'pool', 'small.txt']", "4"];
+      assert.deepEqual(said.trim().split("\n"), [
+        "2999000",
+        ...listing,
+        "2999000",
+        ...listing,
+        "3000000 213 20261123140001 /",
+        "/one",
+        "426",
+        "200",
+        ...(host.includes(":") ? [] : ["3000000 b'0123456789'"]),
+      ]);
+    });
+
+    test("perl Net::FTP", { skip: needsProgram("perl", "perl") }, async () => {
+      const script = `
+use Net::FTP; my $f = Net::FTP->new($ARGV[0], Port => $ARGV[1], Timeout => 5) or die $@;
+$f->login("anonymous", "me@") or die; $f->binary; $f->cwd("one") or die; $f->get("data.bin") or die;
+print join(",", $f->ls), " ", $f->size("data.bin"), " ", $f->mdtm("data.bin"), " ", scalar(@{$f->dir}), " ", $f->supported("MDTM"), "\\n"; $f->quit;`;
+      const said = await client("perl", ["-e", script, host, String(serve.ftpPort)]);
+      assert.match(said, /^data\.bin,empty,pool,small\.txt 3000000 \d+ 4 1\n$/);
+      await gives("data.bin", body);
+    });
+  });
+}
