@@ -84,7 +84,7 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
   "store.busy": "another daemon runs with this data folder: stop it, or give this one a folder of its own",
   "store.schema": "start the Ringfort that wrote it, or a newer one; the ledger is never taken back to an older form",
   "config.unreadable": "check the path and its rights; --config names another file",
-  "config.invalid": "mend the lines named above, then: ringfort config check",
+  "config.invalid": "mend the lines named above; ringfort config check reads the daemon's file again",
   "revision.in-use": "move the channel off it first: ringfort channels shows which one points at it",
   "source.unknown": "ringfort source list shows the names",
   "source.exists": "change it with ringfort source change NAME --from FILE, or choose another name",

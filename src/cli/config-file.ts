@@ -58,5 +58,13 @@ async function exists(file: string): Promise<boolean> {
 }
 
 function rooted(loaded: Config, folder: string): Config {
-  return { ...loaded, data: path.resolve(folder, loaded.data) };
+  const channels = Object.entries(loaded.channels).map(([name, channel]) => [name, rootedChannel(channel, folder)]);
+  return { ...loaded, data: path.resolve(folder, loaded.data), channels: Object.fromEntries(channels) };
+}
+
+function rootedChannel(channel: Config["channels"][string], folder: string): Config["channels"][string] {
+  const tls = channel.ftp?.tls;
+  if (channel.ftp === undefined || tls === undefined) return channel;
+  const files = { certificate: path.resolve(folder, tls.certificate), key: path.resolve(folder, tls.key) };
+  return { ...channel, ftp: { ...channel.ftp, tls: { ...tls, ...files } } };
 }

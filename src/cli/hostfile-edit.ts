@@ -26,8 +26,8 @@ export interface EditFlags {
 
 /** What was learnt elsewhere for an edit: from the daemon, and from key files. */
 export interface Learnt {
-  /** Where the daemon serves a channel. */
-  readonly address: { readonly name: string; readonly url: string } | null;
+  /** Where the daemon serves the channel. */
+  readonly addresses: readonly { readonly name: string; readonly url: string }[];
   readonly trust: Trust | null;
   readonly minisign: readonly string[];
   readonly recall: readonly string[];
@@ -54,7 +54,7 @@ export function edited(before: HostFile | null, flags: EditFlags, learnt: Learnt
 
 type Host = Readonly<Record<string, unknown>>;
 
-function editedHosts(before: readonly Host[], flags: EditFlags, { address }: Learnt): readonly Host[] {
+function editedHosts(before: readonly Host[], flags: EditFlags, { addresses }: Learnt): readonly Host[] {
   let hosts = before;
   for (const name of flags.remove ?? []) {
     needed(hosts, name, "--remove");
@@ -67,8 +67,10 @@ function editedHosts(before: readonly Host[], flags: EditFlags, { address }: Lea
   }
   for (const fields of (flags.add ?? []).map((written) => entryFields("--add", written)))
     hosts = [...hosts, withFields({}, fields)];
-  if (address === null || hosts.some((host) => host["address"] === address.url)) return hosts;
-  return [...hosts, { name: address.name, type: new URL(address.url).protocol.slice(0, -1), address: address.url }];
+  for (const { name, url } of addresses)
+    if (!hosts.some((host) => host["address"] === url))
+      hosts = [...hosts, { name, type: new URL(url).protocol.slice(0, -1), address: url }];
+  return hosts;
 }
 
 function needed(hosts: readonly Host[], name: string, flag: string): void {

@@ -196,9 +196,10 @@ test("a file that is not one: where, and what was meant", async () => {
 
 test("--from-daemon and --trust-source: what the daemon says is taken over", async () => {
   const status = answers.status;
+  const served = { channel: "staging", url: "http://192.0.2.7:8081/", ftp: "ftp://192.0.2.7:21/" };
   daemon.follow((request) =>
     request.verb === "status"
-      ? [{ kind: "result", value: { ...status, channels: [{ channel: "staging", url: "http://192.0.2.7:8081/" }] } }]
+      ? [{ kind: "result", value: { ...status, channels: [served] } }]
       : [{ kind: "result", value: { ...answers["source-show"], spec: minisigned } }],
   );
   const minisigned = {
@@ -208,12 +209,10 @@ test("--from-daemon and --trust-source: what the daemon says is taken over", asy
   };
   assert.equal((await edit("--from-daemon", "--trust-source", "tools")).exit, 0);
   const after = await held();
-  assert.deepEqual(after.hosts.at(-1), {
-    name: "staging at 192.0.2.7:8081",
-    type: "http",
-    address: "http://192.0.2.7:8081/",
-    order: 100,
-  });
+  assert.deepEqual(after.hosts.slice(2), [
+    { name: "staging at 192.0.2.7:8081", type: "http", address: "http://192.0.2.7:8081/", order: 100 },
+    { name: "staging at 192.0.2.7 by FTP", type: "ftp", address: "ftp://192.0.2.7:21/", order: 100 },
+  ]);
   assert.deepEqual(after.trust.minisign, [KEY_A]);
   assert.equal((await edit("--from-daemon")).exit, 0);
   assert.deepEqual(await held(), after);

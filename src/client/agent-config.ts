@@ -13,7 +13,7 @@ const text = z
   .max(4_096)
   .regex(/^[^\u0000]*$/, "no zero bytes");
 
-const install = z
+const installing = z
   .discriminatedUnion("way", [
     z
       .strictObject({
@@ -84,7 +84,7 @@ const clientProduct = z
     item: z.string().min(1).max(64).optional().describe("Which content, where an index counts several."),
     dialect: liveupdateDialect.prefault({}).describe("How the index text is read, as in the mirror's source."),
     detector,
-    install,
+    install: installing,
   })
   .refine((product) => product.install.way !== "swap" || product.detector.kind === "state", {
     path: ["detector"],

@@ -1,4 +1,4 @@
-import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { link, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
 import { Failure } from "../core/kernel/errors.ts";
@@ -17,7 +17,10 @@ export async function takeLock(folder: string): Promise<() => Promise<void>> {
     await writeFile(beside, own, { mode: 0o600 });
     try {
       for (let tries = 0; tries < 8; tries += 1) {
-        if (await linked(beside, file)) return () => release(file, own);
+        if (await linked(beside, file)) {
+          await sweep(folder);
+          return () => release(file, own);
+        }
         const holder = await textOf(file);
         if (holder === null) continue;
         if (await lives(holder)) break;
@@ -28,6 +31,14 @@ export async function takeLock(folder: string): Promise<() => Promise<void>> {
     }
     throw new Failure("store.busy", "another run of the agent is under way", { retry: "later" });
   });
+}
+
+/** What runs that were killed while they took the lock have left. */
+async function sweep(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const pid = /^agent\.lock\.(\d{1,10})(?:\.stale)?$/.exec(name)?.[1];
+    if (pid !== undefined && !(await lives(`${pid} ?\n`))) await rm(path.join(folder, name), { force: true });
+  }
 }
 
 async function linked(from: string, to: string): Promise<boolean> {

@@ -5,7 +5,7 @@ import type { SignatureFinding } from "../core/model/feed-listing.ts";
 import type { HostEntry } from "../core/model/host-file.ts";
 import type { LiveupdateTrust } from "../core/model/source.ts";
 import type { IndexedPackage } from "../formats/liveupdate/dialect.ts";
-import { FLAG_NAME, indexName } from "../formats/liveupdate/names.ts";
+import { FLAG_NAME, indexName, isPlainName } from "../formats/liveupdate/names.ts";
 import { type IndexReading, readIndex } from "../formats/liveupdate/read-index.ts";
 import { type AgentCode, Stop } from "./agent-code.ts";
 import type { ClientProduct } from "./agent-config.ts";
@@ -112,6 +112,8 @@ function packagesOfItem(packages: readonly IndexedPackage[], product: ClientProd
       identity.version.toLowerCase() === product.version.toLowerCase() &&
       identity.language.toLowerCase() === product.language.toLowerCase(),
   );
+  const odd = own.find(({ file }) => !isPlainName(file));
+  if (odd !== undefined) throw new Stop("feed.unsafe-name", quoteOutside(odd.file));
   const items = new Set(own.map(({ item }) => item.toLowerCase()));
   if (product.item === undefined && items.size > 1)
     throw new Stop("config.invalid", `the index counts ${items.size} items: name the one to follow as "item"`, false);

@@ -38,7 +38,7 @@ const agentState = z.strictObject({
 });
 
 export type ProductState = z.infer<typeof productState>;
-export type AgentState = z.infer<typeof agentState>;
+type AgentState = z.infer<typeof agentState>;
 
 /** A product's name in the state folder, whatever characters its own name has. */
 export function productKey(id: Identity): string {

@@ -1,4 +1,5 @@
 import path from "node:path";
+import { quoteOutside } from "../core/kernel/errors.ts";
 import type { HostEntry, HostFile } from "../core/model/host-file.ts";
 import type { RecallList } from "../core/model/recall.ts";
 import type { LiveupdateTrust } from "../core/model/source.ts";
@@ -113,6 +114,8 @@ async function bringTo(
   };
   const fetched: Fetched[] = [];
   for (const step of steps) {
+    const sha1 = trust.profile === "legacy-sha1" ? step.sha1 : null;
+    if (step.sha256 === null && sha1 === null) throw new Stop("feed.digest-missing", quoteOutside(step.file));
     const to = path.join(folder, nameOf(step));
     const { packageBytes: most, freeDisk } = config.limits;
     await download(
@@ -121,7 +124,7 @@ async function bringTo(
         path: `${product.mount.slice(1)}${product.folder}${step.file}`,
         size: step.size,
         sha256: step.sha256,
-        sha1: trust.profile === "legacy-sha1" ? step.sha1 : null,
+        sha1,
         to,
         most,
         freeDisk,
@@ -139,7 +142,7 @@ async function bringTo(
 
 /** The sequence keeps apart what two revisions of a vendor may call the same. */
 function nameOf(step: IndexedPackage): string {
-  return `${step.sequence}-${step.file}`;
+  return `${step.sequence}-${step.file.slice(-180)}`;
 }
 
 /** A recall's way back: the kept version where it is whole, else the channel's full package of exactly that sequence. */

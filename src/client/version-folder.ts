@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { constants } from "node:fs";
-import { link, mkdir, open, readdir, readFile, readlink, rename, rm, symlink } from "node:fs/promises";
+import { copyFile, link, mkdir, open, readdir, readFile, readlink, rename, rm, symlink } from "node:fs/promises";
 import path from "node:path";
 import * as z from "zod";
 import { pathFault } from "../core/kernel/safe-path.ts";
@@ -59,7 +59,7 @@ export async function clearLeftovers(folder: string): Promise<void> {
 }
 
 /** The files that a version should have; `null` where it was never completed, or its list is damaged. */
-export async function readManifest(folder: string, sequence: number): Promise<VersionFiles | null> {
+async function readManifest(folder: string, sequence: number): Promise<VersionFiles | null> {
   try {
     const read = manifest.safeParse(JSON.parse(await readFile(manifestPath(folder, sequence), "utf8")));
     return read.success && read.data.sequence === sequence ? read.data.files : null;
@@ -107,11 +107,25 @@ export async function beginVersion(folder: string, sequence: number): Promise<st
   return building;
 }
 
+/** What says that a file system has no hard links, or no more of them. */
+const NO_LINKS: ReadonlySet<string> = new Set(["EPERM", "EMLINK", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EXDEV"]);
+
 /** Lays the files of a version into `building` as hard links: the same bytes under a second name, nothing copied. */
 export async function layBase(folder: string, sequence: number, files: VersionFiles, building: string): Promise<void> {
   for (const name of Object.keys(files)) {
     await mkdir(path.dirname(path.join(building, name)), { recursive: true });
-    await link(path.join(versionPath(folder, sequence), name), path.join(building, name));
+    await linkOrCopy(path.join(versionPath(folder, sequence), name), path.join(building, name));
+  }
+}
+
+async function linkOrCopy(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (cause) {
+    if (!NO_LINKS.has(errnoOf(cause) ?? "")) throw cause;
+    await copyFile(from, to, constants.COPYFILE_EXCL);
+    const handle = await open(to, "r+");
+    await handle.sync().finally(() => handle.close());
   }
 }
 

@@ -40,8 +40,73 @@ const limits = z.strictObject({
   leastRateWindow: duration.prefault("8s").describe("What leastRate is measured over."),
 });
 
+const portNumber = z.int().min(0).max(65_535);
+
+const ftpTls = z.strictObject({
+  mode: z
+    .enum(["offered", "required"])
+    .default("offered")
+    .describe("`required`: no login and no transfer without AUTH TLS and PROT P."),
+  certificate: z.string().min(1).max(4_096).describe("A file with the certificate and its chain, PEM."),
+  key: z.string().min(1).max(4_096).describe("A file with its private key, PEM."),
+  boundData: z
+    .boolean()
+    .default(true)
+    .describe(
+      "A data connection must resume the TLS session of its control connection, so that nobody else can take it. " +
+        "`false` for clients that cannot.",
+    ),
+});
+
+const ftp = z.strictObject({
+  listen: listen.describe("The address and port of FTP, its own."),
+  passive: z
+    .strictObject({
+      from: portNumber.default(0).describe("The first port of the range; 0: any that the system has."),
+      to: portNumber.default(0).describe("The last."),
+      announce: z
+        .ipv4()
+        .optional()
+        .describe("The address that PASV names, where a translator of addresses stands in between."),
+    })
+    .refine(
+      ({ from, to }) => from <= to && (from === 0) === (to === 0),
+      "a range is two ports, the first not above the last",
+    )
+    .prefault({})
+    .describe("Where data connections come in."),
+  active: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Whether PORT and EPRT are answered, to the client's own address and no port below 1024. The server's process " +
+        "then keeps the right to connect, which it otherwise gives up.",
+    ),
+  allow: z
+    .array(z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()]))
+    .max(1_024)
+    .default([])
+    .describe("Networks or addresses of clients, for example 10.20.0.0/16; none: every client."),
+  password: z
+    .string()
+    .min(1)
+    .max(255)
+    .regex(/^[ -~]*$/, "printable ASCII only")
+    .optional()
+    .describe("What anonymous clients must send as their password. It is no secret: it crosses the line in clear."),
+  sessions: z.int().min(1).max(65_536).default(256).describe("Sessions at once."),
+  sessionsPerClient: z.int().min(1).max(65_536).default(16).describe("Sessions one client address may have."),
+  idle: duration.prefault("2m").describe("How long a session may say nothing."),
+  longest: duration
+    .prefault("1h")
+    .describe("The longest that a session, and with it the revision that it began with, is kept."),
+  tls: ftpTls.optional().describe("AUTH TLS (RFC 4217); absent: it is refused."),
+});
+export type FtpConfig = z.infer<typeof ftp>;
+
 const channel = z.strictObject({
   listen: listen.describe("The address and port of this channel, its own."),
+  ftp: ftp.optional().describe("Serves the channel by FTP too, read-only. Absent: it does not."),
 });
 
 /** RFC 5424 section 6.2.1, table 1: the facilities that a daemon may send under, by their usual names. */
@@ -155,22 +220,27 @@ export const config = z
     systemLog: systemLog.prefault({}).describe("Where events go beside the event log (docs/reference/events.md)."),
   })
   .superRefine(({ channels, collect, session: { most } }, context) => {
-    if (collect.grace < most) {
-      const message = "the grace must outlast session.most: a client may still be reading what is collected";
-      context.addIssue({ code: "custom", path: ["collect", "grace"], message });
-    }
+    const issue = (path: readonly string[], message: string): void =>
+      context.addIssue({ code: "custom", path: [...path], message });
+    if (collect.grace < most)
+      issue(["collect", "grace"], "the grace must outlast session.most: a client may still be reading what is collected");
     const seen = new Map<string, string>();
-    for (const [name, { listen: at }] of Object.entries(channels)) {
-      const other = seen.get(at);
-      if (other !== undefined && !at.endsWith(":0"))
-        context.addIssue({
-          code: "custom",
-          path: ["channels", name, "listen"],
-          message: `${at} is the address of channel ${other}; each channel has one of its own`,
-        });
-      seen.set(at, name);
+    for (const [name, { listen: at, ftp: byFtp }] of Object.entries(channels)) {
+      takeAddress(seen, at, name, (message) => issue(["channels", name, "listen"], message));
+      if (byFtp === undefined) continue;
+      takeAddress(seen, byFtp.listen, name, (message) => issue(["channels", name, "ftp", "listen"], message));
+      if (collect.grace < byFtp.longest)
+        issue(["collect", "grace"], `the grace must outlast channels.${name}.ftp.longest: a session keeps its revision`);
     }
   });
+
+/** An address can be one channel's only, and one protocol's. */
+function takeAddress(seen: Map<string, string>, at: string, channel: string, issue: (message: string) => void): void {
+  const other = seen.get(at);
+  if (other !== undefined && !at.endsWith(":0"))
+    issue(`${at} is the address of channel ${other}; each channel has one of its own`);
+  seen.set(at, channel);
+}
 
 export type Config = z.infer<typeof config>;
 export type SystemLogConfig = Config["systemLog"];

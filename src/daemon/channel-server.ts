@@ -25,7 +25,9 @@ export class ChannelServer {
   readonly #events: Events;
   #lane: Lane | null = null;
   #port: number;
+  #ftpPort: number;
   #url: string | null = null;
+  #ftpUrl: string | null = null;
   #serial = 0;
   #stopping = false;
   #restarting = false;
@@ -40,11 +42,17 @@ export class ChannelServer {
     this.#start = start;
     this.#events = events;
     this.#port = start.listen.port;
+    this.#ftpPort = start.ftp?.port ?? 0;
   }
 
   /** Where clients find the channel, while it is served: "http://10.20.0.10:80/". */
   get url(): string | null {
     return this.#url;
+  }
+
+  /** The same for FTP: "ftp://10.20.0.10:21/"; `null` also where the channel is not served by it. */
+  get ftpUrl(): string | null {
+    return this.#ftpUrl;
   }
 
   get jail(): Jail {
@@ -79,7 +87,7 @@ export class ChannelServer {
       lane.onClose(() => {
         if (this.#lane === lane && !this.#stopping) this.#worker.kill();
       });
-      lane.send({ ...this.#start, listen: { ...this.#start.listen, port: this.#port } } satisfies Start);
+      lane.send(this.#startNow());
       await listening.promise;
     } finally {
       clearTimeout(timer);
@@ -87,6 +95,16 @@ export class ChannelServer {
     }
     // A pointer that moved after the server had read it and before it listened: nobody could tell it then.
     await this.reopen();
+  }
+
+  /** With the ports that it had before. */
+  #startNow(): Start {
+    const { listen, ftp } = this.#start;
+    return {
+      ...this.#start,
+      listen: { ...listen, port: this.#port },
+      ftp: ftp === null || ftp === undefined ? null : { ...ftp, port: this.#ftpPort },
+    };
   }
 
   /** A server that says what no server says is ended: nothing that it may still say is believed. */
@@ -101,8 +119,16 @@ export class ChannelServer {
       case "listening":
         if (this.#listening === null) return this.#worker.kill();
         this.#port = answer.port;
-        this.#url = `http://${answer.address.includes(":") ? `[${answer.address}]` : answer.address}:${answer.port}/`;
-        this.#events.emit("channel.listening", { channel: this.channel, url: this.#url });
+        this.#url = urlOf("http", answer);
+        if (answer.ftp !== null && answer.ftp !== undefined) {
+          this.#ftpPort = answer.ftp.port;
+          this.#ftpUrl = urlOf("ftp", answer.ftp);
+        }
+        this.#events.emit("channel.listening", {
+          channel: this.channel,
+          url: this.#url,
+          ...(this.#ftpUrl === null ? {} : { ftp: this.#ftpUrl }),
+        });
         this.#listening.resolve();
         return;
       case "reopened":
@@ -145,6 +171,7 @@ export class ChannelServer {
     this.#lane?.close();
     this.#lane = null;
     this.#url = null;
+    this.#ftpUrl = null;
     this.#listening?.reject(
       new Failure("worker.died", `the server of ${this.channel} died as it started`, { retry: "later" }),
     );
@@ -195,4 +222,8 @@ export class ChannelServer {
     this.#lane?.send({ kind: "stop" } satisfies ServeRequest);
     await this.#worker.stop(12 * SECOND);
   }
+}
+
+function urlOf(scheme: "http" | "ftp", { address, port }: { readonly address: string; readonly port: number }): string {
+  return `${scheme}://${address.includes(":") ? `[${address}]` : address}:${port}/`;
 }

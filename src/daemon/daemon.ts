@@ -12,7 +12,7 @@ import { Runs } from "./runs.ts";
 import { Schedule } from "./schedule.ts";
 import { Turnstile } from "./turnstile.ts";
 import { runNow, type VerbParts, verbsOf } from "./verbs.ts";
-import { type Places, Workers } from "./workers.ts";
+import { type Places, type ServerDoors, Workers } from "./workers.ts";
 
 /** How long a stop waits for runs to end by themselves, before the workers that they may wait for are ended. */
 const RUNS_PATIENCE = 10 * SECOND;
@@ -31,15 +31,14 @@ export interface DaemonParts {
   readonly events: Events;
   readonly atStep: AtStep;
   readonly confine: Confine;
-  /** Opens a channel's access log for appending; its server inherits the descriptor and can open nothing itself. */
-  readonly openLog: (channel: string) => number;
+  readonly serverDoors: ServerDoors;
   readonly readSecret: (file: string) => Promise<string>;
   /** Where a bug of ours goes that nobody waits for. */
   readonly onBug: (error: unknown) => void;
 }
 
 export interface Daemon {
-  /** Where clients find each channel. */
+  /** Where clients find each channel by HTTP. */
   readonly urls: ReadonlyMap<string, string | null>;
   stop(): Promise<void>;
 }
@@ -47,7 +46,7 @@ export interface Daemon {
 /** Starts the keeper: recover, serve, listen, schedule, in that order. Clients are served before anything is fetched. */
 export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   const { config, clock, events, places } = parts;
-  const workers = new Workers(config, parts.version, places, parts.confine, parts.openLog, events);
+  const workers = new Workers(config, parts.version, places, parts.confine, parts.serverDoors, events);
   const doors = doorsOf(parts, workers);
   const turnstile = new Turnstile();
   const runs = new Runs(doors, turnstile);

@@ -77,6 +77,8 @@ test("a path below an address cannot leave it, whatever it is made of", async (t
     ["https://h/base/", "a b/ü", "https://h/base/a%20b/%C3%BC"],
     ["https://h/base", "what?x#y", "https://h/base/what%3Fx%23y"],
     ["https://h/base", "%2e%2e", "https://h/base/%252e%252e"],
+    ["http://h/lu", "a$20b_1.0_x_livetri.zip", "http://h/lu/a$20b_1.0_x_livetri.zip"],
+    ["ftp://h/lu", "$24/$$", "ftp://h/lu/$24/$$"],
     ["https://h/base", "\\..\\x", "https://h/base/%5C..%5Cx"],
     ["ftp://h/pub", "", "ftp://h/pub/"],
     ["file:///srv/x/", "d/f", "file:///srv/x/d/f"],

@@ -10,8 +10,11 @@ export interface Jail {
   readonly program: readonly string[];
   /** Folders whose files may be read. */
   readonly reads: readonly string[];
-  /** "listen": it gives the right to connect up when it listens (`serve/worker.ts`). */
-  readonly network: "none" | "connect" | "listen";
+  /**
+   * "listen": it gives the right to connect up when it listens (`serve/worker.ts`); "listen-and-connect": it cannot,
+   * because active FTP connects to clients.
+   */
+  readonly network: "none" | "connect" | "listen" | "listen-and-connect";
 }
 
 /** The seam of the kernel layer: what turns a command line into one that runs confined. */
@@ -36,6 +39,11 @@ function permissionFlags({ program, reads, network }: Jail): readonly string[] {
 
 /** For a person: "no network; reads its program and /srv/ringfort/quarantine; writes nothing". */
 export function describeJail({ reads, network }: Jail): string {
-  const net = { none: "no network", connect: "connects outside", listen: "listens, connects nowhere" } as const;
+  const net = {
+    none: "no network",
+    connect: "connects outside",
+    listen: "listens, connects nowhere",
+    "listen-and-connect": "listens, connects outside (active FTP)",
+  } as const;
   return `${net[network]}; reads ${["its program", ...reads].join(", ")}; writes nothing`;
 }

@@ -252,7 +252,7 @@ async function status(parts: VerbParts): Promise<Answers["status"]> {
     data: parts.data,
     store: { blobs: blobs.size, bytes, freeBytes: await doors.blobs.freeBytes() },
     processes: workers.states().map(({ state, jail }) => ({ ...state, permissions: describeJail(jail) })),
-    channels: [...workers.servers.values()].map(({ channel, url }) => ({ channel, url })),
+    channels: [...workers.servers.values()].map(({ channel, url, ftpUrl }) => ({ channel, url, ftp: ftpUrl })),
     sources: await summaries(parts),
     positions: await positionsOf(parts, null),
   };

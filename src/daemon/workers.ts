@@ -1,8 +1,9 @@
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Config } from "../core/config.ts";
+import type { Config, FtpConfig } from "../core/config.ts";
 import { LIMITS } from "../core/kernel/limits.ts";
 import type { Events } from "../core/ports.ts";
+import type { ServeFtpInput } from "../wire/jobs.ts";
 import { ChannelServer } from "./channel-server.ts";
 import type { Confine, Jail } from "./jails.ts";
 import { JobLanes } from "./job-lanes.ts";
@@ -16,6 +17,14 @@ export interface Places {
   readonly blobs: string;
   readonly views: string;
   readonly entries: { readonly fetch: string; readonly inspect: string; readonly serve: string };
+}
+
+/** What main opens and reads for the servers, which can do neither. */
+export interface ServerDoors {
+  /** Opens an access log for appending, by its name: the server inherits the descriptor. */
+  readonly openLog: (name: string) => number;
+  /** A PEM file of the configuration. Throws `Failure` `config.*`. */
+  readonly readPem: (file: string) => string;
 }
 
 /** How many files are inspected side by side: inspection is work for the processor, not for the line. */
@@ -38,7 +47,7 @@ export class Workers {
     version: string,
     places: Places,
     confine: Confine,
-    openLog: (channel: string) => number,
+    doors: ServerDoors,
     events: Events,
   ) {
     this.#places = places;
@@ -57,38 +66,10 @@ export class Workers {
       INSPECT_LANES,
       [places.quarantine],
     );
-    const servers = Object.entries(config.channels).map(([channel, { listen }]): [string, ChannelServer] => {
-      const colon = listen.lastIndexOf(":");
-      const host = listen.slice(0, colon).replace(/^\[|\]$/g, "");
-      const jail: Jail = {
-        role: `serve-${channel}`,
-        program: places.program,
-        reads: [places.blobs, places.views],
-        network: "listen",
-      };
-      const worker = new WorkerProcess(
-        {
-          jail,
-          entry: places.entries.serve,
-          args: [],
-          lanes: 1,
-          mostMessageBytes: LIMITS.shortMessageBytes,
-          inherits: [openLog(channel)],
-        },
-        confine,
-      );
-      const { limits, session } = config;
-      const start = {
-        kind: "serve-start",
-        channel,
-        listen: { host, port: Number(listen.slice(colon + 1)) },
-        blobs: places.blobs,
-        views: places.views,
-        limits,
-        session,
-      } as const;
-      return [channel, new ChannelServer(worker, start, events)];
-    });
+    const servers = Object.keys(config.channels).map((channel): [string, ChannelServer] => [
+      channel,
+      channelServer(channel, config, places, confine, doors, events),
+    ]);
     this.servers = new Map(servers);
   }
 
@@ -134,4 +115,73 @@ export class Workers {
       ...[...this.servers.values()].map((server) => server.stop()),
     ]);
   }
+}
+
+function channelServer(
+  channel: string,
+  { channels, limits, session }: Config,
+  places: Places,
+  confine: Confine,
+  { openLog, readPem }: ServerDoors,
+  events: Events,
+): ChannelServer {
+  const where = channels[channel];
+  if (where === undefined) throw new Error(`no channel ${channel}`);
+  const jail: Jail = {
+    role: `serve-${channel}`,
+    program: places.program,
+    reads: [places.blobs, places.views],
+    network: where.ftp?.active === true ? "listen-and-connect" : "listen",
+  };
+  const worker = new WorkerProcess(
+    {
+      jail,
+      entry: places.entries.serve,
+      args: [],
+      lanes: 1,
+      mostMessageBytes: LIMITS.shortMessageBytes,
+      inherits: [openLog(channel), ...(where.ftp === undefined ? [] : [openLog(`${channel}.ftp`)])],
+    },
+    confine,
+  );
+  const start = {
+    kind: "serve-start",
+    channel,
+    listen: hostAndPort(where.listen),
+    ftp: where.ftp === undefined ? null : ftpStart(where.ftp, readPem),
+    blobs: places.blobs,
+    views: places.views,
+    limits,
+    session,
+  } as const;
+  return new ChannelServer(worker, start, events);
+}
+
+function ftpStart(
+  { listen, passive, active, allow, password, tls, ...limits }: FtpConfig,
+  readPem: ServerDoors["readPem"],
+): ServeFtpInput {
+  const { sessions, sessionsPerClient, idle, longest } = limits;
+  return {
+    ...hostAndPort(listen),
+    passive: { from: passive.from, to: passive.to, announce: passive.announce ?? null },
+    active,
+    allow,
+    password: password ?? null,
+    tls:
+      tls === undefined
+        ? null
+        : {
+            required: tls.mode === "required",
+            certificate: readPem(tls.certificate),
+            key: readPem(tls.key),
+            boundData: tls.boundData,
+          },
+    limits: { sessions, sessionsPerClient, idle, longest },
+  };
+}
+
+function hostAndPort(listen: string): { readonly host: string; readonly port: number } {
+  const colon = listen.lastIndexOf(":");
+  return { host: listen.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(listen.slice(colon + 1)) };
 }

@@ -22,6 +22,8 @@ const ending = path.extname(fileURLToPath(import.meta.url));
 
 /** Bytes of a password file. */
 const MOST_SECRET_BYTES = 4_096;
+/** Of a certificate with its chain, or of a key. */
+const MOST_PEM_BYTES = 32 * 1_024;
 
 export interface HouseOptions {
   readonly config: Config;
@@ -68,10 +70,13 @@ export async function openHouse({ config, atStep, echo, onBug }: HouseOptions): 
       events,
       atStep,
       confine: permissionFlagsOnly,
-      openLog: (channel) => {
-        const fd = openSync(path.join(places.logs, `${channel}.access.log`), "a", 0o640);
-        logs.push(fd);
-        return fd;
+      serverDoors: {
+        openLog: (name) => {
+          const fd = openSync(path.join(places.logs, `${name}.access.log`), "a", 0o640);
+          logs.push(fd);
+          return fd;
+        },
+        readPem,
       },
       readSecret,
       onBug,
@@ -127,5 +132,17 @@ async function readSecret(file: string): Promise<string> {
   } catch (cause) {
     if (cause instanceof Failure) throw cause;
     throw new Failure("config.unreadable", `the password file ${file} cannot be read`, { cause });
+  }
+}
+
+function readPem(file: string): string {
+  try {
+    const text = readFileSync(file, "utf8");
+    if (text.length > MOST_PEM_BYTES || !text.includes("-----BEGIN "))
+      throw new Failure("config.invalid", `${file} is no PEM file, or too long for one`);
+    return text;
+  } catch (cause) {
+    if (cause instanceof Failure) throw cause;
+    throw new Failure("config.unreadable", `the file ${file} cannot be read`, { cause });
   }
 }

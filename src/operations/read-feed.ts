@@ -77,11 +77,11 @@ async function readFrom(
       const reading = await doors.inspector.readFeed(spec, files, doors.clock.now());
       if (reading.kind === "listing") {
         const judged = judgeFeed(reading.listing, reading.findings, spec, last, doors.clock.now());
-        if (reading.findings.orphans !== undefined && reading.findings.orphans > 0)
-          doors.events.emit("feed.orphans", { source: spec.name, orphans: reading.findings.orphans });
-        return judged.kind === "refused"
-          ? judged
-          : { kind: "read", feed: judged, address, ...notesOf(judged, round, files, notes) };
+        if (judged.kind === "refused") return judged;
+        // Who an orphan is, only a verified index can say.
+        const { orphans = 0 } = reading.findings;
+        if (orphans > 0) doors.events.emit("feed.orphans", { source: spec.name, orphans });
+        return { kind: "read", feed: judged, address, ...notesOf(judged, round, files, notes) };
       }
       const unchanged = await fetchIndex(doors, spec, reading.files, known, address, files, notes, run);
       // Only an index that is unchanged to the last file says that there is nothing new; a half-changed one is read whole.

@@ -267,6 +267,8 @@ const serveFtp = z.strictObject({
     .default([...FTP_LOG_FIELDS]),
 });
 export type ServeFtp = z.infer<typeof serveFtp>;
+/** As the daemon writes it: what has a default may be left out. */
+export type ServeFtpInput = z.input<typeof serveFtp>;
 
 /**
  * The first message to a serve process. Lane: descriptor 3; access log, opened for appending: descriptor 4. The

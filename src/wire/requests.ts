@@ -174,7 +174,13 @@ export const results = {
         permissions: z.string(),
       }),
     ),
-    channels: z.array(z.strictObject({ channel: z.string(), url: z.string().nullable() })),
+    channels: z.array(
+      z.strictObject({
+        channel: z.string(),
+        url: z.string().nullable().describe("where clients find it by HTTP"),
+        ftp: z.string().nullable().default(null).describe("where clients find it by FTP; null where they do not"),
+      }),
+    ),
     sources: z.array(sourceSummary),
     positions: z.array(position),
   }),

@@ -23,7 +23,7 @@ export function udpTransport({ host, port }: SyslogReceiver, mostWaiting = MOST_
   const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
   let [under, dropped] = [0, 0];
   let closed = false;
-  let idle = (): void => {};
+  let idle: (() => void) | null = null;
   // A receiver that is gone answers with ICMP, which may surface here.
   socket.on("error", () => {});
   socket.unref();
@@ -37,7 +37,7 @@ export function udpTransport({ host, port }: SyslogReceiver, mostWaiting = MOST_
       socket.send(message, port, host, (error) => {
         under -= 1;
         if (error !== null) dropped += 1;
-        if (under === 0) idle();
+        if (under === 0) idle?.();
       });
     },
     takeDropped: () => {
@@ -71,11 +71,11 @@ export function tcpTransport(
   const waiting: Buffer[] = [];
   let dropped = 0;
   let closed = false;
-  let idle = (): void => {};
+  let idle: (() => void) | null = null;
   const line = keptLine(receiver, pauses, () => flush());
   const flush = (): void => {
     while (waiting.length > 0 && line.write(waiting[0] ?? Buffer.alloc(0))) waiting.shift();
-    if (waiting.length === 0 && line.drained()) idle();
+    if (waiting.length === 0 && line.drained()) idle?.();
   };
   return {
     send: (message) => {

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
 import { after, before, beforeEach, test } from "node:test";
 import { RECALL_FILE, RECALL_MOUNT } from "../../src/core/model/recall.ts";
 import { type AgentMachine, type MachineOptions, makeMachine, served } from "../fixtures/agent.ts";
 import { runHere } from "../fixtures/agent-run.ts";
 import { type AgentVendor, makeAgentVendor, versionContent } from "../fixtures/agent-vendor.ts";
 import { type HttpVendor, startHttpVendor } from "../upstream/http-vendor.ts";
+import { noise } from "../upstream/liveupdate/parts.ts";
 
 /** A spoofed mirror: it can answer anything, and has no key. */
 const MEGABYTE = 1_000_000;
@@ -143,4 +145,25 @@ test("behind a spoofed mirror the next one is asked", async () => {
   } finally {
     await honest.close();
   }
+});
+
+test("no more bytes a second than the configuration allows", async () => {
+  vendor.publish(101, [{ name: "noise.dat", bytes: noise("pace", 100_000) }]);
+  show();
+  const machine = await machineFor({ config: { limits: { bytesPerSecond: "200 KB" } } });
+  const began = performance.now();
+  assert.equal((await runHere(machine)).result, "updated");
+  assert.ok(performance.now() - began > 400, "half a second for 100 KB");
+});
+
+test("a damaged version is not what a delta is laid over: the full package is taken", async () => {
+  const machine = await machineFor();
+  await runHere(machine);
+  vendor.publish(101, versionContent(101, 6, 50_000), [100]);
+  show();
+  await writeFile(`${machine.product}/versions/100/part1.dat`, "damaged");
+  mirror.requests.length = 0;
+  assert.equal((await runHere(machine)).to, 101);
+  assert.ok(!mirror.requests.some(({ path }) => path.includes("_from_")));
+  assert.deepEqual(await machine.installed(), { sequence: 101, files: vendor.versions.get(101) });
 });

@@ -7,7 +7,7 @@ import { agentConfig } from "../../src/client/agent-config.ts";
 import { type AgentMachine, type MachineOptions, makeMachine } from "../fixtures/agent.ts";
 import { runHere } from "../fixtures/agent-run.ts";
 import { makeAgentVendor } from "../fixtures/agent-vendor.ts";
-import { type HttpVendor, startHttpVendor} from "../upstream/http-vendor.ts";
+import { type HttpVendor, startHttpVendor } from "../upstream/http-vendor.ts";
 import { modernTrust } from "../upstream/liveupdate/pki.ts";
 import { LiveupdateVendor } from "../upstream/liveupdate-vendor.ts";
 

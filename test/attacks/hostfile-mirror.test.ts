@@ -101,9 +101,10 @@ describe("a hostile mirror and whoever checks it", () => {
     assert.equal(await codeOf(entry("share", "\\\\server\\updates\\")), "address.unsupported");
   });
 
-  test("the login is sent where one is asked for, and a key in the password's place is sent to nobody", async () => {
+  test("the login is sent where one is asked for, and a key in the password's place is sent to nobody", async (t) => {
     const asking = await startHttpVendor({ login: { user: "ann", password: "right" } });
     const listening = await startFtpVendor({ login: { user: "ann", password: "right" } });
+    t.after(() => Promise.all([asking.close(), listening.close()]));
     const body = Buffer.from(channelDocument("staging"));
     asking.files.set("/.ringfort/channel", { body });
     listening.files.set(".ringfort/channel", { body });
@@ -111,7 +112,7 @@ describe("a hostile mirror and whoever checks it", () => {
     const files = {
       right: "right\n",
       wrong: "wrong\n",
-      key: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+      key: privateKey.export({ type: "pkcs8", format: "pem" }),
       long: "x".repeat(257),
     };
     for (const [name, text] of Object.entries(files)) await writeFile(path.join(folder, name), text);
@@ -132,7 +133,5 @@ describe("a hostile mirror and whoever checks it", () => {
       "config.unreadable",
     );
     assert.deepEqual([asking.requests.length, listening.commands.length], [requests, commands]);
-    await asking.close();
-    await listening.close();
   });
 });

@@ -25,7 +25,7 @@ const INSIDE: readonly (readonly [what: string, forgery: Forgery, code: string])
     { members: (list) => list.filter(({ name }) => name !== "install.dis") },
     "artifact.contradicts-itself",
   ],
-  ["no guard", { members: (list) => list.filter(({ name }) => !/^v\./.test(String(name))) }, "artifact.malformed"],
+  ["no guard", { members: (list) => list.filter(({ name }) => !String(name).startsWith("v.")) }, "artifact.malformed"],
   [
     "a guard without its signature",
     { members: (list) => list.filter(({ name }) => name !== "v.sig") },

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdir, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, test } from "node:test";
 import { type AgentMachine, makeMachine, served } from "../fixtures/agent.ts";
@@ -41,6 +42,12 @@ test("a client installs, has nothing new, takes a delta, keeps the version befor
     const next = await machine.result();
     assert.deepEqual([next.code, next.result.from, next.result.to], [0, 100, 101]);
     assert.deepEqual(await machine.installed(), { sequence: 101, files: vendor.versions.get(101) });
+    // A delta is laid over hard links: what it replaces must not have been written into.
+    const kept = [...(vendor.versions.get(100) ?? [])];
+    for (const [name, digest] of kept) {
+      const bytes = await readFile(path.join(machine.product, "versions/100", name));
+      assert.equal(createHash("sha256").update(bytes).digest("hex"), digest, name);
+    }
     const asked = mirror.requests.map(({ path: asked }) => asked);
     assert.ok(
       asked.some((name) => name.includes("_from_100")),

@@ -57,7 +57,7 @@ describe("a LiveUpdate vendor is mirrored", () => {
   const vendorAt = (name: string, products?: readonly string[]): LiveupdateVendor => {
     const vendor = makeLiveupdateVendor({ bytes: 8_000, ...(products === undefined ? {} : { products }) });
     vendor.attach(http.files, `/${name}/`);
-    vendor.attach(ftp.files as HttpVendor["files"], `${name}/`);
+    vendor.attach(ftp.files, `${name}/`);
     return vendor;
   };
 

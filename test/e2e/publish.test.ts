@@ -59,11 +59,13 @@ async function served(channel: string, file: string): Promise<Uint8Array> {
   return new Uint8Array(await response.arrayBuffer());
 }
 
+function asTool(tree: string, { key = "tool.key", product = TOOL.product, version = TOOL.version } = {}): string[] {
+  const signed = ["--into", at(tree), "--key", at(key), "--as", "liveupdate"];
+  return [...signed, "--product", product, "--version", version];
+}
+
 const liveupdate = (from: string, tree: string, ...more: readonly string[]): Promise<CliRun> =>
-  daemon.cli(
-    ...["publish", from, "--into", at(tree), "--key", at("tool.key"), "--as", "liveupdate"],
-    ...["--product", TOOL.product, "--version", TOOL.version, ...more],
-  );
+  daemon.cli("publish", from, ...asTool(tree), ...more);
 
 /** The index that staging serves, read with the key that we made. */
 async function servedIndex(): Promise<IndexReading> {
@@ -108,13 +110,13 @@ test("from a folder to staging in one command, and again: packages, deltas, and 
   const again = await liveupdate(at("build"), "tool", "--source", "campus");
   assert.match(again.stdout, /^nothing to publish[^\n]*\ncampus: nothing new\n$/);
 
-  for (const [at_, text] of ["two\n", "three\n"].entries()) {
+  for (const [turn, text] of ["two\n", "three\n"].entries()) {
     await folder("build", { ...files, "rules.txt": text });
     const next = await liveupdate(at("build"), "tool", "--keep", "2", "--source", "campus", "--json");
     assert.equal(next.code, 0, next.stdout + next.stderr);
     const said = JSON.parse(next.stdout) as { sequence: number; source: { run: { revision: number } } };
-    assert.equal(said.sequence, (one?.sequence ?? 0) + 1 + at_);
-    assert.equal(said.source.run.revision, 2 + at_);
+    assert.equal(said.sequence, (one?.sequence ?? 0) + 1 + turn);
+    assert.equal(said.source.run.revision, 2 + turn);
   }
   const { packages } = await servedIndex();
   const base = one?.sequence ?? 0;
@@ -136,17 +138,14 @@ test("from a folder to staging in one command, and again: packages, deltas, and 
 
 test("a second product in the same tree joins the source; another key may not write the tree", async () => {
   const from = await folder("other", { "a.txt": "a" });
-  const second = await cli(
-    ...["publish", from, "--into", at("tool"), "--key", at("tool.key"), "--as", "liveupdate"],
-    ...["--product", "Other Tool", "--version", "2", "--language", "German", "--source", "campus", "--sequence", "7"],
-  );
+  const german = { product: "Other Tool", version: "2" };
+  const rest = ["--language", "German", "--source", "campus", "--sequence", "7"];
+  const second = await cli("publish", from, ...asTool("tool", german), ...rest);
   assert.match(second.stdout, /now takes this product too/);
   await served("staging", "/campus/other$20tool_2_german_livetri.zip");
   await cli("key", "new", at("stranger.key"), "--kind", "x509");
-  const stranger = await daemon.cli(
-    ...["publish", from, "--into", at("tool"), "--key", at("stranger.key"), "--as", "liveupdate"],
-    ...["--product", "Other Tool", "--version", "2", "--language", "German"],
-  );
+  const foreign = asTool("tool", { ...german, key: "stranger.key" });
+  const stranger = await daemon.cli("publish", from, ...foreign, "--language", "German");
   assert.equal(stranger.code, 2, stranger.stdout);
 });
 
@@ -209,21 +208,10 @@ test("a list that a stop left half renewed does not stand in the way of the next
 test("a recall is served on its channel and verifies there; each is kept, and rises", {
   skip: needsProgram("minisign", "minisign"),
 }, async () => {
+  const signed = ["recall", "--key", at("list.key"), "--into", at("recalls"), "--channel", "production"];
+  const what = ["--product", TOOL.product, "--version", "1.0", "--from", "9", "--until", "12", "--reason", "bad"];
   const recall = (to: string, ...more: readonly string[]): Promise<CliRun> =>
-    cli(
-      ...[
-        "recall",
-        "--key",
-        at("list.key"),
-        "--into",
-        at("recalls"),
-        "--channel",
-        "production",
-        "--product",
-        TOOL.product,
-      ],
-      ...["--version", "1.0", "--from", "9", "--until", "12", "--to", to, "--reason", "false positives", ...more],
-    );
+    cli(...signed, ...what, "--to", to, ...more);
   assert.match((await recall("8")).stdout, /^recall 1 issued for production/);
   assert.match((await recall("7", "--publish")).stdout, /^recall 2 issued[^]*production shows the recalls at http:/);
   assert.match((await recall("6", "--publish")).stdout, /^recall 3 issued/);

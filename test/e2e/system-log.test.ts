@@ -27,8 +27,12 @@ test("a run of the mirror stands in the system log", async (t) => {
   await mkdir(folder);
   await writeFile(path.join(folder, "a.txt"), "a");
   const addresses = [`${pathToFileURL(folder).href}/`];
-  const feed = { format: "directory", list: { kind: "files", files: ["a.txt"] } } as const;
-  await daemon.addSource({ name: "files", addresses, feed, trust: { kind: "none" } });
+  await daemon.addSource({
+    name: "files",
+    addresses,
+    feed: { format: "directory", list: { kind: "files", files: ["a.txt"] } },
+    trust: { kind: "none" },
+  });
   await daemon.sync("files");
   await daemon.stop();
   for (let tries = 0; tries < 100 && !came.some((text) => text.includes(" daemon.stopped ")); tries += 1)

@@ -157,5 +157,5 @@ export async function serveFuzzChild(targets: Readonly<Record<string, MakeTarget
     process.send?.(sums, undefined, undefined, () => resolve());
   });
   await told;
-  process.disconnect();
+  process.disconnect?.();
 }

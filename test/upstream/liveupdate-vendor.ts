@@ -48,6 +48,7 @@ export class LiveupdateVendor {
   readonly #bytes: number;
   readonly #start: Instant;
   readonly #times = new Map<string, Instant>();
+  #puts = 0;
   readonly #shelves: { readonly files: Map<string, VendorFile>; readonly prefix: string }[] = [];
 
   constructor(options: LiveupdateVendorOptions = {}) {
@@ -140,13 +141,10 @@ export class LiveupdateVendor {
 
   /** Offers bytes under a path behind everybody's back. */
   put(path: string, bytes: Uint8Array): void {
-    this.#put(path, bytes, this.at());
+    // Each a second later: over FTP the time is all that says that a file has changed.
+    this.#puts += 1;
+    this.#put(path, bytes, this.at() + this.#puts * 1_000);
     this.#stock();
-  }
-
-  /** Takes back every forgery: the tree is that of the present revision again. */
-  restore(): void {
-    this.#build();
   }
 
   remove(path: string): void {

@@ -35,7 +35,7 @@ function addEdit(hostfile: Command, perform: Perform): void {
     .option("--add <fields...>", "a mirror: name=,type=,address=,subnet=,mask=,order=,login=,password-file=")
     .option("--set <fields...>", "change the mirror called name=; an empty field goes away, rename= renames")
     .option("--remove <name...>", "take mirrors out")
-    .option("--from-daemon", "add the address at which the daemon serves the channel")
+    .option("--from-daemon", "add the addresses at which the daemon serves the channel")
     .option("--trust-source <source>", "believe whom this source of the daemon believes (liveupdate, minisign)")
     .option("--minisign-key <key...>", "a key, or its file, that signs directory content of our own")
     .option("--recall-key <key...>", "a key, or its file, that may take clients back")
@@ -94,9 +94,9 @@ async function learn(flags: EditFlags, held: string | null, context: CommandCont
     recall: await minisignKeys("--recall-key", flags.recallKey, cwd),
     drop: await minisignKeys("--drop-key", flags.dropKey, cwd),
   };
-  const address = flags.fromDaemon === true ? await servedAddress(flags.channel ?? held, context) : null;
-  if (address !== null && isRefusal(address)) return address;
-  if (flags.trustSource === undefined) return { address, trust: null, ...keys };
+  const addresses = flags.fromDaemon === true ? await servedAt(flags.channel ?? held, context) : [];
+  if ("kind" in addresses) return addresses;
+  if (flags.trustSource === undefined) return { addresses, trust: null, ...keys };
   const shown = await context.ask({ verb: "source-show", source: flags.trustSource });
   if (isRefusal(shown)) return shown;
   const { trust } = shown.spec;
@@ -104,16 +104,20 @@ async function learn(flags: EditFlags, held: string | null, context: CommandCont
     throw new UsageError(
       `--trust-source: the source trusts by ${trust.kind}; a host file holds liveupdate and minisign`,
     );
-  return { address, trust, ...keys };
+  return { addresses, trust, ...keys };
 }
 
-async function servedAddress(channel: string | null, context: CommandContext): Promise<Learnt["address"] | Refusal> {
+async function servedAt(channel: string | null, context: CommandContext): Promise<Learnt["addresses"] | Refusal> {
   if (channel === null) throw new UsageError("--from-daemon needs to know the channel: --channel");
   const status = await context.ask({ verb: "status" });
   if (isRefusal(status)) return status;
-  const url = status.channels.find((one) => one.channel === channel)?.url ?? null;
-  if (url === null) throw new Failure("channel.unknown", `the daemon serves no channel ${channel}`);
-  return { name: `${channel} at ${new URL(url).host}`, url };
+  const served = status.channels.find((one) => one.channel === channel);
+  const urls = [served?.url ?? null, served?.ftp ?? null].filter((url) => url !== null);
+  if (urls.length === 0) throw new Failure("channel.unknown", `the daemon serves no channel ${channel}`);
+  return urls.map((url) => {
+    const { host, protocol } = new URL(url);
+    return { name: `${channel} at ${host}${protocol === "ftp:" ? " by FTP" : ""}`, url };
+  });
 }
 
 function addShow(hostfile: Command, perform: Perform): void {
@@ -151,7 +155,11 @@ function addCheck(hostfile: Command, perform: Perform): void {
       perform(async (context) => {
         const { value } = await readHostFile(path.resolve(context.surroundings.cwd, written));
         const { surroundings, terminal } = context;
-        const hosts = await checkHosts(value, surroundings.probe, terminal.now);
+        const hosts = await checkHosts(
+          value,
+          (entry) => surroundings.probe(entry),
+          () => terminal.now(),
+        );
         const text = checkTable(value, hosts, context) + faultLines(hostFileFaults(value), context);
         return { json: { channel: value.channel, hosts }, text, exit: exitOfCheck(hosts) };
       }),

@@ -95,10 +95,19 @@ async function publish(folder: string, options: PublishOptions, context: Command
   } as const;
   const { written, product } = await release(common, key, options).finally(() => line.clear());
   const { source } = options;
-  const carried =
-    source === undefined || common.preview ? null : await carry({ name: source, tree, key, product }, context);
-  if (carried !== null && isRefusal(carried)) {
+  const tell = (): void => {
     if (context.options.json !== true) context.terminal.err(said(written, tree, false));
+  };
+  // Whatever becomes of the mirror's part: the tree has been written.
+  const carried =
+    source === undefined || common.preview
+      ? null
+      : await carry({ name: source, tree, key, product }, context).catch((cause: unknown) => {
+          tell();
+          throw cause;
+        });
+  if (carried !== null && isRefusal(carried)) {
+    tell();
     return carried;
   }
   return {

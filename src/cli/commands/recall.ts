@@ -55,7 +55,7 @@ export function addRecallCommands(program: Command, perform: Perform): void {
     {
       examples: [
         [
-          'ringfort recall --key recall.key --into /srv/recalls --channel production --product "Campus Tool" --version 1.0 --from 261125002 --to 261125001 --reason "does not start" --publish',
+          'ringfort recall issue --key recall.key --into /srv/recalls --channel production --product "Campus Tool" --version 1.0 --from 261125002 --to 261125001 --reason "does not start" --publish',
           "take every production client back from sequence 261125002",
         ],
         ["ringfort recall list --into /srv/recalls --key recall.key", "the recalls so far"],
@@ -66,7 +66,7 @@ export function addRecallCommands(program: Command, perform: Perform): void {
         [EXIT.refused, "signed and written, but not shown by the channel"],
       ],
       notes:
-        "Roll the channel back first: a client that goes back takes the older package from the channel. A recall stays in force; " +
+        "`issue` may be left out. Roll the channel back first: a client that goes back takes the older package from the channel. A recall stays in force; " +
         "clients obey each serial once.",
     },
   );
@@ -134,9 +134,16 @@ async function issue(options: RecallOptions, context: CommandContext): Promise<O
   }
   const text = `recall ${issued?.serial ?? "?"} issued for ${wish.channel}: sequences ${wish.from} to ${wish.until} go back to ${wish.to}\n`;
   if (options.publish !== true) return { json: { tree: place, recall: issued, shown: null }, text, exit: EXIT.done };
-  const shown = await carry(place, key, wish.channel, context);
-  if ("kind" in shown) {
+  // Whatever becomes of the mirror's part: a recall has been signed, and its serial is gone.
+  const tell = (): void => {
     if (context.options.json !== true) context.terminal.err(text);
+  };
+  const shown = await carry(place, key, wish.channel, context).catch((cause: unknown) => {
+    tell();
+    throw cause;
+  });
+  if ("kind" in shown) {
+    tell();
     return shown;
   }
   return { json: { tree: place, recall: issued, shown }, text: text + saidOf(shown), exit: EXIT.done };

@@ -57,7 +57,10 @@ function statusText(status: Results["status"], context: CommandContext): string 
         "store",
         `${status.store.blobs} blobs, ${formatSize(status.store.bytes)}; ${formatSize(status.store.freeBytes)} free`,
       ],
-      ...status.channels.map(({ channel, url }): readonly [string, string | null] => [quoteOutside(channel), url]),
+      ...status.channels.map(({ channel, url, ftp }): readonly [string, string | null] => [
+        quoteOutside(channel),
+        ftp === null ? url : [url, ftp].filter((one) => one !== null).join(" "),
+      ]),
     ],
     paint,
   );

@@ -8,6 +8,7 @@ import { collisionKey, pathFault } from "../../core/kernel/safe-path.ts";
 import { formatSize } from "../../core/kernel/size.ts";
 import { UsageError } from "../report.ts";
 import { errnoOf, onDisk } from "./on-disk.ts";
+import { isWorkingName } from "./tree.ts";
 
 /** One file of the folder that is published. */
 export interface FolderFile {
@@ -17,6 +18,7 @@ export interface FolderFile {
   readonly file: string;
   /** Bytes, when it was looked at. */
   readonly size: number;
+  readonly executable: boolean;
 }
 
 /** How much one release may be. */
@@ -45,7 +47,8 @@ export async function folderFiles(folder: string, caps: FolderCaps): Promise<rea
       if (!entry.isFile())
         throw new UsageError(`${quoteOutside(at)} is neither a file nor a folder: links and devices are not published`);
       bytes += entry.size;
-      found.push({ path: at, file: path.join(folder, ...at.split("/")), size: entry.size });
+      const executable = (entry.mode & 0o100) !== 0;
+      found.push({ path: at, file: path.join(folder, ...at.split("/")), size: entry.size, executable });
       if (found.length > caps.files) throw new UsageError(`the folder holds more than ${caps.files} files`);
       if (bytes > caps.bytes) throw new UsageError(`the folder holds more than ${formatSize(caps.bytes)}`);
     }
@@ -58,6 +61,8 @@ export async function folderFiles(folder: string, caps: FolderCaps): Promise<rea
 function refuseName(at: string, keys: Map<string, string>): void {
   const fault = pathFault(at);
   if (fault !== null) throw new UsageError(`${quoteOutside(at)} cannot be published under this name (${fault})`);
+  if (isWorkingName(path.posix.basename(at).toLowerCase()))
+    throw new UsageError(`${quoteOutside(at)} is a name that publishing itself works with`);
   const key = collisionKey(at);
   const other = keys.get(key);
   if (other !== undefined)

@@ -10,6 +10,8 @@ import { packageName } from "./release-names.ts";
 export interface NamedBytes {
   readonly name: string;
   readonly bytes: Uint8Array;
+  /** A program: whoever unpacks it may run it. */
+  readonly executable?: boolean;
 }
 
 /** A package that the tree holds and its index names, with its bytes. */
@@ -47,58 +49,53 @@ export interface Release {
 
 /** Makes a release: a full package, a delta where one pays, and the index over them and over what is kept. Pure. */
 export function makeRelease(input: ReleaseInput): Release {
-  const { identity, sequence, at } = input;
-  const full = made(input, null, input.files);
+  const { identity, signer, embed, legal, at } = input;
+  const full = packed(input, null, input.files);
   const delta = deltaOf(input, full.bytes.length);
-  const packages = delta === null ? [full] : [full, delta];
-  const kept = keptOf(input);
-  const listed = [...kept.map(({ entry }) => entry), ...packages.map(({ entry }) => entry)].toSorted(
-    (a, b) => (a.sequence ?? 0) - (b.sequence ?? 0),
-  );
-  const sideFiles = [...kept, ...packages].map(({ entry, bytes }) => ({ name: entry.file, bytes }));
-  const { signer, embed, legal } = input;
+  const made = delta === null ? [full] : [full, delta];
+  const all = [...keptOf(input), ...made];
+  const listed = all.map(({ entry }) => entry).toSorted((a, b) => (a.sequence ?? 0) - (b.sequence ?? 0));
+  const sideFiles = all.map(({ entry, bytes }) => ({ name: entry.file, bytes }));
   const index = writeIndex({ packages: listed, sideFiles, signer, embed, at, legal });
   return {
-    packages: packages.map(({ entry, bytes }) => ({ name: entry.file, bytes })),
+    packages: made.map(({ entry, bytes }) => ({ name: entry.file, bytes })),
     index: { name: indexName(identity), bytes: index },
     flag: { name: FLAG_NAME, bytes: Buffer.from(FLAG_CONTENT) },
     listed,
   };
+}
 
-  function made(of: ReleaseInput, from: number | null, files: readonly NamedBytes[]): HeldPackage {
-    const bytes = writePackage({ files, signer: of.signer, embed: of.embed, at, legal: of.legal });
-    const hex = (algorithm: string): string => createHash(algorithm).update(bytes).digest("hex");
-    const file = packageName(identity, sequence, from, at);
-    return {
-      bytes,
-      entry: {
-        identity,
-        item: "",
-        sequence,
-        from,
-        file,
-        size: bytes.length,
-        sha1: hex("sha1"),
-        sha256: hex("sha256"),
-        urls: [],
-      },
-    };
-  }
+function packed(input: ReleaseInput, from: number | null, files: readonly NamedBytes[]): HeldPackage {
+  const { identity, sequence, signer, embed, legal, at } = input;
+  const bytes = writePackage({ files, signer, embed, at, legal });
+  const hex = (algorithm: string): string => createHash(algorithm).update(bytes).digest("hex");
+  const entry = {
+    identity,
+    item: "",
+    sequence,
+    from,
+    file: packageName(identity, sequence, from, at),
+    size: bytes.length,
+    sha1: hex("sha1"),
+    sha256: hex("sha256"),
+    urls: [],
+  };
+  return { entry, bytes };
+}
 
-  /**
-   * A delta is laid over the files of the sequence before: it holds the changed and the new ones. What it cannot say is
-   * that a file has gone, and one that is nearly as large as the whole is no gain.
-   */
-  function deltaOf(of: ReleaseInput, fullBytes: number): HeldPackage | null {
-    const { before } = of;
-    if (!of.deltas || before === null || of.keep < 2) return null;
-    const names = new Set(of.files.map(({ name }) => name));
-    if ([...before.digests.keys()].some((name) => !names.has(name))) return null;
-    const changed = of.files.filter(({ name, bytes }) => before.digests.get(name) !== sha256Of(bytes));
-    if (changed.length === 0 || changed.length === of.files.length) return null;
-    const delta = made(of, before.sequence, changed);
-    return delta.bytes.length * 10 < fullBytes * 9 ? delta : null;
-  }
+/**
+ * A delta is laid over the files of the sequence before: it holds the changed and the new ones. What it cannot say is
+ * that a file has gone, and one that is nearly as large as the whole is no gain.
+ */
+function deltaOf(input: ReleaseInput, fullBytes: number): HeldPackage | null {
+  const { before, files } = input;
+  if (!input.deltas || before === null || input.keep < 2) return null;
+  const names = new Set(files.map(({ name }) => name));
+  if ([...before.digests.keys()].some((name) => !names.has(name))) return null;
+  const changed = files.filter(({ name, bytes }) => before.digests.get(name) !== sha256Of(bytes));
+  if (changed.length === 0 || changed.length === files.length) return null;
+  const delta = packed(input, before.sequence, changed);
+  return delta.bytes.length * 10 < fullBytes * 9 ? delta : null;
 }
 
 /** The newest full packages, one place left for the new one, and the deltas whose both ends are among them. */

@@ -13,8 +13,8 @@ import { UsageError } from "../report.ts";
 import type { HeldPackage, ReleaseInput } from "./liveupdate-release.ts";
 import type { Tree } from "./tree.ts";
 
-/** Bytes of one package: it is made and read in memory. */
-export const MOST_PACKAGE_BYTES = 1024 * 1024 * 1024;
+/** Bytes of one package: it is made and read in memory, which takes some five times as much. */
+export const MOST_PACKAGE_BYTES = 512 * 1024 * 1024;
 
 /** What a tree holds of one product, as its own signed index says; `null` where it has none yet. */
 export interface HeldProduct {

@@ -108,11 +108,11 @@ async function written(
 async function contents(found: readonly FolderFile[]): Promise<readonly NamedBytes[]> {
   const files: NamedBytes[] = [];
   let bytes = 0;
-  for (const { path, file } of found) {
+  for (const { path, file, executable } of found) {
     const content = await onDisk(`reading ${path}`, () => readFile(file));
     bytes += content.length;
     if (bytes > MOST_PACKAGE_BYTES) throw new UsageError("the folder grew past the limit while it was read");
-    files.push({ name: path, bytes: content });
+    files.push({ name: path, bytes: content, executable });
   }
   return files;
 }

@@ -7,6 +7,7 @@ import { after, before, test } from "node:test";
 import { NOW, type Ran, run } from "../../../test/fixtures/scripted-terminal.ts";
 import { HOUR } from "../../core/kernel/instant.ts";
 import { recallList } from "../../core/model/recall.ts";
+import { openTree, type Staged } from "./tree.ts";
 
 let place: string;
 
@@ -54,10 +55,10 @@ async function published(...args: readonly string[]): Promise<Said> {
   return JSON.parse(out) as Said;
 }
 
-const asTool = (tree: string, ...more: readonly string[]): readonly string[] => [
-  ...["--into", tree, "--key", "tool.key", "--as", "liveupdate", "--product", "Tool", "--version", "1"],
-  ...more,
-];
+const asTool = (tree: string, ...more: readonly string[]): readonly string[] => {
+  const signed = ["--into", tree, "--key", "tool.key", "--as", "liveupdate", "--product", "Tool", "--version", "1"];
+  return [...signed, ...more];
+};
 const asList = (tree: string): readonly string[] => ["--into", tree, "--key", "list.key", "--as", "directory"];
 
 test("what cannot be published is said, and nothing is written", async (t) => {
@@ -96,6 +97,8 @@ test("what cannot be published is said, and nothing is written", async (t) => {
     await refused([await folder("bad", { "a.txt": "x", "A.TXT": "y" }), ...list], /one file on some systems/);
     await refused([await folder("bad", { "ä.txt": "x" }), ...tool], /only ASCII/);
     await refused([await folder("bad", { "V.grd": "x" }), ...tool], /guard's own name/);
+    await refused([await folder("bad", { ".ringfort-x": "x" }), ...list], /publishing itself/);
+    await refused([await folder("bad", { "a.Ringfort-New": "x" }), ...list], /publishing itself/);
     await refused([await folder("bad", { sha256sums: "x" }), ...list], /tree's own list/);
     await symlink(at("tool.key"), at(await folder("bad", { a: "x" }), "link"));
     await refused(["bad", ...list], /links and devices are not published/);
@@ -161,9 +164,9 @@ test("a release has a full package and, where it pays and says all, a delta", as
     "tool-1-symalllanguages-261123002.zip",
     "tool-1-symalllanguages-261123001-261123002.zip",
   ]);
-  assert.equal((await names({ big: noise, small: "2" })).length, 2, "a delta cannot say that a file has gone");
-  assert.equal((await names({ big: `${noise}.`, small: "2" })).length, 2, "nearly as large as the whole");
-  assert.equal((await names({ big: `${noise}.`, small: "3" }, "--no-deltas")).length, 2);
+  assert.equal((await names({ big: noise, small: "4" })).length, 2, "a delta cannot say that a file has gone");
+  assert.equal((await names({ big: `${noise}.`, small: "4" })).length, 2, "nearly as large as the whole");
+  assert.equal((await names({ big: `${noise}.`, small: "5" }, "--no-deltas")).length, 2);
   const back = await ringfort(
     "publish",
     await folder("parts", { a: "1" }),
@@ -202,6 +205,30 @@ test("a package that was changed in the tree is not signed anew", async () => {
   assert.match(err, /store\.damaged/);
 });
 
+test("what a publisher that was stopped left beside goes with the next", async () => {
+  await folder("swept", { "sub/old.zip.ringfort-new": "half", "1795567762x.zip.ringfort-new": "half", mine: "stays" });
+  await published(await folder("parts", { a: "1" }), ...asTool("swept"));
+  const names = await readdir(at("swept"), { recursive: true });
+  assert.deepEqual(
+    names.filter((name) => name.includes("ringfort")),
+    [],
+  );
+  assert.ok(names.includes("mine"));
+});
+
+test("where the daemon is away, the tree is written all the same, and that is said", async () => {
+  await folder("parts", { a: "1" });
+  const socket = ["--socket", at("no.sock")];
+  const { exit, err } = await ringfort("publish", "parts", ...asTool("away"), "--source", "tool", ...socket);
+  assert.equal(exit, 4);
+  assert.match(err, /^wrote to [^]*daemon\.unreachable/);
+  const what = ["--product", "Tool", "--version", "1", "--from", "9", "--to", "8", "--reason", "bad", "--publish"];
+  const tree = ["--into", "away-recalls", "--key", "list.key", "--channel", "production"];
+  const recalled = await ringfort("recall", ...tree, ...what, ...socket);
+  assert.equal(recalled.exit, 4);
+  assert.match(recalled.err, /^recall 1 issued[^]*daemon\.unreachable/);
+});
+
 test("a copied file never goes through a link that lies in its way", async () => {
   await writeFile(at("precious"), "mine");
   await folder("linked", {});
@@ -212,12 +239,24 @@ test("a copied file never goes through a link that lies in its way", async () =>
   assert.equal(await readFile(at("linked", "b.txt"), "utf8"), "y");
 });
 
+test("nothing comes into its place before what it names, and a failure leaves nothing beside", async () => {
+  // The index cannot be moved: a folder stands there. The flag, which calls clients to it, must then not appear.
+  await folder("order", { "index/x": "" });
+  const tree = await openTree(at("order"));
+  const stage = (name: string): Promise<Staged> => tree.stage(name, Buffer.from(name));
+  const groups = [[await stage("package")], [await stage("index")], [await stage("flag")]];
+  assert.deepEqual(await readdir(at("order")).then((names) => names.filter((name) => !name.includes(".ringfort-"))), [
+    "index",
+  ]);
+  await assert.rejects(tree.place(groups), { code: "store.io" });
+  await tree.close();
+  assert.deepEqual(await readdir(at("order")), ["index", "package"]);
+});
+
 test("recalls rise by one and in time, survive a stop between any two renames, and are one key's", async () => {
-  const issue = (...more: readonly string[]): Promise<Ran> =>
-    ringfort(
-      ...["recall", "--into", "recalls", "--key", "list.key", "--channel", "production", "--product", "Tool"],
-      ...["--version", "1", "--from", "9", "--to", "8", "--reason", "bad", ...more],
-    );
+  const signed = ["recall", "--into", "recalls", "--key", "list.key", "--channel", "production", "--product", "Tool"];
+  const what = ["--version", "1", "--from", "9", "--to", "8", "--reason", "bad"];
+  const issue = (...more: readonly string[]): Promise<Ran> => ringfort(...signed, ...what, ...more);
   const shown = async (): Promise<ReturnType<typeof recallList.parse>> =>
     recallList.parse(JSON.parse(await readFile(at("recalls", "recalls.json"), "utf8")));
   assert.equal((await issue()).exit, 0);

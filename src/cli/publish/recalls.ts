@@ -9,7 +9,7 @@ import { UsageError } from "../report.ts";
 import { LIST, LIST_SIGNATURE, laterThan, signedList } from "./signed-list.ts";
 import type { Tree, WritableTree } from "./tree.ts";
 
-export const RECALL_SIGNATURE = `${RECALL_FILE}.minisig`;
+const RECALL_SIGNATURE = `${RECALL_FILE}.minisig`;
 
 /**
  * The list and its signature in one file, which a single rename replaces. It is what the next recall goes on from: were
@@ -24,7 +24,7 @@ export type NewRecall = Omit<Recall, "serial" | "issuedAt">;
 
 /** The recalls that a tree holds, signed by this key; empty where there is no tree yet. Throws `UsageError` where another signed. */
 export async function heldRecalls(tree: Tree, publicKey: string, now: Instant): Promise<RecallList> {
-  const bytes = await tree.read(STATE, LIMITS.indexBytes);
+  const bytes = await tree.read(STATE, 2 * LIMITS.recallListBytes);
   if (bytes === null) {
     if ((await tree.sizeOf(LIST)) !== null || (await tree.sizeOf(RECALL_FILE)) !== null)
       throw new UsageError("the tree holds something else than recalls: choose another tree");
@@ -52,7 +52,11 @@ export function withRecall(held: RecallList, recall: NewRecall, now: Instant): R
   const issuedAt = laterThan(held.issuedAt, now);
   const serial = Math.max(0, ...held.recalls.map((each) => each.serial)) + 1;
   const list = recallList.safeParse({ ...held, issuedAt, recalls: [...held.recalls, { ...recall, serial, issuedAt }] });
-  if (list.success) return list.data;
+  if (list.success) {
+    // No client takes a longer one: the last recall would be the one that nobody reads.
+    if (contentOf(list.data).length <= LIMITS.recallListBytes) return list.data;
+    throw new UsageError("the list of recalls is full: begin a new tree with a new key, and tell it to the clients");
+  }
   const [issue] = list.error.issues;
   throw new UsageError(`no such recall: ${issue?.path.slice(2).join(".") ?? ""} ${issue?.message ?? ""}`);
 }
@@ -62,7 +66,7 @@ export function withRecall(held: RecallList, recall: NewRecall, now: Instant): R
  * over both). What this tool goes on from comes first.
  */
 export async function writeRecalls(tree: WritableTree, list: RecallList, signer: MinisignSigner): Promise<void> {
-  const content = Buffer.from(`${JSON.stringify(list, null, 2)}\n`);
+  const content = contentOf(list);
   const signature = signMinisign(signer, content, { signedAt: list.issuedAt, file: RECALL_FILE });
   const held = JSON.stringify({ list: content.toString(), signature: Buffer.from(signature).toString() });
   const first = await tree.stage(STATE, Buffer.from(held));
@@ -71,6 +75,10 @@ export async function writeRecalls(tree: WritableTree, list: RecallList, signer:
   const index = signedList(digests, signer, list.issuedAt);
   const last = [await tree.stage(LIST_SIGNATURE, index.signature), await tree.stage(LIST, index.list)];
   await tree.place([[first], files, last]);
+}
+
+function contentOf(list: RecallList): Buffer {
+  return Buffer.from(`${JSON.stringify(list, null, 2)}\n`);
 }
 
 function readState(bytes: Uint8Array): z.infer<typeof state> {

@@ -1,7 +1,7 @@
 import { pathToFileURL } from "node:url";
 import { Failure, quoteOutside, type Refusal } from "../../core/kernel/errors.ts";
 import type { SourceSpec, SourceSpecInput } from "../../core/model/source.ts";
-import type { Identity } from "../../formats/liveupdate/names.ts";
+import { type Identity, indexName } from "../../formats/liveupdate/names.ts";
 import type { KeyFile } from "../../formats/signatures/key-file.ts";
 import type { Results } from "../../wire/requests.ts";
 import { type CommandContext, isRefusal } from "../context.ts";
@@ -97,14 +97,7 @@ function withProduct(spec: SourceSpec, product: Identity | null): SourceSpec | n
   const { feed } = spec;
   if (product === null || feed.format !== "liveupdate" || feed.index.kind !== "products") return null;
   const { products } = feed.index;
-  const same = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase();
-  const known = products.some(
-    (each) =>
-      same(each.product, product.product) &&
-      same(each.version, product.version) &&
-      same(each.language, product.language) &&
-      each.folder === "",
-  );
+  const known = products.some((each) => each.folder === "" && indexName(each) === indexName(product));
   if (known) return null;
   return {
     ...spec,

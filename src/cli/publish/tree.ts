@@ -46,6 +46,11 @@ export interface WritableTree extends Tree {
 
 const BESIDE = ".ringfort-new";
 
+/** Whether a name is one of those that a publisher works with, and that nothing may be published under. */
+export function isWorkingName(name: string): boolean {
+  return name.endsWith(BESIDE) || name.startsWith(".ringfort-");
+}
+
 /** A tree to look at; one that is not there is empty. */
 export function treeAt(folder: string): Tree {
   const at = (file: string): string => path.join(folder, ...file.split("/"));
@@ -61,6 +66,7 @@ export function treeAt(folder: string): Tree {
 export async function openTree(folder: string): Promise<WritableTree> {
   await onDisk("making the tree", () => mkdir(folder, { recursive: true }));
   const release = await takeTreeLock(folder);
+  await onDisk("sweeping the tree", () => sweep(folder));
   const staged = new Set<string>();
   const at = (file: string): string => path.join(folder, ...file.split("/"));
   return {
@@ -95,6 +101,12 @@ export async function openTree(folder: string): Promise<WritableTree> {
       await release();
     },
   };
+}
+
+/** What a publisher that was stopped has left beside the places. */
+async function sweep(folder: string): Promise<void> {
+  for (const name of await readdir(folder, { recursive: true }))
+    if (name.endsWith(BESIDE)) await rm(path.join(folder, name), { force: true });
 }
 
 /** `tree` and `folder` as they really are; one must not lie in the other, or what is published would publish itself. */

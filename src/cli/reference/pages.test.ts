@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { FAILURES, REFUSALS } from "../../core/kernel/errors.ts";
+import { hostFile } from "../../core/model/host-file.ts";
 import { sourceSpec } from "../../core/model/source.ts";
+import { hostFileFaults } from "../../core/publish/choose-hosts-faults.ts";
 import { results } from "../../wire/requests.ts";
 import { ADVICE } from "../advice.ts";
 import { buildProgram } from "../program.ts";
@@ -51,6 +53,11 @@ test("every verb's result is on the JSON page, and every field of a source has i
   assert.doesNotMatch(json, /\| anything \|/);
   const wordless = (await reference("source.md")).match(/^\| `(?!.*Login\.user|.*login\.user).+\|\s*\|$/gm);
   assert.equal(wordless, null);
+});
+
+test("the example of a host file is one, and nothing about it is odd", async () => {
+  const [, example = ""] = /```json\n([\s\S]+?)```/.exec(await reference("host-file.md")) ?? [];
+  assert.deepEqual(hostFileFaults(hostFile.parse(JSON.parse(example))), []);
 });
 
 test("the keys of a source are found below what is written there", () => {

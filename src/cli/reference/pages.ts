@@ -3,7 +3,8 @@ import { hostFile } from "../../core/model/host-file.ts";
 import { sourceSpec } from "../../core/model/source.ts";
 import { cliPage } from "./cli-page.ts";
 import { errorsPage } from "./errors-page.ts";
-import { configurationPage, editorSchema, hostFilePage, jsonPage, sourcePage } from "./schema-pages.ts";
+import { hostFilePage } from "./host-file-page.ts";
+import { configurationPage, editorSchema, jsonPage, sourcePage } from "./schema-pages.ts";
 
 /** Every generated file of docs/reference/, by its name. */
 export function referencePages(): ReadonlyMap<string, string> {

@@ -54,7 +54,7 @@ export function judgeFile(
   const refusal =
     judgeBytes(candidate) ??
     judgeBinding(candidate, trust) ??
-    judgeContent(candidate, now) ??
+    judgeContent(candidate, trust, now) ??
     judgeOwnVersion(candidate, held);
   return refusal ?? accept(candidate, now);
 }
@@ -133,14 +133,14 @@ function judgeBinding({ artifact }: Candidate, trust: Trust): Refusal | null {
   return refuse("feed.digest-missing", `${path}: nothing binds its bytes`);
 }
 
-function judgeContent({ artifact, findings: { content } }: Candidate, now: Instant): Refusal | null {
+function judgeContent({ artifact, findings: { content } }: Candidate, trust: Trust, now: Instant): Refusal | null {
   const path = artifact.path;
   if (content === null) return artifact.inspect ? refuse("artifact.malformed", `${path}: it was not inspected`) : null;
   if (content.expandedPastCap)
     return refuse("artifact.expands-too-far", `${path}: unpacking was stopped at ${content.expandedBytes ?? 0} bytes`);
   if (content.malformed !== null)
     return refuse("artifact.malformed", `${path}: ${quoteOutside(content.malformed, 500)}`);
-  const refusal = judgeSignatures(artifact, content.signatures);
+  const refusal = judgeSignatures(artifact, content.signatures, trust);
   if (refusal !== null) return refusal;
   const [contradiction] = content.contradictions;
   if (contradiction !== undefined)
@@ -160,11 +160,17 @@ function judgeContent({ artifact, findings: { content } }: Candidate, now: Insta
   return null;
 }
 
-/** Every signature of a file is good; and what no digest of the index binds proves itself by at least one. */
-function judgeSignatures({ path, digests }: ListedArtifact, signatures: readonly SignatureFinding[]): Refusal | null {
-  const bound = digests.sha256 ?? digests.sha512 ?? digests.sha1;
-  if (signatures.length === 0 && bound === undefined)
-    return refuse("artifact.signature-wrong", `${path}: it carries no signature`);
+/**
+ * An inspected file proves itself by its own signatures: at least one, and every one of them good. A LiveUpdate package
+ * need have none where the signed index binds it: most are no archives, and carry no guard.
+ */
+function judgeSignatures(
+  { path, digests }: ListedArtifact,
+  signatures: readonly SignatureFinding[],
+  trust: Trust,
+): Refusal | null {
+  const bound = trust.kind === "liveupdate" && Object.keys(digests).length > 0;
+  if (signatures.length === 0 && !bound) return refuse("artifact.signature-wrong", `${path}: it carries no signature`);
   for (const { status, scheme, signer, detail } of signatures) {
     if (status === "good") continue;
     const code = status === "unknown-key" ? "artifact.signer-unknown" : "artifact.signature-wrong";

@@ -16,7 +16,9 @@ export function judgeIndexSignatures(
       return judgeThreshold(signatures, trust.threshold) ?? judgeSigningTime(signatures, now);
     case "liveupdate":
       return judgeEach(signatures, indexes) ?? judgeSigningTime(signatures, now);
-    default:
+    case "clamav":
+    case "pinned":
+    case "none":
       return null;
   }
 }

@@ -39,6 +39,8 @@ export const LIMITS = {
   /** Members of one archive, and how many bytes they may unpack to, beside the source's expansion ratio. */
   archiveMembers: 100_000,
   archiveExpandedBytes: 4 * 1024 * 1024 * 1024,
+  /** No deflate stream unpacks to more than some 1,032 times its size: an archive that says otherwise lies. */
+  deflateRatio: 1_100,
   /** Bytes of the `.info` member of a ClamAV database. */
   databaseInfoBytes: 1024 * 1024,
   /** Bytes and lines of a LiveUpdate guard or index text, packages of one index, and members of its container. */

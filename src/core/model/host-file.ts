@@ -10,12 +10,12 @@ const minisignKey = z
   .string()
   .regex(/^RW[A-Za-z0-9+/]{54}$/, "a minisign public key is 56 characters that begin with RW");
 
-export const HOST_TYPES = ["http", "https", "ftp", "share"] as const;
+const HOST_TYPES = ["http", "https", "ftp", "share"] as const;
 
-export const hostEntry = z
+const hostEntry = z
   .strictObject({
     name: z.string().min(1).max(128).describe("What people call this mirror."),
-    type: z.enum(HOST_TYPES),
+    type: z.enum(HOST_TYPES).describe("How it is reached."),
     address: z
       .string()
       .min(1)
@@ -45,14 +45,15 @@ export const hostFile = z
     format: z.literal("ringfort-host-file-1"),
     deployment: z.string().min(1).max(128).describe("Whose file this is."),
     channel: channelName.describe("The channel that every mirror in it serves."),
-    hosts: z.array(hostEntry).max(256),
+    hosts: z.array(hostEntry).max(256).describe("The mirrors."),
     trust: z
       .strictObject({
         liveupdate: liveupdateTrust.optional().describe("Whom to believe for LiveUpdate content."),
         minisign: z.array(minisignKey).max(16).default([]).describe("Keys for directory content that we publish."),
         recall: z.array(minisignKey).max(16).default([]).describe("Keys that may take a client back."),
       })
-      .prefault({}),
+      .prefault({})
+      .describe("Whom its clients believe, and nobody else."),
   })
   .describe("A Ringfort host file.");
 

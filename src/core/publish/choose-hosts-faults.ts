@@ -1,13 +1,14 @@
 import { quoteOutside } from "../kernel/errors.ts";
 import type { HostEntry, HostFile } from "../model/host-file.ts";
-import { type NetworkFault, readNetwork } from "./choose-hosts-network.ts";
+import { type NetworkFault, readAddress, readNetwork } from "./choose-hosts-network.ts";
 
-export type HostFaultCode =
+type HostFaultCode =
   | "no-hosts"
   | "name-twice"
   | "unsafe-text"
   | "address-unreadable"
   | "address-of-another-type"
+  | "address-of-the-client"
   | "address-without-slash"
   | "address-with-query"
   | "login-in-address"
@@ -89,9 +90,19 @@ function urlFaults(address: string, type: HostEntry["type"]): readonly Said[] {
   if (url.protocol !== `${type}:`) faults.push(["address-of-another-type", `the address is not one of ${type}`]);
   if (url.username !== "" || url.password !== "")
     faults.push(["login-in-address", "a login does not belong into an address; use login and passwordFile"]);
+  if (isClientItself(url.hostname))
+    faults.push(["address-of-the-client", "this address leads every client to itself, and not to a mirror", "unwise"]);
   if (/[?#]/.test(address)) faults.push(["address-with-query", "an address ends before any ? or #"]);
   else if (!address.endsWith("/")) faults.push(["address-without-slash", 'an address ends with "/"']);
   return faults;
+}
+
+/** A daemon that listens on loopback, or on every address, tells where it listens and not where it is found. */
+function isClientItself(hostname: string): boolean {
+  const address = readAddress(hostname.replace(/^\[|\]$/g, ""));
+  if (address === null) return /^(?:.+\.)?localhost$/i.test(hostname);
+  const { family, value } = address;
+  return family === 4 ? value >> 24n === 127n || value === 0n : value <= 1n;
 }
 
 /** A path that is whole in itself: relative, it would mean another folder to each program that reads it. */

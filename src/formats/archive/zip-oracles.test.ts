@@ -5,6 +5,7 @@ import os from "node:os";
 import path from "node:path";
 import test from "node:test";
 import { crc32 } from "node:zlib";
+import { forgeBlock, packBits } from "../../../test/fixtures/deflate-forge.ts";
 import { diceOf } from "../../../test/fixtures/dice.ts";
 import { needs, needsProgram } from "../../../test/fixtures/needs.ts";
 import { forgeZip } from "../../../test/fixtures/zip-forge.ts";
@@ -123,7 +124,7 @@ const SEED = Number(process.env["ZIP_SEED"] ?? 20_261_125);
 const COUNT = Number(process.env["ZIP_COUNT"] ?? 1);
 
 test("sound archives: Python, unzip and 7-Zip read what we read", { skip }, async () => {
-  const archives = Array.from({ length: 100 * COUNT }, (_, at) => forgeZip(soundZip(diceOf(SEED + at))));
+  const archives = Array.from({ length: 80 * COUNT }, (_, at) => forgeZip(soundZip(diceOf(SEED + at))));
   for (const [at, { ours, theirs }] of (await compare(archives)).entries()) {
     assert.ok(ours !== null && ours.length > 0, `seed ${SEED + at} is refused`);
     for (const [reader, seen] of theirs.entries())
@@ -134,7 +135,7 @@ test("sound archives: Python, unzip and 7-Zip read what we read", { skip }, asyn
 test("unsound archives: what any two of them disagree about is refused, what we accept they read alike", {
   skip,
 }, async () => {
-  const archives = Array.from({ length: 400 * COUNT }, (_, at) => unsoundZip(diceOf(SEED + at)));
+  const archives = Array.from({ length: 320 * COUNT }, (_, at) => unsoundZip(diceOf(SEED + at)));
   let disagreed = 0;
   let accepted = 0;
   for (const [at, { ours, theirs }] of (await compare(archives)).entries()) {
@@ -148,6 +149,76 @@ test("unsound archives: what any two of them disagree about is refused, what we 
     assert.deepEqual(theirs[0], ours, `seed ${SEED + at}`);
   }
   // A test in which nobody disagrees, or nothing passes, would show nothing.
-  assert.ok(disagreed > 40, `they disagreed about ${disagreed} only`);
+  assert.ok(disagreed > 30, `they disagreed about ${disagreed} only`);
   assert.ok(accepted > 10, `${accepted} accepted`);
+});
+
+/** Streams at the edges of RFC 1951, with what they unpack to. In codes, 97 is "a", 256 the end, 257 a length of 3. */
+const WITH_LENGTHS = { literals: { 97: 1, 256: 2, 257: 2 }, literalCount: 258 };
+const LITERALS = { literals: { 97: 1, 256: 1 }, literalCount: 257, distances: [0], symbols: [97, 256] };
+const COPY = { length: 257, extra: "", distance: 0 };
+const EDGES: Readonly<Record<string, readonly [Buffer, string]>> = {
+  "two distance codes": [forgeBlock({ ...WITH_LENGTHS, distances: [1, 1], symbols: [97, COPY, 256] }), "aaaa"],
+  "one distance code": [forgeBlock({ ...WITH_LENGTHS, distances: [1], symbols: [97, COPY, 256] }), "aaaa"],
+  "one distance code of two bits": [forgeBlock({ ...WITH_LENGTHS, distances: [2], symbols: [97, 256] }), "a"],
+  "no distance code": [forgeBlock(LITERALS), "a"],
+  "a distance before the start": [
+    forgeBlock({ ...WITH_LENGTHS, distances: [0, 0, 1, 1], symbols: [97, { ...COPY, distance: 2 }, 256] }),
+    "a\0\0\0",
+  ],
+  "nothing but an end": [forgeBlock({ ...LITERALS, literals: { 256: 1 }, symbols: [256] }), ""],
+  "literals with room between their codes": [forgeBlock({ ...LITERALS, literals: { 97: 2, 256: 2 } }), "a"],
+  "more literals than codes": [forgeBlock({ ...LITERALS, literals: { 97: 1, 98: 1, 256: 1 } }), "a"],
+  "no end": [forgeBlock({ ...LITERALS, literals: { 97: 1, 98: 1 }, symbols: [97] }), "a"],
+  "288 literal codes": [forgeBlock({ ...LITERALS, literalCount: 288, distances: [1, 1] }), "a"],
+  "286 literal codes": [forgeBlock({ ...LITERALS, literalCount: 286, distances: [1, 1] }), "a"],
+  "32 distance codes": [forgeBlock({ ...LITERALS, distances: [...Array.from({ length: 31 }, () => 0), 1] }), "a"],
+  "30 distance codes": [forgeBlock({ ...LITERALS, distances: [...Array.from({ length: 29 }, () => 0), 1] }), "a"],
+  "258 as 227 and 31": [
+    forgeBlock({
+      literals: { 97: 1, 256: 2, 284: 2 },
+      literalCount: 285,
+      distances: [1, 1],
+      symbols: [97, { length: 284, extra: "11111", distance: 0 }, 256],
+    }),
+    "a".repeat(259),
+  ],
+  "the fixed symbol 286": [packBits(`110${"10010001"}${"11000110"}${"00000"}${"0000000"}`), "a"],
+  "empty stored blocks": [Buffer.from("000000ffff000000ffff0300", "hex"), ""],
+  "unused bits at the end": [Buffer.concat([Buffer.from("4b04", "hex"), packBits("00", "1")]), "a"],
+  "unused bits before a stored block": [Buffer.from("f90100feff61", "hex"), "a"],
+};
+
+const SOUND = [
+  "two distance codes",
+  "one distance code",
+  "no distance code",
+  "nothing but an end",
+  "286 literal codes",
+  "30 distance codes",
+  "258 as 227 and 31",
+  "empty stored blocks",
+  "unused bits at the end",
+  "unused bits before a stored block",
+];
+
+/**
+ * The one known disagreement that is not refused: unzip takes no block that states codes for lengths and none for
+ * distances. zlib takes it and does not tell; no other content is seen by anybody.
+ */
+const UNZIP_REFUSES: readonly [Buffer, string] = [forgeBlock({ ...LITERALS, literalCount: 258 }), "a"];
+
+test("deflate at its edges: what we unpack, they unpack to the same", { skip }, async () => {
+  const archives = [...Object.values(EDGES), UNZIP_REFUSES].map(([packed, content]) =>
+    forgeZip({ members: [{ name: "a", bytes: Buffer.from(content, "latin1"), deflate: true, packed }] }),
+  );
+  const seen = await compare(archives);
+  for (const [at, name] of Object.keys(EDGES).entries()) {
+    const { ours, theirs } = seen[at] ?? assert.fail();
+    if (ours !== null) assert.deepEqual(theirs, [ours, ours, ours], name);
+  }
+  const accepted = Object.keys(EDGES).filter((_, at) => seen[at]?.ours !== null);
+  assert.deepEqual(accepted, SOUND);
+  const { ours, theirs } = seen.at(-1) ?? assert.fail();
+  assert.deepEqual(theirs, [ours, null, ours]);
 });

@@ -227,6 +227,32 @@ test("what other programs write is read: times, owners, modes, descriptors, syst
   assert.equal(members[0]?.executable, true);
 });
 
+test("65,534 members are read; one more is the number by which ZIP64 is known", async () => {
+  const caps = { ...CAPS, members: 100_000 };
+  const list = Array.from({ length: 65_535 }, (_, at) => ({ name: `${at}` }));
+  assert.equal((await readZip(bytesSource(forgeZip({ members: list.slice(1) })), caps)).kind, "zip");
+  assert.equal((await readZip(bytesSource(forgeZip({ members: list })), caps)).kind, "malformed");
+});
+
+test("no more of a directory is read than its members can need", async () => {
+  const archive = forgeZip({
+    members: [{ name: "a" }],
+    behindDirectory: Buffer.alloc(5_000_000),
+    end: { size: 5_000_047 },
+  });
+  const whole = bytesSource(archive);
+  const asked: number[] = [];
+  const counting: ByteSource = {
+    size: whole.size,
+    read: (offset, length) => {
+      asked.push(length);
+      return whole.read(offset, length);
+    },
+  };
+  assert.equal((await readZip(counting, CAPS)).kind, "malformed");
+  assert.deepEqual(asked, [22]);
+});
+
 test("a member of another archive is a bug, not content", async () => {
   const archive = writeZip([{ name: "a", bytes: Buffer.from("b") }], AT);
   const [one, other] = [await readZip(bytesSource(archive), CAPS), await readZip(bytesSource(archive), CAPS)];

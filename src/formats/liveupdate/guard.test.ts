@@ -50,6 +50,7 @@ test("what two readers could take for different things is malformed", () => {
     "no header": FILE,
     "a byte order mark": `\ufeff${HEADER}${FILE}`,
     "mixed line ends": HEADER + FILE.replace("\n", "\r\n"),
+    "one line end that hides a key": (HEADER + FILE).replaceAll("\n", "\r\n").replace("Synthetic\r\n", "Synthetic\n"),
     "a lone carriage return": (HEADER + FILE).replace("Synthetic", "Syn\rthetic"),
     "carriage returns alone": (HEADER + FILE).replaceAll("\n", "\r"),
     "the same section twice": HEADER + FILE + FILE,
@@ -67,7 +68,7 @@ test("what two readers could take for different things is malformed", () => {
     "a digest that is too short": HEADER + FILE.replace(SHA1, SHA1.slice(1)),
     "a digest with blanks around it": HEADER + FILE.replace(SHA256, ` ${SHA256}`),
     "dates that differ": HEADER.replace("00:00:00", "00:00:01") + FILE,
-    "a day that never was": HEADER.replace("20260201", "20260231") + FILE,
+    "a day that never was": `[GuardHeader]\nLastModifiedGmtFormated=20260231 00:00:00\n${FILE}`,
     "a date that is text": HEADER.replace("1769904000", "now") + FILE,
   };
   for (const [what, text] of Object.entries(table)) assert.ok("malformed" in read(text), what);

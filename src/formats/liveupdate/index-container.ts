@@ -16,7 +16,7 @@ export interface IndexParts {
   readonly others: readonly Part[];
 }
 
-const CAPS = { members: LIMITS.indexMembers, expandedBytes: LIMITS.indexBytes, ratio: 1_100 } as const;
+const CAPS = { members: LIMITS.indexMembers, expandedBytes: LIMITS.indexBytes, ratio: LIMITS.deflateRatio } as const;
 
 /** Reads a container strictly: nobody signs it, and whatever two readers see differently in it would be unsigned. */
 export async function readContainer(bytes: Uint8Array): Promise<IndexParts | string> {

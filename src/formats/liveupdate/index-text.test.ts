@@ -46,6 +46,7 @@ test("nothing is lost, whatever the bytes", () => {
     fc.property(any, (bytes) => {
       const read = parsed(bytes);
       assert.deepEqual(Buffer.from(indexTextBytes(read)), bytes);
+      assert.ok(read.lines.every(({ text: line, end }) => end !== "\n" || !line.endsWith("\r")));
       assert.ok(read.lines.every(({ text: line, end }) => !line.includes("\n") && ["", "\n", "\r\n"].includes(end)));
     }),
     { numRuns: 500 },

@@ -27,7 +27,7 @@ export function readIndexText(bytes: Uint8Array): { readonly text: IndexText } |
       return { malformed: `the index text has more than ${LIMITS.guardTextLines} lines` };
     const feed = raw.indexOf("\n", start);
     const stop = feed === -1 ? raw.length : feed + 1;
-    const end = feed === -1 ? "" : raw[feed - 1] === "\r" && feed > start ? "\r\n" : "\n";
+    const end = feed === -1 ? "" : raw[feed - 1] === "\r" ? "\r\n" : "\n";
     lines.push({ text: raw.slice(start, stop - end.length), end });
     start = stop;
   }

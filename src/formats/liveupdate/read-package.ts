@@ -51,7 +51,7 @@ export async function inspectPackage(input: Input): Promise<ContentFindings> {
   const zip = await readZip(input.source, {
     members: LIMITS.archiveMembers,
     expandedBytes: Math.min(input.expandedBytes, LIMITS.archiveExpandedBytes),
-    ratio: 1_100,
+    ratio: LIMITS.deflateRatio,
   });
   if (zip.kind === "past-cap") return { ...seen, expandedPastCap: true, expandedBytes: zip.expandedBytes };
   if (zip.kind === "malformed") return { ...seen, malformed: quoteOutside(zip.detail, 500) };
@@ -105,8 +105,13 @@ function guardPair(
   if (guard === undefined) return "it holds a signature without its guard";
   if (signature === undefined) return "it holds a guard without its signature";
   if (guards.length > 1 || signatures.length > 1) return "it holds more than one guard or signature";
-  const stem = ({ name }: ZipMember): string => name.slice(0, -4).toLowerCase();
-  return stem(guard) === stem(signature) ? { guard, signature } : "its guard and its signature have different names";
+  return stemOf(guard) === stemOf(signature)
+    ? { guard, signature }
+    : "its guard and its signature have different names";
+}
+
+function stemOf({ name }: ZipMember): string {
+  return name.slice(0, -".grd".length).toLowerCase();
 }
 
 async function textOf(zip: Zip, member: ZipMember): Promise<Uint8Array | null> {

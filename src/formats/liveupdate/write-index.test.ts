@@ -74,23 +74,27 @@ test("packages come back from the index text in the dialect that a source has by
   const word = fc.stringMatching(/^[A-Za-z0-9](?:[A-Za-z0-9 ._-]{0,20}[A-Za-z0-9])?$/);
   const number = fc.option(fc.nat(), { nil: null });
   const hex = (length: number) => fc.option(fc.stringMatching(new RegExp(`^[0-9a-f]{${length}}$`)), { nil: null });
-  const entry: fc.Arbitrary<IndexedPackage> = fc.record({
-    identity: fc.record({ product: word, version: word, language: word }),
-    item: fc.oneof(fc.constant(""), word),
-    sequence: number,
-    from: number,
-    file: word,
-    size: number,
-    sha1: hex(40),
-    sha256: hex(64),
-    urls: fc.array(fc.webUrl(), { maxLength: 2 }),
-  });
+  const entry: fc.Arbitrary<IndexedPackage> = fc.record(
+    {
+      identity: fc.record({ product: word, version: word, language: word }, { noNullPrototype: true }),
+      item: fc.oneof(fc.constant(""), word),
+      sequence: number,
+      from: number,
+      file: word,
+      size: number,
+      sha1: hex(40),
+      sha256: hex(64),
+      urls: fc.array(fc.webUrl(), { maxLength: 2 }),
+    },
+    { noNullPrototype: true },
+  );
   fc.assert(
     fc.property(fc.array(entry, { maxLength: 5 }), fc.constantFrom("\n" as const, "\r\n" as const), (list, lineEnd) => {
       const read = readIndexText(writeIndexText(list, { lineEnd }));
       assert.ok("text" in read);
       assert.deepEqual(packagesOf(read.text, ownDialect()), { packages: list });
     }),
+    { numRuns: 40 },
   );
 });
 

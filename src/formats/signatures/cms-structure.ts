@@ -11,6 +11,18 @@ const ATTRIBUTES = 32;
 /** Elements within elements, and elements in all: a signature by sixteen signers with their certificates needs less. */
 const PARSING = { maxDepth: 32, maxNodes: 10_000, maxContentLength: LIMITS.signatureBytes, parseEmbedded: false };
 
+// Identifier octets (X.690 section 8.1.2).
+const INTEGER = 0x02;
+const OCTETS = 0x04;
+const OID = 0x06;
+const SEQUENCE = 0x30;
+const SET = 0x31;
+const KEY_IDENTIFIER = 0x80;
+const TAGGED_0 = 0xa0;
+const TAGGED_1 = 0xa1;
+
+const NULL = Buffer.from([0x05, 0x00]);
+
 /** A detached CMS signature, taken apart (RFC 5652 section 5.1). */
 export interface CmsStructure {
   readonly signers: readonly CmsSignerInfo[];
@@ -62,27 +74,27 @@ export function parseDetachedCms(bytes: Uint8Array): CmsStructure | string {
 // something that another does not.
 
 function readContentInfo(block: unknown): CmsStructure {
-  const [type, outer, ...more] = childrenOf(block, "SEQUENCE", "the CMS");
-  const [content, ...others] = childrenOf(outer, 0, "its content");
+  const [type, outer, ...more] = childrenOf(block, SEQUENCE, "the CMS");
+  const [content, ...others] = childrenOf(outer, TAGGED_0, "its content");
   if (more.length > 0 || others.length > 0) throw new Misshapen("more in the CMS than its content");
   if (oidOf(type) !== SIGNED_DATA) throw new Misshapen("CMS, but not SignedData");
-  return readSignedData(childrenOf(content, "SEQUENCE", "SignedData"));
+  return readSignedData(childrenOf(content, SEQUENCE, "SignedData"));
 }
 
 function readSignedData([version, digests, content, ...rest]: readonly unknown[]): CmsStructure {
   if (!isVersion(version)) throw new Misshapen("SignedData begins with no version");
-  const [contentType, ...own] = childrenOf(content, "SEQUENCE", "the encapsulated content");
+  const [contentType, ...own] = childrenOf(content, SEQUENCE, "the encapsulated content");
   if (own.length > 0) throw new Misshapen("the signature is not detached: it holds content of its own");
-  const listed = childrenOf(digests, "SET", "the digest algorithms").map((digest) => algorithmOf(digest).algorithmId);
-  const embedded = isTagged(rest[0], 0) ? childrenOf(rest.shift(), 0, "the certificates") : [];
+  const listed = childrenOf(digests, SET, "the digest algorithms").map((digest) => algorithmOf(digest).algorithmId);
+  const embedded = begins(rest[0], TAGGED_0) ? childrenOf(rest.shift(), TAGGED_0, "the certificates") : [];
   if (embedded.length > CERTIFICATES) throw new Misshapen(`more than ${CERTIFICATES} certificates`);
-  const revocations = isTagged(rest[0], 1);
+  const revocations = begins(rest[0], TAGGED_1);
   if (revocations) rest.shift();
-  const infos = childrenOf(rest.shift(), "SET", "the signers");
+  const infos = childrenOf(rest.shift(), SET, "the signers");
   if (rest.length > 0) throw new Misshapen("more in SignedData than its parts");
   if (infos.length === 0) throw new Misshapen("no signer");
   if (infos.length > LIMITS.signaturesPerFile) throw new Misshapen(`more than ${LIMITS.signaturesPerFile} signers`);
-  const signers = infos.map((info) => readSignerInfo(childrenOf(info, "SEQUENCE", "a signer")));
+  const signers = infos.map((info) => readSignerInfo(childrenOf(info, SEQUENCE, "a signer")));
   // Readers in one pass hash by this list before they see the signers.
   if (!signers.every(({ digestAlgorithm }) => listed.includes(digestAlgorithm.algorithmId)))
     throw new Misshapen("a signer's digest algorithm is not among those of the signature");
@@ -91,24 +103,28 @@ function readSignedData([version, digests, content, ...rest]: readonly unknown[]
 
 function readSignerInfo([version, identifier, digest, ...rest]: readonly unknown[]): CmsSignerInfo {
   if (!isVersion(version)) throw new Misshapen("a signer begins with no version");
-  const attributes = isTagged(rest[0], 0) ? rest.shift() : null;
-  const [algorithm, signature, unsigned, ...more] = rest;
+  const attributes = begins(rest[0], TAGGED_0) ? rest.shift() : null;
+  const [algorithm, signature, outside, ...more] = rest;
   if (more.length > 0) throw new Misshapen("more in a signer than its parts");
+  const unsigned = outside === undefined ? [] : readAttributes(outside, TAGGED_1);
+  // Countersignatures and time stamps, which nobody here reads: whatever else stands there may be read in two ways.
+  if (!unsigned.every(({ values }) => values.every((value) => begins(value, SEQUENCE))))
+    throw new Misshapen("an unsigned attribute that is neither countersignature nor time stamp");
   return {
     identifier: readIdentifier(identifier),
     digestAlgorithm: algorithmOf(digest),
     signatureAlgorithm: algorithmOf(algorithm),
     signed: attributes === null ? null : readSigned(attributes),
-    unsigned: unsigned === undefined ? [] : readAttributes(unsigned, 1),
+    unsigned,
     signature: octetsOf(signature, "a signature"),
   };
 }
 
 function readIdentifier(block: unknown): CmsSignerInfo["identifier"] {
-  if (isTagged(block, 0) && block instanceof asn1js.Primitive)
+  if (begins(block, KEY_IDENTIFIER) && block instanceof asn1js.Primitive)
     return { kind: "key-identifier", bytes: block.valueBlock.valueHexView };
-  const [issuer, serial, ...more] = childrenOf(block, "SEQUENCE", "a signer's identifier");
-  if (more.length > 0 || !(serial instanceof asn1js.Integer))
+  const [issuer, serial, ...more] = childrenOf(block, SEQUENCE, "a signer's identifier");
+  if (more.length > 0 || !begins(serial, INTEGER))
     throw new Misshapen("a signer's identifier is no issuer with a serial number");
   return { kind: "issuer-and-serial", issuer: bytesOf(issuer), serial: bytesOf(serial) };
 }
@@ -117,55 +133,59 @@ function readSigned(block: unknown): CmsSignerInfo["signed"] {
   const signedBytes = Uint8Array.from(bytesOf(block));
   signedBytes[0] = 0x31;
   if (!hasDerForm(signedBytes)) throw new Misshapen("signed attributes that are not in DER");
-  return { attributes: readAttributes(block, 0), signedBytes };
+  return { attributes: readAttributes(block, TAGGED_0), signedBytes };
 }
 
-function readAttributes(block: unknown, tag: number): readonly CmsAttribute[] {
-  const blocks = childrenOf(block, tag, "the attributes");
+function readAttributes(block: unknown, identifier: number): readonly CmsAttribute[] {
+  const blocks = childrenOf(block, identifier, "the attributes");
   if (blocks.length > ATTRIBUTES) throw new Misshapen(`more than ${ATTRIBUTES} attributes`);
   return blocks.map((attribute) => {
-    const [type, values, ...more] = childrenOf(attribute, "SEQUENCE", "an attribute");
+    const [type, values, ...more] = childrenOf(attribute, SEQUENCE, "an attribute");
     if (more.length > 0) throw new Misshapen("more in an attribute than its values");
-    return { type: oidOf(type), values: childrenOf(values, "SET", "an attribute's values") };
+    return { type: oidOf(type), values: childrenOf(values, SET, "an attribute's values") };
   });
 }
 
+/** RFC 5754: parameters are absent or NULL, but for PSS (RFC 4056), whose are a sequence. */
 function algorithmOf(block: unknown): AlgorithmIdentifier {
-  const [identifier, , ...more] = childrenOf(block, "SEQUENCE", "an algorithm");
-  if (more.length > 0 || oidOf(identifier) === "") throw new Misshapen("an algorithm is no identifier with parameters");
+  const [identifier, parameters, ...more] = childrenOf(block, SEQUENCE, "an algorithm");
+  const bytes = parameters === undefined ? NULL : bytesOf(parameters);
+  const known = NULL.equals(bytes) || (begins(parameters, SEQUENCE) && hasDerForm(bytes));
+  if (more.length > 0 || oidOf(identifier) === "" || !known)
+    throw new Misshapen("an algorithm is no identifier with parameters");
   return new AlgorithmIdentifier({ schema: block });
 }
 
-/** The elements in a constructed element of this kind, or of this context-specific tag. */
-function childrenOf(block: unknown, kind: "SEQUENCE" | "SET" | number, place: string): readonly unknown[] {
-  const fits =
-    kind === "SEQUENCE"
-      ? block instanceof asn1js.Sequence
-      : kind === "SET"
-        ? block instanceof asn1js.Set
-        : isTagged(block, kind);
-  if (!fits || !(block instanceof asn1js.Constructed)) throw new Misshapen(`${place} is not where it belongs`);
+/** The elements inside an element of this identifier. */
+function childrenOf(block: unknown, identifier: number, place: string): readonly unknown[] {
+  if (!begins(block, identifier) || !(block instanceof asn1js.Constructed))
+    throw new Misshapen(`${place} is not where it belongs`);
   return block.valueBlock.value;
+}
+
+/**
+ * Whether an element has this very identifier octet. The library's classes say less: it also makes a sequence of one that
+ * does not say that it holds elements, and an integer of an enumerated value.
+ */
+function begins(block: unknown, identifier: number): boolean {
+  return block instanceof asn1js.BaseBlock && block.valueBeforeDecodeView[0] === identifier;
 }
 
 /** Versions 1 to 5 (RFC 5652 section 5.1) in the one byte that they need. */
 function isVersion(block: unknown): boolean {
-  if (!(block instanceof asn1js.Integer)) return false;
+  if (!begins(block, INTEGER) || !(block instanceof asn1js.Integer)) return false;
   const [version = 0, ...more] = block.valueBlock.valueHexView;
   return more.length === 0 && version >= 1 && version <= 5;
 }
 
-function isTagged(block: unknown, tag: number): boolean {
-  return block instanceof asn1js.BaseBlock && block.idBlock.tagClass === 3 && block.idBlock.tagNumber === tag;
-}
-
 function oidOf(block: unknown): string {
-  if (!(block instanceof asn1js.ObjectIdentifier)) throw new Misshapen("no object identifier where one belongs");
+  if (!begins(block, OID) || !(block instanceof asn1js.ObjectIdentifier))
+    throw new Misshapen("no object identifier where one belongs");
   return block.valueBlock.toString();
 }
 
 function octetsOf(block: unknown, place: string): Uint8Array {
-  if (!(block instanceof asn1js.OctetString) || block.idBlock.isConstructed)
+  if (!begins(block, OCTETS) || !(block instanceof asn1js.OctetString))
     throw new Misshapen(`${place} is no string in one piece`);
   return block.valueBlock.valueHexView;
 }

@@ -104,7 +104,7 @@ export function newX509Key({ name: given, now, randomBytes }: NewKey): X509KeyFi
     kind: "x509",
     name: given,
     created: now,
-    privateKey: leaf.privateKey.export({ format: "pem", type: "pkcs8" }).toString(),
+    privateKey: leaf.privateKey.export({ format: "pem", type: "pkcs8" }),
     certificate: pem(certificate),
     intermediates: [],
     root: pem(rootCertificate),

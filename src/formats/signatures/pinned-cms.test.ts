@@ -7,7 +7,7 @@ import {
   otherContentType,
   withContent,
 } from "../../../test/fixtures/cms-forgeries.ts";
-import { readTree, writeTree } from "../../../test/fixtures/der-tree.ts";
+import { changeTree, raw, readTree, writeTree } from "../../../test/fixtures/der-tree.ts";
 import { LONG_AGO, makePinnedPki, type Party, party, TODAY } from "../../../test/fixtures/pinned-pki.ts";
 import { trusting } from "../../../test/fixtures/pinned-scenes.ts";
 import { Failure } from "../../core/kernel/errors.ts";
@@ -75,7 +75,7 @@ test("another signer under the same root is a stranger, whatever it brings along
   assert.equal(await statusOf(by(rogue)), "unknown-key");
   assert.equal(await statusOf(by(rogue, { embed: [rogue.certificate, ca.certificate] })), "unknown-key");
   assert.equal(await statusOf(by(pki.namesake)), "unknown-key");
-  assert.equal(await statusOf(by(plainCa), trusting([leaf], [ca, plainCa], root)), "unknown-key");
+  assert.equal(await statusOf(by(plainCa), trusting([leaf], [ca, plainCa], root, { usage: "any" })), "unknown-key");
 });
 
 test("a rogue that calls itself by the pinned signer's name and number is wrong", async () => {
@@ -192,6 +192,34 @@ test("what is not a detached signature over data is malformed", async () => {
     "not SignedData": writeTree({ ...asn1, children: asn1.children?.slice(1) ?? [] }),
     "an embedded certificate that is none": by(leaf, { embed: [Buffer.from("3003020101", "hex")] }),
   };
+  for (const [name, signature] of Object.entries(bad)) assert.equal(await statusOf(signature), "malformed", name);
+});
+
+test("what OpenSSL cannot read is malformed, though the ASN.1 library reads it", async () => {
+  const tree = readTree(by(leaf));
+  const put = (where: readonly number[], hex: string): Uint8Array =>
+    writeTree(changeTree(tree, where, () => [raw(Buffer.from(hex, "hex"))]));
+  const retagged = (where: readonly number[], tag: number): Uint8Array =>
+    writeTree(changeTree(tree, where, (node) => [{ ...node, tag }]));
+  const unsigned = (hex: string): Uint8Array =>
+    writeTree(
+      changeTree(tree, [1, 0, 3, 0], (node) => [
+        { ...node, children: [...(node.children ?? []), raw(Buffer.from(hex, "hex"))] },
+      ]),
+    );
+  const bad: Readonly<Record<string, Uint8Array>> = {
+    "a sequence that does not say that it holds elements": retagged([1, 0, 3, 0], 0x10),
+    "an enumerated version": put([1, 0, 0], "0a0101"),
+    "a version with a needless byte": put([1, 0, 0], "02020001"),
+    "a version that there is none of": put([1, 0, 0], "020106"),
+    "a NULL that holds something": put([1, 0, 3, 0, 4], "300e06082a8648ce3d040302050201ff"),
+    "an unsigned attribute of a simple type": unsigned("a1133011060b2a864886f70d010910020e31020500"),
+  };
+  assert.equal(
+    await statusOf(unsigned("a1133011060b2a864886f70d010910020e31023000")),
+    "good",
+    "a time stamp is no harm",
+  );
   for (const [name, signature] of Object.entries(bad)) assert.equal(await statusOf(signature), "malformed", name);
 });
 

@@ -15,7 +15,7 @@ const COUNTERSIGNATURE = "1.2.840.113549.1.9.6";
 const SUBJECT_KEY_IDENTIFIER = "2.5.29.14";
 const SET_TAG = 0x31;
 
-export type Outcome = Pick<SignatureFinding, "status" | "detail">;
+type Outcome = Pick<SignatureFinding, "status" | "detail">;
 
 /** What the verifier of CMS signatures is told by those who call it; all else is the same for everybody. */
 export interface SignerPolicy {

@@ -16,7 +16,7 @@ import {
 } from "./der.ts";
 import { type SigningDigest, signingAlgorithm } from "./signing-algorithm.ts";
 
-export type CertificateUsage = "code-signing" | "server-auth" | "any";
+type CertificateUsage = "code-signing" | "server-auth" | "any";
 
 /** A certificate to be made. Subjects are `CN=…`, or several of `C=`, `O=`, `OU=` and `CN=` with ", " between. */
 export interface NewCertificate {

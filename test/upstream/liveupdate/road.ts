@@ -45,7 +45,12 @@ export async function startLiveupdateRoad(options: TestDaemonOptions = {}): Prom
   const http = await startHttpVendor({});
   const ftp = await startFtpVendor({});
   // No sessions: what is looked at is the present view, not the one that a client began with.
-  const daemon = await startTestDaemon({ ...options, config: { session: { idle: 0, most: 0 }, ...options.config } });
+  const config = { session: { idle: 0, most: 0 }, ...options.config };
+  const daemon = await startTestDaemon({ ...options, config }).catch(async (error: unknown) => {
+    await http.close();
+    await ftp.close();
+    throw error;
+  });
   const watched = new Map<string, ReadonlySet<string>>();
   let count = 0;
 
@@ -58,7 +63,7 @@ export async function startLiveupdateRoad(options: TestDaemonOptions = {}): Prom
       const name = `lu-${count}`;
       const vendor = makeLiveupdateVendor({ bytes, products });
       vendor.attach(http.files, `/${name}/`);
-      vendor.attach(ftp.files as HttpVendor["files"], `${name}/`);
+      vendor.attach(ftp.files, `${name}/`);
       const from = addresses?.(name) ?? [`${http.url}/${name}/`];
       await daemon.addSource(vendor.source(name, from, source(vendor)));
       assert.equal(await road.sync(name), "new-revision");

@@ -196,6 +196,16 @@ test("an index without a package is bound to no name", async () => {
   assert.equal(await judgeLiveupdate(whole({ ...PRODUCTS, dialect: "opaque" })), "accepted");
 });
 
+test("a product has one index: an old one under another spelling of its name is not taken beside it", async () => {
+  const path = vendor.indexPath("definitions");
+  const old = vendor.index("definitions", {}, vendor.revision - 1);
+  const feed = { index: { kind: "listing" as const, folders } };
+  for (const other of [path.replaceAll("$20", " "), path.replaceAll("$20", "%20"), `streaming/${path}`]) {
+    const files = new Map(vendor.files).set(other, old);
+    assert.equal(await judgeLiveupdate(whole(feed, { files })), "feed.contradicts-itself", other);
+  }
+});
+
 test("one path in two indexes is one file, and not when they bind it differently", async () => {
   const product = vendor.product("definitions");
   const manner = {
