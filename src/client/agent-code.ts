@@ -30,7 +30,7 @@ export function troubleOf(
 ): { readonly code: AgentCode; readonly detail: string; readonly elsewhere: boolean } | null {
   if (cause instanceof Stop) return { code: cause.code, detail: cause.message, elsewhere: cause.elsewhere };
   if (cause instanceof Failure) {
-    return { code: cause.code, detail: cause.message, elsewhere: true };
+    return { code: cause.code, detail: cause.message, elsewhere: !cause.code.startsWith("store.") };
   }
   return null;
 }

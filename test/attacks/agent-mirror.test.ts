@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { after, before, beforeEach, test } from "node:test";
 import { RECALL_FILE, RECALL_MOUNT } from "../../src/core/model/recall.ts";
 import { type AgentMachine, type MachineOptions, makeMachine, served } from "../fixtures/agent.ts";
@@ -166,4 +166,34 @@ test("a damaged version is not what a delta is laid over: the full package is ta
   assert.equal((await runHere(machine)).to, 101);
   assert.ok(!mirror.requests.some(({ path }) => path.includes("_from_")));
   assert.deepEqual(await machine.installed(), { sequence: 101, files: vendor.versions.get(101) });
+});
+
+test("what is wrong with this machine's disk is asked of no other mirror; with one mirror's login, it is", async () => {
+  const address = `${mirror.url}/`;
+  const hosts = [1, 2].map(() => ({ type: "http" as const, address }));
+  const machine = await machineFor({ hosts });
+  await mkdir(machine.state, { recursive: true });
+  await writeFile(`${machine.state}/downloads`, "a file in the folder's place");
+  const run = await runHere(machine);
+  assert.deepEqual([run.code, run.hostCodes], ["store.io", ["store.io"]]);
+  const [first, second] = hosts;
+  assert.ok(first !== undefined && second !== undefined);
+  const lacking = await machineFor({ hosts: [{ ...first, login: "reader", passwordFile: "/nowhere/secret" }, second] });
+  const other = await runHere(lacking);
+  assert.deepEqual([other.result, other.host, other.hostCodes], ["updated", "mirror 2", ["config.unreadable"]]);
+});
+
+test("a mirror that does not answer is waited for once a run, not once a product", async () => {
+  const hosts = ["http://127.0.0.1:9/", `${mirror.url}/`].map((address) => ({ type: "http" as const, address }));
+  const machine = await machineFor({ hosts });
+  const config = JSON.parse(await readFile(machine.configFile, "utf8"));
+  const [one] = config.products;
+  config.products = ["1.0", "1.1", "1.2"].map((version) => ({
+    ...one,
+    version,
+    install: { way: "swap", folder: `${machine.folder}/product-${version}` },
+  }));
+  await writeFile(machine.configFile, JSON.stringify(config));
+  const run = await runHere(machine);
+  assert.deepEqual([run.result, run.hostCodes], ["updated", ["upstream.unreachable"]]);
 });

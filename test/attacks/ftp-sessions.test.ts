@@ -114,8 +114,10 @@ describe("FTP sessions that take and give nothing", () => {
     await ftp.ask("QUIT");
     await ftp.ended();
     await serve.stop();
-    assert.doesNotMatch(serve.ftpLog(), /LiveUpdate|guess/);
-    assert.match(serve.ftpLog(), /anonymous \[1\]PASS - 530 .*\n.*\[1\]USER ftp 331 .*\n.* ftp \[1\]PASS - 230 /);
+    // The processes of this file share a log.
+    const log = serve.ftpLog().slice(serve.ftpLog().lastIndexOf("#Fields"));
+    assert.doesNotMatch(log, /LiveUpdate|guess/);
+    assert.match(log, /anonymous \[1\]PASS - 530 .*\n.*\[1\]USER ftp 331 .*\n.* ftp \[1\]PASS - 230 /);
   });
 
   test("thousands that come and go at once, and many that vanish in a transfer, leave nothing behind", {
@@ -129,6 +131,7 @@ describe("FTP sessions that take and give nothing", () => {
         Array.from({ length: 100 }, async (_, i) => {
           const socket = connect(serve.ftpPort, "127.0.0.1");
           socket.on("error", () => undefined);
+          socket.resume();
           if (i % 3 === 0) socket.once("connect", () => socket.resetAndDestroy());
           else if (i % 3 === 1) socket.end("USER anonymous\r\nPASS x\r\nEPSV\r\nRETR /one/big\r\n");
           else socket.destroy();

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { WRITE_STEPS, type WriteStep } from "../../src/core/ports.ts";
 import { startTestDaemon, type TestDaemon } from "../fixtures/daemon.ts";
-import { makeMinisignVendor, signMinisign } from "../upstream/signing.ts";
+import { CRASH_VENDORS, type CrashVendor, type CrashVendorName } from "./vendors.ts";
 
 /** What one proof did and found. `faults` is empty when the store held every promise of docs/store-format.md. */
 export interface CrashReport {
@@ -19,7 +19,6 @@ export interface CrashReport {
   readonly faults: readonly string[];
 }
 
-const FILES = 8;
 const SOURCE = "vendor";
 const CHANNELS = ["staging", "production"] as const;
 const keeper = path.join(path.dirname(fileURLToPath(import.meta.url)), "keeper.ts");
@@ -31,45 +30,6 @@ function randomFrom(seed: number): () => number {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     return state / 2 ** 32;
   };
-}
-
-/** A vendor in a folder: every edition changes half of its files, and is remembered whole. */
-class Vendor {
-  readonly folder: string;
-  readonly #keys = makeMinisignVendor();
-  /** The complete set of each edition: path → SHA-256. */
-  readonly editions: ReadonlyMap<string, string>[] = [];
-  #signedAt = Date.now() - 24 * 60 * 60 * 1_000;
-
-  constructor(folder: string) {
-    this.folder = folder;
-  }
-
-  get key(): string {
-    return this.#keys.publicKey;
-  }
-
-  async publish(): Promise<void> {
-    const edition = this.editions.length + 1;
-    const set = new Map<string, string>();
-    const lines: string[] = [];
-    for (let index = 0; index < FILES; index += 1) {
-      const made = index % 2 === 0 ? edition : Math.ceil(edition / 2);
-      const body = Buffer.from(`file ${index} of edition ${made}\n`.repeat(500 * (index + 1)));
-      const sha256 = createHash("sha256").update(body).digest("hex");
-      await writeFile(path.join(this.folder, `f${index}.bin`), body);
-      set.set(`f${index}.bin`, sha256);
-      lines.push(`${sha256}  f${index}.bin\n`);
-    }
-    this.#signedAt += 1_000;
-    const list = Buffer.from(lines.join(""));
-    const signature = Buffer.from(signMinisign(this.#keys, list, { signedAt: this.#signedAt }));
-    await writeFile(path.join(this.folder, "SHA256SUMS"), list);
-    await writeFile(path.join(this.folder, "SHA256SUMS.minisig"), signature);
-    set.set("SHA256SUMS", createHash("sha256").update(list).digest("hex"));
-    set.set("SHA256SUMS.minisig", createHash("sha256").update(signature).digest("hex"));
-    this.editions.push(set);
-  }
 }
 
 type Act = "sync" | "promote" | "rollback" | "gc";
@@ -103,7 +63,7 @@ const COMINGS: Partial<Record<WriteStep, number>> = {
   "pointer.renamed": 3,
 };
 
-async function act(daemon: TestDaemon, vendor: Vendor, what: Act): Promise<void> {
+async function act(daemon: TestDaemon, vendor: CrashVendor, what: Act): Promise<void> {
   const wish = { source: SOURCE, channel: "production", revision: null, reason: "proof", by: "proof" } as const;
   switch (what) {
     case "sync":
@@ -123,34 +83,36 @@ async function act(daemon: TestDaemon, vendor: Vendor, what: Act): Promise<void>
 }
 
 /** Everything that must hold after any stop: what is served, what is stored, what is recorded. */
-async function faultsOf(daemon: TestDaemon, vendor: Vendor, checked: { count: number }): Promise<readonly string[]> {
+async function faultsOf(
+  daemon: TestDaemon,
+  vendor: CrashVendor,
+  checked: { count: number },
+): Promise<readonly string[]> {
   const faults: string[] = [];
   const { positions } = await daemon.must({ verb: "channels", source: SOURCE });
   for (const channel of CHANNELS) {
     const position = positions.find((entry) => entry.channel === channel);
     if (position?.revision === null || position?.url === null || position === undefined) continue;
-    const served = new Map<string, string>();
-    for (const name of vendor.editions.at(-1)?.keys() ?? []) {
-      const response = await fetch(`${position.url}${name}`);
-      if (response.status !== 200) faults.push(`${channel}: ${name} answers ${response.status}`);
-      served.set(
-        name,
-        createHash("sha256")
-          .update(Buffer.from(await response.arrayBuffer()))
-          .digest("hex"),
-      );
+    const { url } = position;
+    const servedAs = async (name: string): Promise<string> => {
+      const response = await fetch(`${url}${name}`);
+      const body = Buffer.from(await response.arrayBuffer());
       checked.count += 1;
+      return response.status === 200 ? createHash("sha256").update(body).digest("hex") : String(response.status);
+    };
+    const index = await servedAs(vendor.index);
+    const edition = vendor.editions.find((each) => each.get(vendor.index) === index);
+    if (edition === undefined) faults.push(`${channel}: what is served is no edition of the vendor's (${index})`);
+    for (const [name, sha256] of edition ?? []) {
+      const served = await servedAs(name);
+      if (served !== sha256) faults.push(`${channel}: ${name} is ${served}, should be ${sha256}`);
     }
-    const whole = vendor.editions.some((edition) =>
-      [...served].every(([name, sha256]) => edition.get(name) === sha256),
-    );
-    if (!whole) faults.push(`${channel}: what is served is no edition of the vendor's`);
   }
   const { damaged } = await daemon.must({ verb: "store-check", repair: false, by: "proof" });
   for (const { sha256, state } of damaged) faults.push(`blob ${sha256} is ${state}`);
   const { revisions } = await daemon.must({ verb: "revisions", source: SOURCE });
   for (const { revision, files } of revisions)
-    if (files !== FILES + 2) faults.push(`revision ${revision} has ${files} files`);
+    if (files !== vendor.editions[0]?.size) faults.push(`revision ${revision} has ${files} files`);
   return faults;
 }
 
@@ -170,12 +132,13 @@ export async function proveCrash(options: {
   readonly progress: (text: string) => void;
   /** Where the daemon's mains are: `src/main`, or `dist/main`, which starts in a third of the time. */
   readonly house?: string;
+  readonly vendor?: CrashVendorName;
 }): Promise<CrashReport> {
   const random = randomFrom(options.seed);
   const work = await mkdtemp(path.join(tmpdir(), "ringfort-crash-"));
   const folder = path.join(work, "vendor");
   await mkdir(folder);
-  const vendor = new Vendor(folder);
+  const vendor = CRASH_VENDORS[options.vendor ?? "directory"](folder);
   const checked = { count: 0 };
   const faults: string[] = [];
   const stepKills: Record<string, number> = {};
@@ -199,9 +162,7 @@ export async function proveCrash(options: {
     await vendor.publish();
     await daemon.addSource({
       name: SOURCE,
-      feed: { format: "directory", list: { kind: "checksums" } },
-      addresses: [pathToFileURL(`${folder}/`).href],
-      trust: { kind: "minisign", keys: [vendor.key] },
+      ...vendor.source,
       schedule: "manual",
       retention: { revisions: 3 },
     });
@@ -250,7 +211,7 @@ export async function proveCrash(options: {
 async function dieAt(
   main: { readonly file: string; readonly args: readonly string[] },
   daemon: TestDaemon,
-  vendor: Vendor,
+  vendor: CrashVendor,
   step: WriteStep,
   nth: number,
 ): Promise<boolean> {

@@ -183,7 +183,7 @@ const EDGES: Readonly<Record<string, readonly [Buffer, string]>> = {
     }),
     "a".repeat(259),
   ],
-  "the fixed symbol 286": [packBits(`110${"10010001"}${"11000110"}${"00000"}${"0000000"}`), "a"],
+  "the fixed symbol 286": [packBits(["110", "10010001", "11000110", "00000", "0000000"].join("")), "a"],
   "empty stored blocks": [Buffer.from("000000ffff000000ffff0300", "hex"), ""],
   "unused bits at the end": [Buffer.concat([Buffer.from("4b04", "hex"), packBits("00", "1")]), "a"],
   "unused bits before a stored block": [Buffer.from("f90100feff61", "hex"), "a"],

@@ -27,10 +27,7 @@ export const pass: Answer = async (talk, argument) => {
   if (state.view !== null) return "230 Logged in already.";
   if (state.user === null) return "503 USER first.";
   const said = argument ?? "";
-  if (password !== null && !sameText(said, password)) {
-    state.user = null;
-    return refuse(talk, "PASS", null);
-  }
+  if (password !== null && !sameText(said, password)) return refuse(talk, "PASS", null);
   // The programs behind one address are told apart by what they send here, as HTTP's are by their User-Agent: a second
   // session of the same run sees the revision of the first.
   state.view = lease.begin(`ftp ${said}`, service.serving.elapsed());
@@ -44,6 +41,7 @@ async function refuse(talk: Talk, method: string, stem: string | null): Promise<
   const { refusalDelay, refusals } = service.options.limits;
   state.refusals += 1;
   log(talk, method, stem, 530);
+  state.user = null;
   await new Promise<void>((resolve) => {
     setTimeout(resolve, refusalDelay).unref();
   });
