@@ -6,6 +6,7 @@ import { plainAddress } from "../../connections.ts";
 import type { Listening, Protocol, Serving } from "../../protocol.ts";
 import { openListeners, passivePool } from "./passive.ts";
 import { FtpSession } from "./session.ts";
+import { checkIdentity } from "./session-tls.ts";
 import { Sources } from "./sources.ts";
 import type { FtpService } from "./talk.ts";
 
@@ -27,6 +28,7 @@ async function listen(
   pick: (below: number) => number,
 ): Promise<Listening> {
   const { limits, tls, passive } = options;
+  if (tls !== null) checkIdentity(tls);
   const server = createServer({ noDelay: true });
   server.maxConnections = limits.sessions + MOST_TOLD;
   await begin(server, host, port);
