@@ -109,12 +109,42 @@ describe("FTP data ports", () => {
     ftp.destroy();
   });
 
-  test("PORT and EPRT are refused where active mode is off, and the process cannot connect anyhow", async () => {
+  test("PORT and EPRT are refused where active mode is off", async () => {
     const ftp = await RawFtp.login(serve.ftpPort);
     for (const line of ["PORT 127,0,0,1,200,1", "EPRT |1|127.0.0.1|51201|", "PORT 10,0,0,1,0,25"])
       assert.match(await ftp.ask(line), /^502 /);
     assert.match(await ftp.ask("RETR /one/a"), /^425 /);
     ftp.destroy();
+  });
+
+  test("taken over, the process can open no port and no connection; its ports are open already", async () => {
+    const secret = createServer((socket) => socket.end("reached"));
+    secret.listen(0, "127.0.0.1");
+    await once(secret, "listening");
+    const address = secret.address();
+    const target = typeof address === "object" && address !== null ? address.port : 0;
+    // A line of a stranger's own in the process.
+    const probe = `import net from "node:net";
+      const tries = setInterval(() => { if (process.permission.has("net")) return; clearInterval(tries);
+        const say = (what) => process.stderr.write(what + "\\n");
+        process.once("uncaughtException", (e) => say(e.code));
+        try { net.connect(${target}, "127.0.0.1").on("connect", () => say("connected")).on("error", (e) => say(e.code)); } catch (e) { say(e.code); }
+        try { net.createServer().listen(0, () => say("listens")).on("error", (e) => say(e.code)); } catch (e) { say(e.code); }
+      }, 20);`;
+    const taken = ServeProcess.spawn(folder, ["--import", `data:text/javascript,${encodeURIComponent(probe)}`]);
+    let said = "";
+    const twoLines = new Promise<void>((resolve) => {
+      taken.child.stderr?.on("data", (chunk: Buffer) => {
+        said += chunk.toString();
+        if (said.split("\n").length === 3) resolve();
+      });
+    });
+    assert.equal((await taken.begin(folder, { ftp: ftpStart() })).kind, "listening");
+    await twoLines;
+    assert.deepEqual(said.trim().split("\n"), ["ERR_ACCESS_DENIED", "ERR_ACCESS_DENIED"]);
+    await alive(taken.ftpPort);
+    await taken.stop();
+    secret.close();
   });
 
   test("in active mode it connects to the client's own address and to no service", async () => {
