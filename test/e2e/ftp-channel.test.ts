@@ -12,9 +12,11 @@ import { SignedListVendor } from "../upstream/signed-list.ts";
 describe("a channel that listens on HTTP and on FTP", () => {
   let http: HttpVendor;
   let daemon: TestDaemon;
+  let vendor: SignedListVendor;
 
   before(async () => {
     http = await startHttpVendor({});
+    vendor = new SignedListVendor(http, "one");
     daemon = await startTestDaemon({
       channels: {
         staging: { listen: "127.0.0.1:0", ftp: { listen: "127.0.0.1:0", allow: ["127.0.0.0/8"], sessionsPerClient: 3 } },
@@ -34,7 +36,6 @@ describe("a channel that listens on HTTP and on FTP", () => {
   };
 
   test("one process serves the same files by both, and says where", async () => {
-    const vendor = new SignedListVendor(http, "one");
     const files = new Map([["pool/a.bin", Buffer.alloc(2_000_000, "one")]]);
     vendor.publish(files, Date.now());
     await daemon.addSource(vendor.source());
@@ -57,7 +58,6 @@ describe("a channel that listens on HTTP and on FTP", () => {
     const before = await ftpOf("staging");
     const port = Number(new URL(before ?? "").port);
     const ftp = await RawFtp.login(port);
-    const vendor = new SignedListVendor(http, "one");
     vendor.publish(new Map([["pool/b.bin", Buffer.from("two")]]), Date.now() + 60_000);
     const result = await daemon.sync("one");
     assert.ok("run" in result && result.run.outcome === "new-revision", JSON.stringify(result));

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { networkInterfaces } from "node:os";
 import path from "node:path";
@@ -16,6 +17,7 @@ const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ ad
 /** What this machine has of real clients, each with what it sends by itself. */
 const needsCurl = needsProgram("curl", "curl");
 const needsWget = needsProgram("wget", "wget");
+const APT_METHOD = existsSync("/usr/lib/apt/methods/ftp") ? false : "needs apt and its ftp method";
 const needsPython = needsProgram("python3", "python3");
 
 for (const host of hasIpv6 ? ["127.0.0.1", "::1"] : ["127.0.0.1"]) {
@@ -238,6 +240,16 @@ print(len(urllib.request.urlopen(base + "/one/data.bin").read()), urllib.request
         "200",
         ...(host.includes(":") ? [] : ["3000000 b'0123456789'"]),
       ]);
+    });
+
+    test("apt's ftp method, as apt speaks to it", { skip: APT_METHOD }, async () => {
+      // Without its own user: the folder is ours.
+      const configured = "601 Configuration\nConfig-Item: APT::Sandbox::User=\nConfig-Item: Acquire::ftp::Timeout=5\n\n";
+      const wanted = `600 URI Acquire\nURI: ${base}/one/data.bin\nFilename: ${at("data.bin")}\n\n`;
+      const said = await client("/usr/lib/apt/methods/ftp", [], configured + wanted);
+      assert.match(said, /^201 URI Done\n(?:.+\n)*Size: 3000000\n/m);
+      assert.match(said, /^Last-Modified: Mon, 23 Nov 2026 14:00:01 (?:GMT|\+0000)$/m);
+      await gives("data.bin", body);
     });
 
     test("perl Net::FTP", { skip: needsProgram("perl", "perl") }, async () => {

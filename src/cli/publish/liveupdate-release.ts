@@ -28,8 +28,8 @@ export interface ReleaseInput {
   readonly files: readonly NamedBytes[];
   /** What the tree holds of this product. */
   readonly held: readonly HeldPackage[];
-  /** The newest full package's files before this release, name → SHA-256; `null` for the first. */
-  readonly before: { readonly sequence: number; readonly digests: ReadonlyMap<string, string> } | null;
+  /** The newest full package's files before this release, each as `markOf` has it; `null` for the first. */
+  readonly before: { readonly sequence: number; readonly marks: ReadonlyMap<string, string> } | null;
   /** Full packages in the index, this one counted. */
   readonly keep: number;
   readonly deltas: boolean;
@@ -91,8 +91,8 @@ function deltaOf(input: ReleaseInput, fullBytes: number): HeldPackage | null {
   const { before, files } = input;
   if (!input.deltas || before === null || input.keep < 2) return null;
   const names = new Set(files.map(({ name }) => name));
-  if ([...before.digests.keys()].some((name) => !names.has(name))) return null;
-  const changed = files.filter(({ name, bytes }) => before.digests.get(name) !== sha256Of(bytes));
+  if ([...before.marks.keys()].some((name) => !names.has(name))) return null;
+  const changed = files.filter((file) => before.marks.get(file.name) !== markOfFile(file));
   if (changed.length === 0 || changed.length === files.length) return null;
   const delta = packed(input, before.sequence, changed);
   return delta.bytes.length * 10 < fullBytes * 9 ? delta : null;
@@ -111,12 +111,17 @@ function keptOf({ held, keep }: ReleaseInput): readonly HeldPackage[] {
   return [...fulls, ...deltas];
 }
 
-/** Whether the files are those of the release before, to the byte: then there is nothing to publish. */
+/** Whether the files are those of the release before, to the byte and the right to run: then there is nothing to publish. */
 export function sameFiles(files: readonly NamedBytes[], before: ReleaseInput["before"]): boolean {
-  if (before === null || before.digests.size !== files.length) return false;
-  return files.every(({ name, bytes }) => before.digests.get(name) === sha256Of(bytes));
+  if (before === null || before.marks.size !== files.length) return false;
+  return files.every((file) => before.marks.get(file.name) === markOfFile(file));
 }
 
-function sha256Of(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
+/** All of a file that a release carries beside its name: a program that has become one is a change. */
+export function markOf(sha256: string, executable: boolean): string {
+  return executable ? `${sha256} executable` : sha256;
+}
+
+function markOfFile({ bytes, executable = false }: NamedBytes): string {
+  return markOf(createHash("sha256").update(bytes).digest("hex"), executable);
 }

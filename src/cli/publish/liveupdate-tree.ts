@@ -10,7 +10,7 @@ import { readGuard } from "../../formats/liveupdate/guard.ts";
 import { type Identity, indexName, isIndexName, isSideFileName } from "../../formats/liveupdate/names.ts";
 import { type IndexReading, readIndex } from "../../formats/liveupdate/read-index.ts";
 import { UsageError } from "../report.ts";
-import type { HeldPackage, ReleaseInput } from "./liveupdate-release.ts";
+import { type HeldPackage, markOf, type ReleaseInput } from "./liveupdate-release.ts";
 import type { Tree } from "./tree.ts";
 
 /** Bytes of one package: it is made and read in memory, which takes some five times as much. */
@@ -71,7 +71,7 @@ export async function heldPackages(tree: Tree, packages: readonly IndexedPackage
   return held;
 }
 
-/** The files of the newest full package, from its own guard. */
+/** The files of the newest full package, from its own guard and its directory. */
 export async function filesBefore(held: readonly HeldPackage[]): Promise<ReleaseInput["before"]> {
   const [newest] = held
     .filter(({ entry }) => entry.from === null)
@@ -85,8 +85,11 @@ export async function filesBefore(held: readonly HeldPackage[]): Promise<Release
   for await (const piece of zip.content(member)) pieces.push(piece);
   const read = readGuard(Buffer.concat(pieces));
   if (!("guard" in read)) return null;
-  const digests = new Map(read.guard.files.map(({ name, sha256 }) => [name, sha256 ?? ""] as const));
-  return { sequence: newest.entry.sequence, digests };
+  const programs = new Set(zip.members.filter(({ executable }) => executable).map(({ name }) => name));
+  const marks = new Map(
+    read.guard.files.map(({ name, sha256 }) => [name, markOf(sha256 ?? "", programs.has(name))] as const),
+  );
+  return { sequence: newest.entry.sequence, marks };
 }
 
 /** A package that no index names any more stays so long, for readers that are still at the index before it. */

@@ -35,6 +35,8 @@ export const LIMITS = {
   /** Bytes of one line of a checksum list or listing. */
   listLineBytes: 4 * 1024,
   signatureBytes: 1024 * 1024,
+  /** Bytes of one CMS signature: its library takes time and memory for each byte of an object identifier. */
+  cmsBytes: 128 * 1024,
   signaturesPerFile: 16,
   /** Members of one archive, and how many bytes they may unpack to, beside the source's expansion ratio. */
   archiveMembers: 100_000,

@@ -8,6 +8,7 @@ import { claimName, type NameBook } from "./zip-names.ts";
 const VERSION = 20;
 const UNIX = 3;
 const FILE_MODE = 0o100644;
+const PROGRAM_MODE = 0o100755;
 const FOLDER_MODE = 0o040755;
 const DOS_FOLDER = 0x10;
 
@@ -17,11 +18,14 @@ export interface NewMember {
   readonly bytes: Uint8Array;
   /** Not deflated, even where that would be shorter. */
   readonly store?: boolean;
+  /** A program: whoever unpacks it may run it. */
+  readonly executable?: boolean;
 }
 
 interface Packed {
   readonly name: Buffer;
   readonly folder: boolean;
+  readonly executable: boolean;
   readonly flags: number;
   readonly method: number;
   readonly crc: number;
@@ -54,7 +58,7 @@ export function writeZip(members: readonly NewMember[], at: Instant): Uint8Array
   return Buffer.concat([...bodies, central, endRecord(members.length, central.length, offset)]);
 }
 
-function pack({ name, bytes, store = false }: NewMember): Packed {
+function pack({ name, bytes, store = false, executable = false }: NewMember): Packed {
   const folder = name.endsWith("/");
   if (folder && bytes.length > 0) throw new Error("a folder with content");
   const raw = Buffer.from(name, "utf8");
@@ -62,7 +66,8 @@ function pack({ name, bytes, store = false }: NewMember): Packed {
   const deflated = store || bytes.length === 0 ? null : deflateRawSync(bytes, { level: 9 });
   const shorter = deflated !== null && deflated.length < bytes.length ? deflated : null;
   const method = shorter === null ? STORED : DEFLATED;
-  return { name: raw, folder, flags, method, crc: crc32(bytes), size: bytes.length, data: shorter ?? bytes };
+  const data = shorter ?? bytes;
+  return { name: raw, folder, executable, flags, method, crc: crc32(bytes), size: bytes.length, data };
 }
 
 function localHeader(member: Packed, time: number): Buffer {
@@ -78,7 +83,7 @@ function centralHeader(member: Packed, time: number, offset: number): Buffer {
   header.writeUInt16LE((UNIX << 8) | VERSION, 4);
   writeCommon(header, 6, member, time);
   header.writeUInt16LE(member.folder ? DOS_FOLDER : 0, 38);
-  header.writeUInt16LE(member.folder ? FOLDER_MODE : FILE_MODE, 40);
+  header.writeUInt16LE(member.folder ? FOLDER_MODE : member.executable ? PROGRAM_MODE : FILE_MODE, 40);
   header.writeUInt32LE(offset, 42);
   return Buffer.concat([header, member.name]);
 }

@@ -1,6 +1,6 @@
 import { Failure, quoteOutside } from "../../core/kernel/errors.ts";
 import { collisionKey } from "../../core/kernel/safe-path.ts";
-import { writeZip } from "../archive/write-zip.ts";
+import { type NewMember, writeZip } from "../archive/write-zip.ts";
 import { guarded, type Signing } from "./write-index.ts";
 
 /**
@@ -8,7 +8,7 @@ import { guarded, type Signing } from "./write-index.ts";
  * `config.invalid` when a file has one of these names, or one that cannot stand in a guard.
  */
 export function writePackage(
-  input: Signing & { readonly files: readonly { readonly name: string; readonly bytes: Uint8Array }[] },
+  input: Signing & { readonly files: readonly Pick<NewMember, "name" | "bytes" | "executable">[] },
 ): Uint8Array {
   const own = input.files.find(({ name }) => ["v.grd", "v.sig"].includes(collisionKey(name)));
   if (own !== undefined) throw new Failure("config.invalid", `${quoteOutside(own.name)} is the guard's own name`);

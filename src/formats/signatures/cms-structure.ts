@@ -9,7 +9,7 @@ const CERTIFICATES = 32;
 /** Attributes of one signer, signed or not. */
 const ATTRIBUTES = 32;
 /** Elements within elements, and elements in all: a signature by sixteen signers with their certificates needs less. */
-const PARSING = { maxDepth: 32, maxNodes: 10_000, maxContentLength: LIMITS.signatureBytes, parseEmbedded: false };
+const PARSING = { maxDepth: 32, maxNodes: 4_000, maxContentLength: LIMITS.cmsBytes, parseEmbedded: false };
 
 // Identifier octets (X.690 section 8.1.2).
 const INTEGER = 0x02;
@@ -57,7 +57,7 @@ class Misshapen extends Error {}
 
 /** Takes a DER or BER SignedData without content apart, or says why that cannot be done. */
 export function parseDetachedCms(bytes: Uint8Array): CmsStructure | string {
-  if (bytes.length > LIMITS.signatureBytes) return `larger than ${LIMITS.signatureBytes} bytes`;
+  if (bytes.length > LIMITS.cmsBytes) return `larger than ${LIMITS.cmsBytes} bytes`;
   try {
     const { offset, result } = asn1js.fromBER(Uint8Array.from(bytes), PARSING);
     if (offset === -1) return `not a CMS signature: ${result.error}`.slice(0, 300);

@@ -18,6 +18,8 @@ import { verifyPinnedCms } from "./pinned-cms.ts";
 import { type CmsSigning, signDetachedCms, signDetachedCmsBy } from "./write-cms.ts";
 
 const GUARD = Buffer.from("[GuardHeader]\r\nLegal=Synthetic\r\nLastModifiedUtcSeconds=1781000000\r\n");
+/** OBJECT IDENTIFIER 1.2.3.4 with no values. */
+const SIMPLE_ATTRIBUTE = "300706032a03043100";
 const pki = makePinnedPki();
 const { root, ca, plainCa, leaf, rogue } = pki;
 const USUAL = trusting([leaf], [ca], root);
@@ -176,6 +178,16 @@ test("an authority that is none, or has more below it than it may, issues nothin
     "unknown-key",
     "as an anchor",
   );
+  const shortRoot = party("O=Vendor, CN=Short Root", null, { ca: true, pathLength: 0 });
+  const between = party("O=Vendor, CN=Between", shortRoot, { ca: true });
+  const below = party("O=Vendor, CN=Below", between);
+  const direct = party("O=Vendor, CN=Direct", shortRoot);
+  assert.equal(
+    await statusOf(by(below), trusting([below], [between], shortRoot)),
+    "unknown-key",
+    "a root that may not",
+  );
+  assert.equal(await statusOf(by(direct), trusting([direct], [], shortRoot)), "good");
 });
 
 test("what is not a detached signature over data is malformed", async () => {
@@ -210,9 +222,10 @@ test("what OpenSSL cannot read is malformed, though the ASN.1 library reads it",
   const bad: Readonly<Record<string, Uint8Array>> = {
     "a sequence that does not say that it holds elements": retagged([1, 0, 3, 0], 0x10),
     "an enumerated version": put([1, 0, 0], "0a0101"),
-    "a version with a needless byte": put([1, 0, 0], "02020001"),
+    "a version with a needless byte": put([1, 0, 0], "02020101"),
     "a version that there is none of": put([1, 0, 0], "020106"),
     "a NULL that holds something": put([1, 0, 3, 0, 4], "300e06082a8648ce3d040302050201ff"),
+    "more behind the unsigned attributes": unsigned("a1133011060b2a864886f70d010910020e310230000500"),
     "an unsigned attribute of a simple type": unsigned("a1133011060b2a864886f70d010910020e31020500"),
   };
   assert.equal(
@@ -231,11 +244,31 @@ test("what a stranger may choose has a ceiling", async () => {
       { signedAt: TODAY },
     );
   assert.equal((await verify(many(16))).length, 16);
+  // The signature does not verify over them, which would be said only after they were read.
+  const withAttributes = (count: number, hex: string): Uint8Array =>
+    writeTree(
+      changeTree(readTree(by(leaf)), [1, 0, 3, 0, 3], (node) => [
+        {
+          ...node,
+          children: [...(node.children ?? []), ...Array.from({ length: count }, () => raw(Buffer.from(hex, "hex")))],
+        },
+      ]),
+    );
+  const nested = (depth: number): string => {
+    let value = Buffer.from("3000", "hex");
+    for (let level = 0; level < depth; level++) value = Buffer.concat([Buffer.from([0x30, value.length]), value]);
+    const size = value.length;
+    return Buffer.concat([Buffer.from([0x30, size + 7, 0x06, 0x03, 0x2a, 3, 4, 0x31, size]), value]).toString("hex");
+  };
+  assert.equal(await statusOf(withAttributes(29, SIMPLE_ATTRIBUTE)), "wrong");
+  assert.equal(await statusOf(withAttributes(1, nested(5))), "wrong");
   const hostile: Readonly<Record<string, Uint8Array>> = {
     "17 signers": many(17),
     "33 certificates": by(leaf, { embed: Array.from({ length: 33 }, () => leaf.certificate) }),
     "deeply nested": Buffer.alloc(1_000_000, Buffer.from([0x30, 0x80])),
     "many elements": Buffer.concat([Buffer.from("30830e0000", "hex"), Buffer.alloc(0x0e_00_00, Buffer.from([5, 0]))]),
+    "33 attributes": withAttributes(30, SIMPLE_ATTRIBUTE),
+    "an attribute with deep values": withAttributes(1, nested(20)),
     "too large": Buffer.alloc(1024 * 1024 + 1, 0x30),
     "a length past all memory": Buffer.from("3088ffffffffffffffff", "hex"),
   };
