@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { Failure, quoteOutside } from "../core/kernel/errors.ts";
 import { type HostFile, hostFile } from "../core/model/host-file.ts";
-import type { Trust } from "../core/model/source.ts";
+import type { LiveupdateTrust, Trust } from "../core/model/source.ts";
 import { pathText, valueIssues } from "./file-issues.ts";
 import { entryFields, withFields } from "./hostfile-entry.ts";
 import { UsageError } from "./report.ts";
@@ -17,7 +17,7 @@ export interface EditFlags {
   readonly add?: readonly string[];
   readonly set?: readonly string[];
   readonly remove?: readonly string[];
-  readonly trustSource?: string;
+  readonly trustSource?: readonly string[];
   readonly minisignKey?: readonly string[];
   readonly recallKey?: readonly string[];
   readonly dropKey?: readonly string[];
@@ -28,7 +28,7 @@ export interface EditFlags {
 export interface Learnt {
   /** Where the daemon serves the channel. */
   readonly addresses: readonly { readonly name: string; readonly url: string }[];
-  readonly trust: Trust | null;
+  readonly trusts: readonly Trust[];
   readonly minisign: readonly string[];
   readonly recall: readonly string[];
   readonly drop: readonly string[];
@@ -78,19 +78,34 @@ function needed(hosts: readonly Host[], name: string, flag: string): void {
     throw new UsageError(`${flag}: no mirror in the file is called "${quoteOutside(name)}"`);
 }
 
-function editedTrust(before: HostFile["trust"], { trust, minisign, recall, drop }: Learnt): HostFile["trust"] {
+function editedTrust(before: HostFile["trust"], { trusts, minisign, recall, drop }: Learnt): HostFile["trust"] {
   for (const key of drop)
     if (![...before.minisign, ...before.recall].includes(key))
       throw new UsageError("--drop-key: the file has no such key");
   const keys = (held: readonly string[], more: readonly string[]): string[] => [
     ...new Set([...held.filter((key) => !drop.includes(key)), ...more]),
   ];
-  const published = trust?.kind === "minisign" ? trust.keys : [];
+  const published = trusts.flatMap((trust) => (trust.kind === "minisign" ? trust.keys : []));
+  const [first, ...rest] = trusts.filter((trust) => trust.kind === "liveupdate");
   return {
     ...before,
-    ...(trust?.kind === "liveupdate" ? { liveupdate: trust } : {}),
+    ...(first === undefined ? {} : { liveupdate: rest.reduce(joined, first) }),
     minisign: keys(before.minisign, [...published, ...minisign]),
     recall: keys(before.recall, recall),
+  };
+}
+
+/** Whom either believes. A policy is the file's, for all its products: the weaker one must not become the other's. */
+function joined(one: LiveupdateTrust, other: LiveupdateTrust): LiveupdateTrust {
+  const differs = (["profile", "innerGuard"] as const).find((key) => one[key] !== other[key]);
+  if (differs !== undefined)
+    throw new UsageError(`--trust-source: the sources differ in trust.${differs}: make a host file for each`);
+  const anchors = new Map([...one.anchors, ...other.anchors].map((anchor) => [JSON.stringify(anchor), anchor]));
+  return {
+    ...one,
+    signers: [...new Set([...one.signers, ...other.signers])],
+    intermediates: [...new Set([...one.intermediates, ...other.intermediates])],
+    anchors: [...anchors.values()],
   };
 }
 

@@ -9,6 +9,7 @@ import { answers, spec } from "../../test/fixtures/daemon-answers.ts";
 import { scriptedDaemon } from "../../test/fixtures/scripted-daemon.ts";
 import { type Ran, type RunOptions, run } from "../../test/fixtures/scripted-terminal.ts";
 import { type HostFile, hostFile } from "../core/model/host-file.ts";
+import { newX509Key, trustInKey, type X509KeyFile } from "../formats/signatures/key-file.ts";
 import type { Probed } from "./context.ts";
 
 const KEY_A = `RW${"A".repeat(54)}`;
@@ -221,6 +222,40 @@ test("--from-daemon and --trust-source: what the daemon says is taken over", asy
   await unchanged(2, edit("--trust-source", "clamav"));
 });
 
+test("--trust-source takes several: whom they all believe stands in the file, and no policy becomes another's", async () => {
+  const trusted = (key: X509KeyFile, more: object = {}): object => ({
+    ...answers["source-show"],
+    spec: {
+      ...spec,
+      feed: { format: "liveupdate", index: { kind: "full" } },
+      trust: { ...trustInKey(key), ...more },
+    },
+  });
+  const newKey = (name: string): X509KeyFile =>
+    newX509Key({ name, now: Date.UTC(2026, 10, 23), randomBytes: (count) => Buffer.alloc(count, name) });
+  const [vendor, own] = [newKey("vendor"), newKey("own")];
+  let policy = {};
+  daemon.follow((request) => [
+    {
+      kind: "result",
+      value: "source" in request && request.source === "own" ? trusted(own, policy) : trusted(vendor),
+    },
+  ]);
+  assert.equal((await edit("--trust-source", "vendor", "own")).exit, 0);
+  const both = (await held()).trust.liveupdate;
+  assert.deepEqual(both?.signers, [vendor.certificate, own.certificate]);
+  assert.deepEqual(
+    both?.anchors.map(({ certificate }) => certificate),
+    [vendor.root, own.root],
+  );
+  policy = { profile: "legacy-sha1" };
+  await unchanged(2, edit("--trust-source", "vendor", "own"));
+  policy = { innerGuard: "where-present" };
+  await unchanged(2, edit("--trust-source", "own", "vendor"));
+  assert.equal((await edit("--trust-source", "vendor")).exit, 0);
+  assert.deepEqual((await held()).trust.liveupdate, trustInKey(vendor), "what is named is what is believed");
+});
+
 test("keys come from the command line or from their files, once each, and can be dropped", async () => {
   await writeFile(path.join(folder, "b.pub"), `untrusted comment: b\n${KEY_B}\n`);
   assert.equal((await edit("--recall-key", KEY_A, "b.pub", KEY_A, "--minisign-key", "b.pub")).exit, 0);
@@ -296,7 +331,7 @@ test("export: printed or written, never over a file, notes beside it", async () 
   assert.equal((await cli(["export", "h.json", "--as", "agent", "--out", "agent.json"])).exit, 0);
   assert.deepEqual(hostFile.parse(JSON.parse(await readFile(path.join(folder, "agent.json"), "utf8"))), await held());
   const before = await readFile(path.join(folder, "agent.json"), "utf8");
-  assert.equal((await cli(["export", "h.json", "--as", "agent", "--out", "agent.json"])).exit, 1);
+  assert.equal((await cli(["export", "h.json", "--as", "agent", "--out", "agent.json"])).exit, 2);
   assert.equal(await readFile(path.join(folder, "agent.json"), "utf8"), before);
   for (const args of [
     ["--as", "hst"],

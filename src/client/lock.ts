@@ -1,11 +1,11 @@
-import { link, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { link, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
 import { Failure } from "../core/kernel/errors.ts";
 import { errnoOf, onDisk } from "./durable.ts";
 
 /**
- * Takes the agent's lock: two runs at once would swap under each other. The file appears whole, by a link, so that a
+ * Takes the lock of the agent's folder, which is made: two runs at once would swap under each other. The file appears whole, by a link, so that a
  * holder can always be read from it. The lock of a process that has died is moved away, and the mover looks again at
  * what it moved: between its look and its move another run may have taken the lock. Throws `store.busy`.
  */
@@ -14,6 +14,7 @@ export async function takeLock(folder: string): Promise<() => Promise<void>> {
   const own = `${process.pid} ${(await startOf(process.pid)) ?? "?"}\n`;
   const beside = `${file}.${process.pid}`;
   return await onDisk("taking the lock", async () => {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
     await writeFile(beside, own, { mode: 0o600 });
     try {
       for (let tries = 0; tries < 8; tries += 1) {

@@ -44,7 +44,10 @@ export async function askFlag(
 ): Promise<void> {
   const flag = await fetchSmall(fetcher, host, `${product.mount.slice(1)}${FLAG_NAME}`, 64, budget);
   if (flag === null)
-    throw new Failure("upstream.not-found", `no ${FLAG_NAME}: there is no LiveUpdate content at ${product.mount}`);
+    throw new Failure(
+      "upstream.not-found",
+      `no ${FLAG_NAME}: there is no LiveUpdate content at ${product.mount}, or none has been released yet`,
+    );
 }
 
 /**

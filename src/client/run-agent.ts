@@ -47,9 +47,10 @@ export async function runAgent(run: AgentRun): Promise<readonly ProductResult[]>
     throw new Failure("config.invalid", "the host file says nobody to believe: trust.liveupdate is missing");
   const hosts = hostsFor(run.hostFile, run.addresses);
   if (hosts.length === 0) throw new Failure("config.invalid", "the host file names no mirror");
-  const store = await openState(run.config.state, () => randomName(run.doors.random), run.check);
+  // The lock comes first: a memory that was read before it would write an older one over what another run has learnt.
   const unlock = run.check ? async (): Promise<void> => {} : await takeLock(run.config.state);
   try {
+    const store = await openState(run.config.state, () => randomName(run.doors.random), run.check);
     const round = new Round(run, hosts, store);
     const results: ProductResult[] = [];
     for (const product of run.config.products) {

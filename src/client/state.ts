@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import * as z from "zod";
 import { Failure } from "../core/kernel/errors.ts";
@@ -60,11 +60,10 @@ export interface StateStore {
 }
 
 /**
- * Opens the memory in `folder`, making it when there is none. A damaged one is not replaced: what the agent promised
+ * Opens the memory in `folder`, making it when there is none; the lock on the folder is the caller's. A damaged one is not replaced: what the agent promised
  * never to install again stands in it. `readOnly` changes what is held and no file. Throws `Failure` `store.*`.
  */
 export async function openState(folder: string, newClient: () => string, readOnly: boolean): Promise<StateStore> {
-  if (!readOnly) await onDisk("making the state folder", () => mkdir(folder, { recursive: true, mode: 0o700 }));
   const file = path.join(folder, "state.json");
   let state = await readState(file);
   const save = async (next: AgentState): Promise<void> => {
@@ -105,6 +104,10 @@ async function readState(file: string): Promise<AgentState | null> {
   try {
     return agentState.parse(JSON.parse(text));
   } catch (cause) {
-    throw new Failure("store.damaged", `${file} is no state of this agent`, { cause });
+    throw new Failure(
+      "store.damaged",
+      `${file} is no state of this agent: bring it back from a backup; without it the agent forgets what was recalled`,
+      { cause },
+    );
   }
 }

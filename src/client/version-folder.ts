@@ -45,8 +45,15 @@ export async function currentSequence(folder: string): Promise<number | null> {
   const found = await lookAt(current);
   if (found === null) return null;
   const target = found.isSymbolicLink() ? /^versions\/(\d{1,15})$/.exec(await readlink(current)) : null;
-  if (target === null) throw new Stop("store.damaged", "`current` is no link that the agent made", false);
-  return Number(target[1]);
+  if (target === null)
+    throw new Stop(
+      "store.damaged",
+      "`current` is no link that the agent made: move it away, and the next run installs anew",
+      false,
+    );
+  const sequence = Number(target[1]);
+  // A link that leads nowhere is nothing installed: held for a version, it would keep every repair away.
+  return (await lookAt(versionPath(folder, sequence)))?.isDirectory() === true ? sequence : null;
 }
 
 /** What a stop left behind: half-made versions, half-removed ones, a link that never was renamed. */

@@ -223,23 +223,29 @@ export const config = z
     const issue = (path: readonly string[], message: string): void =>
       context.addIssue({ code: "custom", path: [...path], message });
     if (collect.grace < most)
-      issue(["collect", "grace"], "the grace must outlast session.most: a client may still be reading what is collected");
+      issue(
+        ["collect", "grace"],
+        "the grace must outlast session.most: a client may still be reading what is collected",
+      );
     const seen = new Map<string, string>();
     for (const [name, { listen: at, ftp: byFtp }] of Object.entries(channels)) {
       takeAddress(seen, at, name, (message) => issue(["channels", name, "listen"], message));
       if (byFtp === undefined) continue;
       takeAddress(seen, byFtp.listen, name, (message) => issue(["channels", name, "ftp", "listen"], message));
       if (collect.grace < byFtp.longest)
-        issue(["collect", "grace"], `the grace must outlast channels.${name}.ftp.longest: a session keeps its revision`);
+        issue(
+          ["collect", "grace"],
+          `the grace must outlast channels.${name}.ftp.longest: a session keeps its revision`,
+        );
     }
   });
 
 /** An address can be one channel's only, and one protocol's. */
-function takeAddress(seen: Map<string, string>, at: string, channel: string, issue: (message: string) => void): void {
+function takeAddress(seen: Map<string, string>, at: string, name: string, issue: (message: string) => void): void {
   const other = seen.get(at);
   if (other !== undefined && !at.endsWith(":0"))
     issue(`${at} is the address of channel ${other}; each channel has one of its own`);
-  seen.set(at, channel);
+  seen.set(at, name);
 }
 
 export type Config = z.infer<typeof config>;

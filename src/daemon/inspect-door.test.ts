@@ -19,7 +19,7 @@ const FILE: InspectableFile = {
 const LISTING = {
   kind: "listing",
   listing: { artifacts: [artifactOf("a")], series: [] },
-  findings: { signatures: [], malformed: null },
+  findings: { signatures: [], malformed: null, indexes: [], contradictions: [], weak: false, orphans: 0 },
 };
 const CONTENT = { kind: "content", findings: contentOf() };
 const DIE: Step = { die: true };

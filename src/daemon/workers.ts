@@ -42,14 +42,7 @@ export class Workers {
   /** One process for each folder that a `file:` address names: it has no network, and reads that folder alone. */
   readonly #offline = new Map<string, JobLanes>();
 
-  constructor(
-    config: Config,
-    version: string,
-    places: Places,
-    confine: Confine,
-    doors: ServerDoors,
-    events: Events,
-  ) {
+  constructor(config: Config, version: string, places: Places, confine: Confine, doors: ServerDoors, events: Events) {
     this.#places = places;
     this.#confine = confine;
     this.#fetchLanes = config.fetch.lanes;

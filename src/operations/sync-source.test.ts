@@ -329,3 +329,16 @@ test("a description that changes during a run is looked at by the next one, what
     ["a"],
   );
 });
+
+test("a feed that hid most of its files for one run may have all of them again", async () => {
+  const house = new House();
+  const spec = pinned({ budget: { growth: 1 } });
+  // More than the floor, below which nothing is too much growth.
+  const all = Object.fromEntries(Array.from({ length: 201 }, (_, at) => [`f${at}`, String(at)]));
+  for (const files of [all, { f0: "0" }, all]) {
+    house.offer(files);
+    assert.equal((await house.sync(spec)).outcome, "new-revision");
+  }
+  house.offer({ ...all, more: "more" });
+  assert.equal((await house.sync(spec)).code, "budget.growth");
+});

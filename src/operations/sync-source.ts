@@ -48,7 +48,7 @@ export async function syncSource(doors: SyncDoors, spec: SourceSpec, by: string,
 async function walk(doors: SyncDoors, spec: SourceSpec, by: string, run: Run): Promise<Revision | Refusal | null> {
   const noRoom = refusedForRoom(spec.budget, await doors.blobs.freeBytes());
   if (noRoom !== null) return noRoom;
-  const last = await doors.ledger.latestRevision(spec.name);
+  const last = await lastWithHeight(doors, spec);
   const read = await readFeed(doors, spec, last, run);
   if (read.kind === "refused") return read;
   // A last revision whose first channel never moved (a stop between two steps) still needs its move.
@@ -79,6 +79,18 @@ async function walk(doors: SyncDoors, spec: SourceSpec, by: string, run: Run): P
     reason: "sync",
   });
   return revision;
+}
+
+/**
+ * The last revision, with the size of the largest that is kept: growth is measured against that. Whoever hides products
+ * for one run would else have the true feed of every later run refused as grown too far.
+ */
+async function lastWithHeight({ ledger }: SyncDoors, { name }: SourceSpec): Promise<Revision | null> {
+  const last = await ledger.latestRevision(name);
+  if (last === null) return null;
+  const kept = await ledger.revisions(name);
+  const most = (of: (revision: Revision) => number): number => kept.reduce((top, each) => Math.max(top, of(each)), of(last));
+  return { ...last, bytes: most(({ bytes }) => bytes), files: most(({ files }) => files) };
 }
 
 /** Nothing new: but a first channel that a stop left behind is moved now. */

@@ -126,7 +126,9 @@ class ServeWorker {
     channel: string,
   ): Promise<{ readonly address: string; readonly port: number }> {
     const log = this.#logOn(this.#options.ftpLogFd, channel, start.logFields);
-    const listening = await protocols.ftp(start, this.#options.pick).listen({ ...serving, log }, start.host, start.port);
+    const listening = await protocols
+      .ftp(start, this.#options.pick)
+      .listen({ ...serving, log }, start.host, start.port);
     this.#listening.push(listening);
     return { address: listening.address, port: listening.port };
   }

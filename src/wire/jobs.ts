@@ -186,7 +186,7 @@ export const ACCESS_LOG_FIELDS = [
 ] as const;
 
 /** The same for FTP, which has no query, version or header fields, and a user's name. */
-export const FTP_LOG_FIELDS = [
+const FTP_LOG_FIELDS = [
   "date",
   "time",
   "s-sitename",

@@ -168,6 +168,14 @@ test("a damaged version is not what a delta is laid over: the full package is ta
   assert.deepEqual(await machine.installed(), { sequence: 101, files: vendor.versions.get(101) });
 });
 
+test("a link that leads to no version is nothing installed: the same sequence is taken again, an older one is not", async () => {
+  const machine = await machineFor();
+  await runHere(machine);
+  await rm(`${machine.product}/versions/100`, { recursive: true });
+  assert.equal((await runHere(machine)).result, "updated");
+  assert.deepEqual(await machine.installed(), { sequence: 100, files: vendor.versions.get(100) });
+});
+
 test("what is wrong with this machine's disk is asked of no other mirror; with one mirror's login, it is", async () => {
   const address = `${mirror.url}/`;
   const hosts = [1, 2].map(() => ({ type: "http" as const, address }));

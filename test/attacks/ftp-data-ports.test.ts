@@ -91,7 +91,7 @@ describe("FTP data ports", () => {
     const ports = await Promise.all(greedy.map((ftp) => ftp.epsv()));
     assert.equal(ports.filter((port) => port !== 0).length, 5);
     await alive(serve.ftpPort, OTHER);
-    assert.match(await greedy[ports.indexOf(0)]?.ask("EPSV") ?? "", /^425 /);
+    assert.match((await greedy[ports.indexOf(0)]?.ask("EPSV")) ?? "", /^425 /);
     for (const ftp of greedy.slice(0, 10)) ftp.destroy();
     await new Promise((resolve) => setTimeout(resolve, 1_700));
     const again = await Promise.all(greedy.slice(10).map((ftp) => ftp.epsv()));

@@ -130,7 +130,7 @@ describe("FTP names that would lead elsewhere", () => {
     const ftp = await RawFtp.open(serve.ftpPort);
     await ftp.reply();
     await ftp.ask("USER anonymous");
-    await ftp.ask("PASS a b #Fields: \u00e4 \" %0a forged");
+    await ftp.ask('PASS a b #Fields: \u00e4 " %0a forged');
     await ftp.ask("USER #Date: x");
     await ftp.transfer("LIST one");
     await ftp.ask("QUIT");

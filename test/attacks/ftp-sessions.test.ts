@@ -43,7 +43,9 @@ describe("FTP sessions that take and give nothing", () => {
     ftp.destroy();
   };
 
-  test("one client has its share of the sessions, all have theirs, and 421 says which", { skip: manyAddresses }, async () => {
+  test("one client has its share of the sessions, all have theirs, and 421 says which", {
+    skip: manyAddresses,
+  }, async () => {
     const { ftpPort } = await serving({ limits: { sessions: 8, sessionsPerClient: 5 } });
     const mine = await Promise.all(Array.from({ length: 5 }, () => RawFtp.login(ftpPort)));
     const more = await RawFtp.open(ftpPort);
@@ -155,10 +157,7 @@ describe("FTP sessions that take and give nothing", () => {
   });
 
   test("readers that stall are cut with 426, cost little and hold up nobody", { skip: needsProc }, async () => {
-    const serve = await serving(
-      { limits: { sessionsPerClient: 200 } },
-      { leastRate: 1_024, leastRateWindow: 800 },
-    );
+    const serve = await serving({ limits: { sessionsPerClient: 200 } }, { leastRate: 1_024, leastRateWindow: 800 });
     const resident = (): number =>
       Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${serve.child.pid}/status`, "utf8"))?.[1] ?? 0) / 1_024;
     const before = resident();

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { after, before, describe, test } from "node:test";
-import { promisify } from "node:util";
 import { TLSSocket } from "node:tls";
+import { promisify } from "node:util";
 import { ChannelFolder } from "../fixtures/channel-folder.ts";
 import { needsProgram } from "../fixtures/needs.ts";
 import { drain, RawFtp, underTls } from "../fixtures/raw-ftp.ts";
@@ -50,7 +50,8 @@ describe("FTP under TLS", () => {
     assert.match(await ftp.ask(`RETR /one/${name}`), /^150 /);
 
     // Offered a newer version, the server would take it, and a session of the older could not be resumed.
-    const maxVersion = ftp.socket instanceof TLSSocket && ftp.socket.getProtocol() === "TLSv1.2" ? "TLSv1.2" : "TLSv1.3";
+    const maxVersion =
+      ftp.socket instanceof TLSSocket && ftp.socket.getProtocol() === "TLSv1.2" ? "TLSv1.2" : "TLSv1.3";
     const data = await underTls(raw, session, { maxVersion }).catch(() => null);
     const bytes = data === null ? Buffer.alloc(0) : await drain(data);
     return { bytes, reply: await ftp.reply() };
@@ -178,13 +179,22 @@ describe("FTP under TLS", () => {
     return bytes;
   }
 
-  test("curl and lftp, over a bound data connection", { skip: needsProgram("curl", "curl") || needsProgram("lftp", "lftp") }, async () => {
+  test("curl and lftp, over a bound data connection", {
+    skip: needsProgram("curl", "curl") || needsProgram("lftp", "lftp"),
+  }, async () => {
     for (const more of [[], ["--ftp-ssl-ccc"], ["--tls-max", "1.2"]]) {
-      const { stdout } = await run("curl", ["-sS", "-f", "-k", "--ssl-reqd", ...more, `ftp://127.0.0.1:${required.ftpPort}/one/a`], { timeout: 15_000 });
+      const { stdout } = await run(
+        "curl",
+        ["-sS", "-f", "-k", "--ssl-reqd", ...more, `ftp://127.0.0.1:${required.ftpPort}/one/a`],
+        { timeout: 15_000 },
+      );
       assert.equal(stdout, "the file");
     }
-    const commands = "set ssl:verify-certificate no; set ftp:ssl-force true; set ftp:ssl-allow-anonymous true; set net:max-retries 1; set net:timeout 5";
-    const { stdout } = await run("lftp", ["-c", `${commands}; open ftp://127.0.0.1:${required.ftpPort}; cat one/a`], { timeout: 15_000 });
+    const commands =
+      "set ssl:verify-certificate no; set ftp:ssl-force true; set ftp:ssl-allow-anonymous true; set net:max-retries 1; set net:timeout 5";
+    const { stdout } = await run("lftp", ["-c", `${commands}; open ftp://127.0.0.1:${required.ftpPort}; cat one/a`], {
+      timeout: 15_000,
+    });
     assert.equal(stdout, "the file");
   });
 

@@ -118,6 +118,8 @@ test("two runs at once: the second says that it is busy; a dead run's lock is ta
     await writeFile(lock, `${process.pid} ${start}\n`);
     const busy = await machine.agent("--json");
     assert.deepEqual([busy.code, JSON.parse(busy.stdout).error.code], [4, "store.busy"]);
+    // Whoever reads or makes the memory before the lock undoes what the other run has learnt meanwhile.
+    await assert.rejects(readFile(path.join(machine.state, "state.json")));
     // The number lives, and another process has it now.
     await writeFile(lock, `${process.pid} 1\n`);
     assert.equal((await machine.result()).result.code, "upstream.unreachable");

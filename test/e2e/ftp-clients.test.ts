@@ -54,7 +54,11 @@ for (const host of hasIpv6 ? ["127.0.0.1", "::1"] : ["127.0.0.1"]) {
 
     /** Runs a client in a folder of its own, with a home of its own. */
     async function client(program: string, args: readonly string[], input = ""): Promise<string> {
-      const running = run(program, args, { cwd: here, env: { ...process.env, HOME: here, LC_ALL: "C.UTF-8" }, timeout: 20_000 });
+      const running = run(program, args, {
+        cwd: here,
+        env: { ...process.env, HOME: here, LC_ALL: "C.UTF-8" },
+        timeout: 20_000,
+      });
       running.child.stdin?.end(input);
       const { stdout, stderr } = await running;
       return stdout + stderr;
@@ -69,7 +73,13 @@ for (const host of hasIpv6 ? ["127.0.0.1", "::1"] : ["127.0.0.1"]) {
       const out = ["-sS", "-f", "-o", "data.bin"];
       await client("curl", [...out, `${base}/one/data.bin`]);
       await gives("data.bin", body);
-      for (const more of [["--disable-epsv"], ["--ftp-method", "nocwd"], ["--ftp-method", "singlecwd"], ["-P", "-"], ["-P", "-", "--disable-eprt"]]) {
+      for (const more of [
+        ["--disable-epsv"],
+        ["--ftp-method", "nocwd"],
+        ["--ftp-method", "singlecwd"],
+        ["-P", "-"],
+        ["-P", "-", "--disable-eprt"],
+      ]) {
         if (host.includes(":") && more.some((one) => one.startsWith("--disable-e"))) continue;
         await client("curl", [...out, ...more, `${base}/one/data.bin`]);
         await gives("data.bin", body);
@@ -94,7 +104,10 @@ for (const host of hasIpv6 ? ["127.0.0.1", "::1"] : ["127.0.0.1"]) {
       await client("curl", ["-sS", "-f", "-o", "a", `${base}/one/data.bin`, "-o", "b", `${base}/one/small.txt`]);
       await gives("a", body);
       await gives("b", "0123456789");
-      assert.deepEqual(JSON.parse(await client("curl", ["-sS", "-f", `${base}/.ringfort/channel`])), { ringfort: 1, channel: "staging" });
+      assert.deepEqual(JSON.parse(await client("curl", ["-sS", "-f", `${base}/.ringfort/channel`])), {
+        ringfort: 1,
+        channel: "staging",
+      });
     });
 
     test("wget: download, resume, timestamps, recursive, active", { skip: needsWget }, async () => {
@@ -113,9 +126,16 @@ for (const host of hasIpv6 ? ["127.0.0.1", "::1"] : ["127.0.0.1"]) {
       await gives("tree/one/pool/deep/ü.txt", "umlaut");
     });
 
-    test("lftp: get, resume, pget, mirror by LIST and by MLSD, active", { skip: needsProgram("lftp", "lftp") }, async () => {
+    test("lftp: get, resume, pget, mirror by LIST and by MLSD, active", {
+      skip: needsProgram("lftp", "lftp"),
+    }, async () => {
       const lftp = (...commands: readonly string[]): Promise<string> => {
-        const set = ["set net:max-retries 1", "set net:timeout 5", "set cmd:fail-exit yes", "set net:reconnect-interval-base 1"];
+        const set = [
+          "set net:max-retries 1",
+          "set net:timeout 5",
+          "set cmd:fail-exit yes",
+          "set net:reconnect-interval-base 1",
+        ];
         return client("lftp", ["-c", [...set, `open ${base}`, ...commands].join("; ")]);
       };
       await lftp("get one/data.bin");
@@ -136,13 +156,26 @@ for (const host of hasIpv6 ? ["127.0.0.1", "::1"] : ["127.0.0.1"]) {
       assert.match(await lftp("cls -1 one"), /^one\/data\.bin$/m);
     });
 
-    test("tnftp: by address, resume, an interactive session, active", { skip: needsProgram("tnftp", "tnftp") }, async () => {
+    test("tnftp: by address, resume, an interactive session, active", {
+      skip: needsProgram("tnftp", "tnftp"),
+    }, async () => {
       await client("tnftp", ["-o", "data.bin", `${base}/one/data.bin`]);
       await gives("data.bin", body);
       await writeFile(at("data.bin"), body.subarray(0, 99_999));
       await client("tnftp", ["-R", "-o", "data.bin", `${base}/one/data.bin`]);
       await gives("data.bin", body);
-      const script = ["cd one", "ls", "nlist", "binary", "get data.bin", "cd pool/deep", "get ü.txt", "pwd", "quit", ""].join("\n");
+      const script = [
+        "cd one",
+        "ls",
+        "nlist",
+        "binary",
+        "get data.bin",
+        "cd pool/deep",
+        "get ü.txt",
+        "pwd",
+        "quit",
+        "",
+      ].join("\n");
       for (const mode of ["-p", "-A"]) {
         const said = await client("tnftp", ["-a", mode, "-P", String(serve.ftpPort), host], script);
         assert.match(said, /small\.txt/);
@@ -154,7 +187,16 @@ for (const host of hasIpv6 ? ["127.0.0.1", "::1"] : ["127.0.0.1"]) {
     test("inetutils ftp: active by itself, SYST before USER, mget", {
       skip: needsProgram("inetutils-ftp", "inetutils-ftp") || (host.includes(":") && "it has no EPRT"),
     }, async () => {
-      const script = ["user anonymous me@", "binary", "cd one", "ls", "get data.bin", "mget small.txt", "quit", ""].join("\n");
+      const script = [
+        "user anonymous me@",
+        "binary",
+        "cd one",
+        "ls",
+        "get data.bin",
+        "mget small.txt",
+        "quit",
+        "",
+      ].join("\n");
       for (const mode of [[], ["-p"]]) {
         const said = await client("inetutils-ftp", ["-n", "-i", ...mode, host, String(serve.ftpPort)], script);
         assert.match(said, /small\.txt/);
@@ -176,7 +218,10 @@ for (const host of hasIpv6 ? ["127.0.0.1", "::1"] : ["127.0.0.1"]) {
       await gives("data.bin", body);
       await client("ncftpget", ["-R", ...to, "/one/pool"]);
       await gives("pool/g++_12 x.deb", "plus");
-      assert.match(await client("ncftpls", ["-P", String(serve.ftpPort), "-l", `ftp://${host}/one/`]), /3000000 .*data\.bin/);
+      assert.match(
+        await client("ncftpls", ["-P", String(serve.ftpPort), "-l", `ftp://${host}/one/`]),
+        /3000000 .*data\.bin/,
+      );
     });
 
     test("busybox: wget, resume, ftpget", { skip: needsProgram("busybox", "busybox") }, async () => {
@@ -190,7 +235,9 @@ for (const host of hasIpv6 ? ["127.0.0.1", "::1"] : ["127.0.0.1"]) {
     });
 
     test("aria2: four connections, each from its offset", { skip: needsProgram("aria2c", "aria2") }, async () => {
-      await client("aria2c", ["-q", "-x4", "-s4", "-k1M", "--file-allocation=none", `${base}/one/data.bin`]);
+      // Slowed down: when it has all before its last session is up, it forgets to end (with other servers too).
+      const four = ["-x4", "-s4", "-k1M", "--max-overall-download-limit=8M", "--file-allocation=none"];
+      await client("aria2c", ["-q", ...four, `${base}/one/data.bin`]);
       await gives("data.bin", body);
       await client("aria2c", ["-q", "--ftp-pasv=false", `${base}/one/data.bin`]);
       await gives("data.bin", body);
@@ -203,7 +250,9 @@ for (const host of hasIpv6 ? ["127.0.0.1", "::1"] : ["127.0.0.1"]) {
       await gives("data.bin", body);
     });
 
-    test("lynx: a folder tried as a file first, listed over the same port", { skip: needsProgram("lynx", "lynx") }, async () => {
+    test("lynx: a folder tried as a file first, listed over the same port", {
+      skip: needsProgram("lynx", "lynx"),
+    }, async () => {
       assert.match(await client("lynx", ["-dump", `${base}/one/`]), /small\.txt/);
       assert.equal(await client("lynx", ["-source", `${base}/one/small.txt`]), "0123456789");
     });
@@ -228,7 +277,11 @@ if ":" in host: sys.exit() # urllib asks for an address with its brackets on
 print(len(urllib.request.urlopen(base + "/one/data.bin").read()), urllib.request.urlopen(base + "/one/small.txt").read())
 `;
       const said = await client("python3", ["-c", script, host, String(serve.ftpPort), base]);
-      const listing = ["['one/data.bin', 'one/empty', 'one/pool', 'one/small.txt']", "['data.bin', 'empty', 'pool', 'small.txt']", "4"];
+      const listing = [
+        "['one/data.bin', 'one/empty', 'one/pool', 'one/small.txt']",
+        "['data.bin', 'empty', 'pool', 'small.txt']",
+        "4",
+      ];
       assert.deepEqual(said.trim().split("\n"), [
         "2999000",
         ...listing,
@@ -244,7 +297,8 @@ print(len(urllib.request.urlopen(base + "/one/data.bin").read()), urllib.request
 
     test("apt's ftp method, as apt speaks to it", { skip: APT_METHOD }, async () => {
       // Without its own user: the folder is ours.
-      const configured = "601 Configuration\nConfig-Item: APT::Sandbox::User=\nConfig-Item: Acquire::ftp::Timeout=5\n\n";
+      const configured =
+        "601 Configuration\nConfig-Item: APT::Sandbox::User=\nConfig-Item: Acquire::ftp::Timeout=5\n\n";
       const wanted = `600 URI Acquire\nURI: ${base}/one/data.bin\nFilename: ${at("data.bin")}\n\n`;
       const said = await client("/usr/lib/apt/methods/ftp", [], configured + wanted);
       assert.match(said, /^201 URI Done\n(?:.+\n)*Size: 3000000\n/m);

@@ -132,10 +132,8 @@ async function writeNew(file: string, text: string): Promise<void> {
     await writeFile(file, text, { flag: "wx", flush: true });
   } catch (cause) {
     if (!(cause instanceof Error && "syscall" in cause)) throw cause;
-    const why =
-      systemCode(cause) === "EEXIST"
-        ? "is there already; nothing was written"
-        : `cannot be written (${systemCode(cause)})`;
-    throw new Failure("store.io", `${file}: ${why}`, { cause });
+    const code = systemCode(cause);
+    if (code === "EEXIST") throw new UsageError(`${quoteOutside(file, 1_000)} is there already: choose another name`);
+    throw new Failure("store.io", `${file}: cannot be written (${code})`, { cause });
   }
 }

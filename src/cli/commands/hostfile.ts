@@ -1,6 +1,7 @@
 import path from "node:path";
 import type { Command } from "commander";
 import { EXIT, Failure, type Refusal } from "../../core/kernel/errors.ts";
+import type { Trust } from "../../core/model/source.ts";
 import { hostsFor } from "../../core/publish/choose-hosts.ts";
 import { hostFileFaults } from "../../core/publish/choose-hosts-faults.ts";
 import { type CommandContext, isRefusal, type Outcome, type Perform } from "../context.ts";
@@ -36,7 +37,7 @@ function addEdit(hostfile: Command, perform: Perform): void {
     .option("--set <fields...>", "change the mirror called name=; an empty field goes away, rename= renames")
     .option("--remove <name...>", "take mirrors out")
     .option("--from-daemon", "add the addresses at which the daemon serves the channel")
-    .option("--trust-source <source>", "believe whom this source of the daemon believes (liveupdate, minisign)")
+    .option("--trust-source <source...>", "believe whom these sources of the daemon believe (liveupdate, minisign)")
     .option("--minisign-key <key...>", "a key, or its file, that signs directory content of our own")
     .option("--recall-key <key...>", "a key, or its file, that may take clients back")
     .option("--drop-key <key...>", "believe this key, or the one in its file, no longer")
@@ -55,7 +56,7 @@ function addEdit(hostfile: Command, perform: Perform): void {
         "ringfort hostfile edit production.json --set name=HQ,order=10,subnet=",
         "change it, and let all networks use it",
       ],
-      ["ringfort hostfile edit production.json --trust-source liveupdate", "take over whom the mirror believes"],
+      ["ringfort hostfile edit production.json --trust-source liveupdate campus", "believe whom these two believe"],
     ],
     exits: [
       [EXIT.done, "written, or nothing to change"],
@@ -96,15 +97,18 @@ async function learn(flags: EditFlags, held: string | null, context: CommandCont
   };
   const addresses = flags.fromDaemon === true ? await servedAt(flags.channel ?? held, context) : [];
   if ("kind" in addresses) return addresses;
-  if (flags.trustSource === undefined) return { addresses, trust: null, ...keys };
-  const shown = await context.ask({ verb: "source-show", source: flags.trustSource });
-  if (isRefusal(shown)) return shown;
-  const { trust } = shown.spec;
-  if (trust.kind !== "liveupdate" && trust.kind !== "minisign")
-    throw new UsageError(
-      `--trust-source: the source trusts by ${trust.kind}; a host file holds liveupdate and minisign`,
-    );
-  return { addresses, trust, ...keys };
+  const trusts: Trust[] = [];
+  for (const source of flags.trustSource ?? []) {
+    const shown = await context.ask({ verb: "source-show", source });
+    if (isRefusal(shown)) return shown;
+    const { trust } = shown.spec;
+    if (trust.kind !== "liveupdate" && trust.kind !== "minisign")
+      throw new UsageError(
+        `--trust-source: the source trusts by ${trust.kind}; a host file holds liveupdate and minisign`,
+      );
+    trusts.push(trust);
+  }
+  return { addresses, trusts, ...keys };
 }
 
 async function servedAt(channel: string | null, context: CommandContext): Promise<Learnt["addresses"] | Refusal> {

@@ -14,7 +14,7 @@ import { publishLiveupdate, sequenceOf } from "../publish/publish-liveupdate.ts"
 import type { Published, PublishInput } from "../publish/published.ts";
 import { readKeyFile } from "../publish/signing-key.ts";
 import { refuseNested } from "../publish/tree.ts";
-import { type Ensured, ensureSource, syncSource, type TreeSource } from "../publish/tree-source.ts";
+import { type Ensured, ensureSource, refuseOtherSource, syncSource, type TreeSource } from "../publish/tree-source.ts";
 import { UsageError } from "../report.ts";
 
 interface PublishOptions {
@@ -93,8 +93,10 @@ async function publish(folder: string, options: PublishOptions, context: Command
     progress: (phase: string, done: number, total: number) =>
       line.show({ kind: "progress", phase, done, total, unit: "files" }),
   } as const;
-  const { written, product } = await release(common, key, options).finally(() => line.clear());
+  const { write, product } = releaseOf(common, key, options);
   const { source } = options;
+  if (source !== undefined) await refuseOtherSource({ name: source, tree, key, product }, context);
+  const written = await write().finally(() => line.clear());
   const tell = (): void => {
     if (context.options.json !== true) context.terminal.err(said(written, tree, false));
   };
@@ -117,11 +119,12 @@ async function publish(folder: string, options: PublishOptions, context: Command
   };
 }
 
-async function release(
+/** What is to be published, the flags judged; nothing is written before `write`. */
+function releaseOf(
   common: PublishInput,
   key: KeyFile,
   options: PublishOptions,
-): Promise<{ readonly written: Published; readonly product: TreeSource["product"] }> {
+): { readonly write: () => Promise<Published>; readonly product: TreeSource["product"] } {
   if (options.as === "directory") {
     const misplaced = (["product", "version", "language", "sequence", "keep", "legal"] as const).find(
       (flag) => options[flag] !== undefined,
@@ -129,14 +132,14 @@ async function release(
     if (misplaced !== undefined) throw new UsageError(`--${misplaced} belongs to --as liveupdate`);
     if (key.kind !== "minisign")
       throw new UsageError(`--as directory is signed by a minisign key; this one is ${key.kind}`);
-    return { written: await publishDirectory({ ...common, key }), product: null };
+    return { write: () => publishDirectory({ ...common, key }), product: null };
   }
   if (key.kind !== "x509") throw new UsageError(`--as liveupdate is signed by an x509 key; this one is ${key.kind}`);
   const { product, version } = options;
   if (product === undefined || version === undefined)
     throw new UsageError("--as liveupdate needs --product and --version");
   const identity = { product, version, language: options.language ?? "SymAllLanguages" };
-  const written = await publishLiveupdate({
+  const wish = {
     ...common,
     key,
     identity,
@@ -144,8 +147,8 @@ async function release(
     keep: keepOf(options.keep),
     deltas: options.deltas,
     legal: options.legal ?? `Published by ${key.name}`,
-  });
-  return { written, product: identity };
+  };
+  return { write: () => publishLiveupdate(wish), product: identity };
 }
 
 function keepOf(text: string | undefined): number {

@@ -11,7 +11,7 @@ import { sequenceOf } from "../publish/publish-liveupdate.ts";
 import { heldRecalls, type NewRecall, withRecall, writeRecalls } from "../publish/recalls.ts";
 import { readKeyFile } from "../publish/signing-key.ts";
 import { openTree, treeAt } from "../publish/tree.ts";
-import { ensureSource, syncSource } from "../publish/tree-source.ts";
+import { ensureSource, refuseOtherSource, syncSource, type TreeSource } from "../publish/tree-source.ts";
 import { UsageError } from "../report.ts";
 import { table } from "../table.ts";
 import { timeAndDistance } from "../time-text.ts";
@@ -123,6 +123,7 @@ async function issue(options: RecallOptions, context: CommandContext): Promise<O
   const now = context.terminal.now();
   // All that can be wrong with it is looked for before a tree is made.
   withRecall(await heldRecalls(treeAt(place), key.publicKey, now), wish, now);
+  if (options.publish === true) await refuseOtherSource(sourceOf(place, key), context);
   const tree = await openTree(place);
   let issued: Recall | undefined;
   try {
@@ -169,6 +170,10 @@ interface Shown {
   readonly url: string | null;
 }
 
+function sourceOf(tree: string, key: MinisignKeyFile): TreeSource {
+  return { name: SOURCE, mount: RECALL_MOUNT, tree, key, product: null };
+}
+
 /**
  * Brings the recalls to the channel. A revision passes through every channel before it; a recall names its own, and
  * clients of the others do not mind it.
@@ -179,7 +184,7 @@ async function carry(
   channel: string,
   context: CommandContext,
 ): Promise<Shown | Refusal> {
-  const ensured = await ensureSource({ name: SOURCE, mount: RECALL_MOUNT, tree, key, product: null }, context);
+  const ensured = await ensureSource(sourceOf(tree, key), context);
   if (isRefusal(ensured)) return ensured;
   const synced = await syncSource(SOURCE, context);
   if (isRefusal(synced)) return synced;

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { after, before, test } from "node:test";
+import { answers } from "../../../test/fixtures/daemon-answers.ts";
+import { scriptedDaemon } from "../../../test/fixtures/scripted-daemon.ts";
 import { NOW, type Ran, run } from "../../../test/fixtures/scripted-terminal.ts";
 import { HOUR } from "../../core/kernel/instant.ts";
 import { recallList } from "../../core/model/recall.ts";
@@ -111,6 +113,7 @@ test("a key is written once, for its owner alone, and its secret is never shown"
   assert.equal((await stat(at("tool.key"))).mode & 0o777, 0o600);
   const again = await ringfort("key", "new", "tool.key", "--kind", "minisign");
   assert.equal(again.exit, 2);
+  assert.equal((await ringfort("key", "new", "no-folder/a.key", "--kind", "x509")).exit, 2);
   for (const file of ["tool.key", "list.key"]) {
     const held = JSON.parse(await readFile(at(file), "utf8")) as { seed?: string; privateKey?: string };
     const secret = held.seed ?? held.privateKey?.split("\n")[1] ?? assert.fail();
@@ -229,6 +232,26 @@ test("where the daemon is away, the tree is written all the same, and that is sa
   assert.match(recalled.err, /^recall 1 issued[^]*daemon\.unreachable/);
 });
 
+test("a source of that name that cannot carry the tree is said before anything is signed", async (t) => {
+  const daemon = await scriptedDaemon();
+  t.after(() => daemon.close());
+  daemon.follow(() => [{ kind: "result", value: answers["source-show"] }]);
+  await folder("parts", { a: "1" });
+  const socket = ["--socket", daemon.socket];
+  const what = ["--product", "Tool", "--version", "1", "--from", "9", "--to", "8", "--reason", "bad", "--publish"];
+  const tree = ["--into", "taken", "--key", "list.key", "--channel", "production"];
+  for (const args of [
+    ["publish", "parts", ...asTool("taken"), "--source", "clamav"],
+    ["publish", "parts", ...asList("taken"), "--source", "clamav"],
+    ["recall", ...tree, ...what],
+  ]) {
+    const { exit, err } = await ringfort(...args, ...socket);
+    assert.equal(exit, 2, err);
+    assert.match(err, /does not read this tree/);
+  }
+  await assert.rejects(stat(at("taken")));
+});
+
 test("a copied file never goes through a link that lies in its way", async () => {
   await writeFile(at("precious"), "mine");
   await folder("linked", {});
@@ -276,12 +299,14 @@ test("recalls rise by one and in time, survive a stop between any two renames, a
   );
   assert.deepEqual([recalls[2]?.issuedAt, issuedAt], [NOW + 2_000, NOW + 2_000]);
   assert.match((await issue("--to", "9")).err, /--to is not below --from/);
+  assert.match((await issue("--from", "20", "--to", "12")).err, /was itself recalled/);
+  assert.equal((await issue("--from", "20", "--to", "12", "--channel", "staging")).exit, 0, "staging still has it");
   assert.match((await issue("--until", "8")).err, /--until is below --from/);
   assert.match((await issue("--channel", "No")).err, /no name of a channel/);
   assert.match((await issue("--reason", "x".repeat(1_001))).err, /reason/);
   assert.match((await issue("--key", "else.key")).err, /use that key, or another tree/);
   assert.match((await issue("--key", "tool.key")).err, /minisign key; this one is x509/);
-  assert.equal((await shown()).recalls.length, 3);
+  assert.equal((await shown()).recalls.length, 4);
   await writeFile(at("recalls", ".ringfort-recalls.json"), "{}");
   assert.match((await issue()).err, /damaged/);
   await published(await folder("good", { "a.txt": "a" }), ...asList("plain"));

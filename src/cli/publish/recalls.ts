@@ -49,6 +49,13 @@ export async function heldRecalls(tree: Tree, publicKey: string, now: Instant): 
 export function withRecall(held: RecallList, recall: NewRecall, now: Instant): RecallList {
   if (recall.until < recall.from) throw new UsageError("--until is below --from");
   if (recall.to >= recall.from) throw new UsageError("--to is not below --from: a recall takes clients back");
+  const worse = held.recalls.find(
+    (each) => isSameLine(each, recall) && recall.to >= each.from && recall.to <= each.until,
+  );
+  if (worse !== undefined)
+    throw new UsageError(
+      `--to ${recall.to} was itself recalled (serial ${worse.serial}): go back further, as to ${worse.to}`,
+    );
   const issuedAt = laterThan(held.issuedAt, now);
   const serial = Math.max(0, ...held.recalls.map((each) => each.serial)) + 1;
   const list = recallList.safeParse({ ...held, issuedAt, recalls: [...held.recalls, { ...recall, serial, issuedAt }] });
@@ -59,6 +66,12 @@ export function withRecall(held: RecallList, recall: NewRecall, now: Instant): R
   }
   const [issue] = list.error.issues;
   throw new UsageError(`no such recall: ${issue?.path.slice(2).join(".") ?? ""} ${issue?.message ?? ""}`);
+}
+
+function isSameLine(one: NewRecall, other: NewRecall): boolean {
+  const lineOf = ({ channel, product: { product, version, language } }: NewRecall): string =>
+    JSON.stringify([channel, product, version, language]).toLowerCase();
+  return lineOf(one) === lineOf(other);
 }
 
 /**

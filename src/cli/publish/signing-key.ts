@@ -36,8 +36,10 @@ export async function writeKeyFile(file: string, key: KeyFile): Promise<void> {
   await onDisk("writing the key", async () => {
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
     const handle = await open(file, flags, 0o600).catch((cause: unknown) => {
-      if (errnoOf(cause) !== "EEXIST") throw cause;
-      throw new UsageError(`${quoteOutside(file, 300)} is there already; a key is never overwritten`);
+      const code = errnoOf(cause);
+      if (code === null || code === "ENOSPC" || code === "EDQUOT") throw cause;
+      const why = code === "EEXIST" ? "is there already; a key is never overwritten" : `cannot be made (${code})`;
+      throw new UsageError(`${quoteOutside(file, 300)} ${why}`);
     });
     try {
       // The umask may take rights away; it must not be able to leave others any.

@@ -38,12 +38,28 @@ export async function ensureSource(wish: TreeSource, context: CommandContext): P
     const answer = await context.ask({ verb: "source-add", spec: specOf(wish), by });
     return isRefusal(answer) ? answer : { source: wish.name, made: true, changed: false };
   }
-  const fault = faultOf(existing, wish);
-  if (fault !== null) throw new UsageError(`source ${wish.name} is there already, and ${fault}`);
+  refuseOther(existing, wish);
   const wider = withProduct(existing, wish.product);
   if (wider === null) return { source: wish.name, made: false, changed: false };
   const answer = await context.ask({ verb: "source-change", spec: wider, by });
   return isRefusal(answer) ? answer : { source: wish.name, made: false, changed: true };
+}
+
+/**
+ * Throws `UsageError` when a source of that name cannot carry the tree: asked before anything is signed. A daemon that
+ * does not answer is no fault here; the tree is written without it.
+ */
+export async function refuseOtherSource(wish: TreeSource, context: CommandContext): Promise<void> {
+  const existing = await existingSource(wish.name, context).catch((cause: unknown) => {
+    if (cause instanceof Failure) return null;
+    throw cause;
+  });
+  if (existing !== null) refuseOther(existing, wish);
+}
+
+function refuseOther(existing: SourceSpec, wish: TreeSource): void {
+  const fault = faultOf(existing, wish);
+  if (fault !== null) throw new UsageError(`source ${wish.name} is there already, and ${fault}`);
 }
 
 /** Runs the source once. */
@@ -81,11 +97,13 @@ function addressOf(tree: string): string {
   return href.endsWith("/") ? href : `${href}/`;
 }
 
-function faultOf({ addresses, trust, feed }: SourceSpec, { tree, key, product }: TreeSource): string | null {
+function faultOf(existing: SourceSpec, { tree, key, product, mount }: TreeSource): string | null {
+  const { addresses, trust, feed } = existing;
   const wanted = addressOf(tree);
   if (!addresses.some((address) => (address.endsWith("/") ? address : `${address}/`) === wanted))
     return `does not read this tree (${addresses.map((address) => quoteOutside(address)).join(", ")})`;
   if (feed.format !== (product === null ? "directory" : "liveupdate")) return `its format is ${feed.format}`;
+  if (mount !== undefined && existing.mount !== mount) return `clients do not see it at ${mount}`;
   const believed =
     key.kind === "minisign"
       ? trust.kind === "minisign" && trust.keys.includes(key.publicKey)

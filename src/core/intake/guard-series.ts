@@ -1,10 +1,14 @@
 import type { Series } from "../model/feed-listing.ts";
+import { canonicalName } from "./index-spelling.ts";
 
 const SERIES_MOST = 8_192;
 
-/** The series of the date of a LiveUpdate guard, in seconds since 1970: of the index, or the file, at this path. */
+/**
+ * The series of the date of a LiveUpdate guard, in seconds since 1970: of the index, or the file, at this path. However the
+ * name is spelled: else an old index under another spelling would be the first of its series.
+ */
 export function guardSeries(path: string): string {
-  return `guard ${path}`.slice(-256);
+  return `guard ${path.split("/").map(canonicalName).join("/")}`.slice(-256);
 }
 
 /**

@@ -45,6 +45,12 @@ test("a blob that only its SHA-256 names is not taken for what must be inspected
   assert.deepEqual(shown(planSync(wanted, held)), ["fetch a", "fetch b"]);
 });
 
+test("what never changes under its path is kept in the size that is named, and else looked at again", () => {
+  const held = holding([entryOf("a", "four"), entryOf("b", "four")]);
+  const wanted = [artifactOf("a", { immutable: true, size: 4 }), artifactOf("b", { immutable: true, size: 5 })];
+  assert.deepEqual(shown(planSync(wanted, held)), ["keep a", "fetch b"]);
+});
+
 test("what never changes under its path is kept, and so is a series that stands still", () => {
   const held = holding(
     [entryOf("daily-7.cdiff"), entryOf("daily.cvd"), entryOf("main.cvd"), entryOf("plain")],

@@ -52,7 +52,8 @@ function keep(artifact: WantedArtifact, held: HeldContent): Omit<RevisionEntry, 
     return fits ? { path, sha256: digests.sha256 as Sha256, size: blobSize, builtAt: null } : null;
   }
   if (entry === undefined) return null;
-  if (immutable) return entry;
+  // Another size is another content: then the name was no promise after all.
+  if (immutable && (size === null || size === entry.size)) return entry;
   const heldVersion = held.series.find((s) => s.name === series)?.version;
   return series !== null && version !== null && heldVersion === version ? entry : null;
 }

@@ -1,3 +1,4 @@
+import { bytesOf, withEscapes } from "../../core/intake/index-spelling.ts";
 import { LIMITS } from "../../core/kernel/limits.ts";
 
 /** What an index speaks for. Comparisons ignore case. */
@@ -16,9 +17,6 @@ export const FULL_INDEX = "livetri.zip";
 
 const INDEX_ENDING = "_livetri.zip";
 
-// What a URL, an FTP line or some file system takes for something else; the dollar, because it begins an escape.
-const UNSAFE = /[\u0000-\u0020"#$%*/:<>?\\|\u007f-\u00ff]/g;
-
 /**
  * The name of a product's index: lower case, unsafe bytes of its UTF-8 form as `$hh`. Seen in the wild is only `$20`;
  * the rest of the escape is inferred.
@@ -31,15 +29,7 @@ export function indexName({ product, version, language }: Identity): string {
 }
 
 function escaped(text: string): string {
-  const bytes = Buffer.from(text.toLowerCase(), "utf8").toString("latin1");
-  return bytes.replace(UNSAFE, (byte) => `$${byte.charCodeAt(0).toString(16).padStart(2, "0")}`);
-}
-
-/** A name as clients and servers may also spell it, in the one spelling that `indexName` writes. */
-export function canonicalName(name: string): string {
-  const bytes = Buffer.from(name.toLowerCase(), "utf8").toString("latin1");
-  const plain = bytes.replace(/[$%]([0-9a-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
-  return plain.replace(UNSAFE, (byte) => `$${byte.charCodeAt(0).toString(16).padStart(2, "0")}`);
+  return withEscapes(bytesOf(text));
 }
 
 /** Whether a file of this name (without folders) is the index of a product. */

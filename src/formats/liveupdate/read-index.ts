@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { canonicalName } from "../../core/intake/index-spelling.ts";
 import { quoteOutside } from "../../core/kernel/errors.ts";
 import type { Instant } from "../../core/kernel/instant.ts";
 import type { SignatureFinding } from "../../core/model/feed-listing.ts";
@@ -8,7 +9,7 @@ import { type IndexedPackage, packagesOf } from "./dialect.ts";
 import { type Guard, type GuardedFile, readGuard } from "./guard.ts";
 import { type IndexParts, readContainer } from "./index-container.ts";
 import { indexTextBytes, readIndexText } from "./index-text.ts";
-import { canonicalName, FULL_INDEX, indexName, isPlainName } from "./names.ts";
+import { FULL_INDEX, indexName, isPlainName } from "./names.ts";
 
 /** What one index says and what signs it. Facts: whether it may be acted on is judged elsewhere. */
 export interface IndexReading {
@@ -23,6 +24,9 @@ export interface IndexReading {
   /** Whether the index text or a package is bound by SHA-1 alone. */
   readonly weak: boolean;
 }
+
+/** What a guard lists, by name in lower case. */
+type Listed = ReadonlyMap<string, GuardedFile>;
 
 interface Input {
   /** Its path below the address. */
@@ -57,44 +61,41 @@ export async function readIndex(input: Input): Promise<IndexReading> {
   });
   if ("malformed" in read) return { ...NOTHING, signatures, malformed: read.malformed };
   const seen = { ...NOTHING, signatures, guard: read.guard };
-  const unlisted = unlistedMember(parts, read.guard);
+  // What a stranger wrote is not gone into: it may be as long, and take as much time, as he likes.
+  if (signatures.some(({ status }) => status !== "good")) return seen;
+  const listed: Listed = new Map(read.guard.files.map((file) => [file.name.toLowerCase(), file]));
+  const unlisted = parts.others.find(({ name }) => !listed.has(name.toLowerCase()))?.name ?? null;
+  // A member that is signed by nobody is a place to put something where another reader looks.
   if (unlisted !== null) return { ...seen, malformed: `the guard does not list the member ${quoteOutside(unlisted)}` };
   const text = readIndexText(parts.text.bytes);
   if ("malformed" in text) return { ...seen, malformed: text.malformed };
   // What the guard does not bear out was changed by somebody: nothing in it is worth reading.
   const members = [{ name: parts.text.name, bytes: indexTextBytes(text.text) }, ...parts.others];
-  const contradictions = members.flatMap((member) => memberFault(member, guarded(read.guard, member.name)) ?? []);
+  const contradictions = members.flatMap((member) => memberFault(member, listed) ?? []);
   if (contradictions.length > 0) return { ...seen, contradictions: contradictions.slice(0, 64) };
   const named = input.dialect === "opaque" ? opaque(read.guard, parts) : packagesOf(text.text, input.dialect);
   if ("malformed" in named) return { ...seen, malformed: named.malformed };
-  return { ...seen, ...compared(named.packages, read.guard, input.name, parts.text.name) };
-}
-
-/** What the guard does not list is signed by nobody: a place to put something where another reader looks. */
-function unlistedMember({ others }: IndexParts, guard: Guard): string | null {
-  return others.find(({ name }) => guarded(guard, name) === null)?.name ?? null;
-}
-
-function guarded({ files }: Guard, name: string): GuardedFile | null {
-  const wanted = name.toLowerCase();
-  return files.find((file) => file.name.toLowerCase() === wanted) ?? null;
+  return { ...seen, ...compared(named.packages, listed, input.name, parts.text.name) };
 }
 
 /** The packages with their digests from guard and text together, and where the two, or the name, say different things. */
 function compared(
   named: readonly IndexedPackage[],
-  guard: Guard,
+  listed: Listed,
   container: string,
   textName: string,
 ): Pick<IndexReading, "packages" | "contradictions" | "weak"> {
-  const listed = new Map(guard.files.map((file) => [file.name.toLowerCase(), file]));
   const weakText = (listed.get(textName.toLowerCase())?.sha256 ?? null) === null;
   const packages: IndexedPackage[] = [];
   const contradictions: string[] = [];
   for (const each of named) {
     const file = listed.get(each.file.toLowerCase()) ?? null;
     const fault = packageFault(each, file, container);
-    if (fault !== null) contradictions.push(fault);
+    // Of one with a fault nothing else is told: its name may be longer than any message takes.
+    if (fault !== null) {
+      contradictions.push(fault);
+      continue;
+    }
     // Behind an index text that SHA-1 alone binds, its own SHA-256 of a package is no stronger.
     const sha256 = file?.sha256 ?? (weakText ? null : each.sha256);
     packages.push({ ...each, sha256, sha1: file?.sha1 ?? each.sha1 });
@@ -105,9 +106,10 @@ function compared(
 
 function memberFault(
   { name, bytes }: { readonly name: string; readonly bytes: Uint8Array },
-  file: GuardedFile | null,
+  listed: Listed,
 ): string | null {
-  if (file === null) return `the guard does not list ${quoteOutside(name)}`;
+  const file = listed.get(name.toLowerCase());
+  if (file === undefined) return `the guard does not list ${quoteOutside(name)}`;
   for (const algorithm of ["sha256", "sha1"] as const) {
     const wanted = file[algorithm];
     if (wanted !== null && createHash(algorithm).update(bytes).digest("hex") !== wanted)

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { digestHex, type Forgery, noise } from "../../../test/upstream/liveupdate/parts.ts";
 import { makeLiveupdateVendor } from "../../../test/upstream/liveupdate-vendor.ts";
-import type { ContentFindings } from "../../core/model/findings.ts";
+import { type ContentFindings, contentFindings } from "../../core/model/findings.ts";
 import type { LiveupdateTrust } from "../../core/model/source.ts";
 import { bytesSource } from "../archive/byte-source.ts";
 import { writeZip } from "../archive/write-zip.ts";
@@ -85,6 +85,13 @@ test("the pair may have any stem, and a guard may spell names its own way", asyn
     const seen = await inspect(vendor.daily(forgery));
     assert.deepEqual([seen.malformed, seen.contradictions, seen.signatures[0]?.status], [null, [], "good"]);
   }
+});
+
+test("a legal text that grows when it is quoted is told as far as there is room", async () => {
+  const legal = Buffer.from("\u202e".repeat(300)).toString("latin1");
+  const guard = (text: string): string => text.replace(/Legal=[^\r\n]*/, `Legal=${legal}`);
+  for (const forgery of [{ guard }, { guard, sign: () => Buffer.from("nobody") }])
+    contentFindings.parse(await inspect(vendor.daily(forgery)));
 });
 
 test("a guard of SHA-1 alone is a weak signature, but under the legacy profile", async () => {

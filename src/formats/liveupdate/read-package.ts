@@ -89,7 +89,8 @@ async function insideOf(zip: Zip, { name, trust, now }: Input): Promise<Partial<
     contradictions: contradictions.slice(0, CONTRADICTIONS_MOST),
     version: guard.lastModified === null ? null : Math.floor(guard.lastModified / 1_000),
     builtAt: guard.lastModified,
-    notes: { files: rest.length, legal: quoteOutside(guard.legal, 200) },
+    // Escaping may lengthen it six times, and a note has room for 512 characters.
+    notes: { files: rest.length, legal: quoteOutside(guard.legal, 200).slice(0, 512) },
   };
 }
 

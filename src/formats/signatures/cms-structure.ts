@@ -1,7 +1,7 @@
 import * as asn1js from "asn1js";
 import { AlgorithmIdentifier } from "pkijs";
 import { LIMITS } from "../../core/kernel/limits.ts";
-import { hasDerForm } from "./der-form.ts";
+import { hasForm } from "./der-form.ts";
 
 const SIGNED_DATA = "1.2.840.113549.1.7.2";
 /** Certificates that one signature may bring along. */
@@ -58,6 +58,7 @@ class Misshapen extends Error {}
 /** Takes a DER or BER SignedData without content apart, or says why that cannot be done. */
 export function parseDetachedCms(bytes: Uint8Array): CmsStructure | string {
   if (bytes.length > LIMITS.cmsBytes) return `larger than ${LIMITS.cmsBytes} bytes`;
+  if (!hasForm(bytes, "ber")) return "not a CMS signature: no elements of ASN.1 that fill each other";
   try {
     const { offset, result } = asn1js.fromBER(Uint8Array.from(bytes), PARSING);
     if (offset === -1) return `not a CMS signature: ${result.error}`.slice(0, 300);
@@ -132,7 +133,7 @@ function readIdentifier(block: unknown): CmsSignerInfo["identifier"] {
 function readSigned(block: unknown): CmsSignerInfo["signed"] {
   const signedBytes = Uint8Array.from(bytesOf(block));
   signedBytes[0] = 0x31;
-  if (!hasDerForm(signedBytes)) throw new Misshapen("signed attributes that are not in DER");
+  if (!hasForm(signedBytes, "der")) throw new Misshapen("signed attributes that are not in DER");
   return { attributes: readAttributes(block, TAGGED_0), signedBytes };
 }
 
@@ -150,7 +151,7 @@ function readAttributes(block: unknown, identifier: number): readonly CmsAttribu
 function algorithmOf(block: unknown): AlgorithmIdentifier {
   const [identifier, parameters, ...more] = childrenOf(block, SEQUENCE, "an algorithm");
   const bytes = parameters === undefined ? NULL : bytesOf(parameters);
-  const known = NULL.equals(bytes) || (begins(parameters, SEQUENCE) && hasDerForm(bytes));
+  const known = NULL.equals(bytes) || (begins(parameters, SEQUENCE) && hasForm(bytes, "der"));
   if (more.length > 0 || oidOf(identifier) === "" || !known)
     throw new Misshapen("an algorithm is no identifier with parameters");
   return new AlgorithmIdentifier({ schema: block });

@@ -96,7 +96,7 @@ test("the verdict is OpenSSL's, or stricter by a named rule", {
   );
   const good = compared.filter(({ ours }) => ours).length;
   const bad = compared.filter(({ theirs }) => !theirs).length;
-  assert.ok(good >= 100 && bad >= 100, `${good} good and ${bad} bad ones are too few of one kind`);
+  assert.ok(good >= 80 && bad >= 80, `${good} good and ${bad} bad ones are too few of one kind`);
   t.diagnostic(
     `${compared.length} inputs: both accept ${good}, both refuse ${bad}, stricter ${compared.length - good - bad}`,
   );

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { TestQuarantine } from "../../../../test/fixtures/inspected.ts";
+import { revisionOf } from "../../../../test/fixtures/intake.ts";
 import { judgeLiveupdate, type LiveupdateReading, readLiveupdate } from "../../../../test/fixtures/read-liveupdate.ts";
-import { digestHex, makeIndex } from "../../../../test/upstream/liveupdate/parts.ts";
+import { digestHex, type Forgery, makeIndex } from "../../../../test/upstream/liveupdate/parts.ts";
 import { makeLiveupdateVendor } from "../../../../test/upstream/liveupdate-vendor.ts";
+import { guardSeries } from "../../../core/intake/guard-series.ts";
 import { feedListing, type ListedArtifact, listingFindings } from "../../../core/model/feed-listing.ts";
 import type { LiveupdateTrust, SourceSpecInput } from "../../../core/model/source.ts";
 import { liveupdateFormat } from "./format.ts";
@@ -163,7 +165,7 @@ test("files with a guard of their own are listed without a digest, to be held ag
   const reading = await read(feed);
   assert.deepEqual([reading.rounds, paths(reading)], [[], feed.extras]);
   for (const { digests, inspect, series, version, immutable, path } of reading.listing.artifacts)
-    assert.deepEqual([digests, inspect, series, version, immutable], [{}, true, `guard ${path}`, null, false]);
+    assert.deepEqual([digests, inspect, series, version, immutable], [{}, true, guardSeries(path), null, false]);
   assert.equal(await judgeLiveupdate(whole(feed)), "accepted");
 });
 
@@ -204,6 +206,51 @@ test("a product has one index: an old one under another spelling of its name is 
     const files = new Map(vendor.files).set(other, old);
     assert.equal(await judgeLiveupdate(whole(feed, { files })), "feed.contradicts-itself", other);
   }
+});
+
+test("an old index comes back under another spelling, or in another folder, and is as old there", async () => {
+  const path = vendor.indexPath("definitions");
+  // Without sequences only the guard's date tells.
+  const text = (said: string): string => said.replace(/^ItemSeq(?:Data|From)=\d+\r?\n/gm, "");
+  const feed = { index: { kind: "listing" as const, folders } };
+  const fresh = new Map(vendor.files).set(path, vendor.index("definitions", { text }));
+  const last = revisionOf(1, { series: (await read(feed, { files: fresh })).listing.series });
+  assert.equal(await judgeLiveupdate(whole(feed, { files: fresh }), last), "accepted");
+  for (const other of [path.replaceAll("$20", " "), path.toUpperCase(), `streaming/${path}`]) {
+    const files = new Map(vendor.files).set(other, vendor.index("definitions", { text }, vendor.revision - 1));
+    files.delete(path);
+    assert.equal(await judgeLiveupdate(whole(feed, { files }), last), "feed.older-than-held", other);
+  }
+});
+
+test("whatever an index says, what is told of it has the form that was agreed on", async () => {
+  const path = vendor.indexPath("definitions");
+  const long = `${"a".repeat(5_000)}.zip`;
+  const forgery: Forgery = {
+    text: (text) => text.replace(/FileName=\d+example_curdefs\.zip/, `FileName=${long}`),
+    guard: (text) => text.replace(/\[File-\d+example_curdefs\.zip\]/, `[File-${long}]`),
+  };
+  const unsigned: Forgery = { ...forgery, sign: () => Buffer.from("nobody") };
+  for (const [each, dialect, code] of [
+    [forgery, {}, "feed.contradicts-itself"],
+    [forgery, "opaque", "feed.contradicts-itself"],
+    [unsigned, {}, "feed.signature-wrong"],
+    [unsigned, "opaque", "feed.signature-wrong"],
+  ] as const) {
+    const files = new Map(vendor.files).set(path, vendor.index("definitions", each));
+    const reading = await read({ ...PRODUCTS, dialect }, { files });
+    assert.ok(!JSON.stringify(reading).includes(long));
+    assert.equal(await judgeLiveupdate(whole({ ...PRODUCTS, dialect }, { files })), code);
+  }
+});
+
+test("behind an index that nobody vouches for no other is read", async () => {
+  const path = vendor.indexPath("definitions");
+  const files = new Map(vendor.files).set(path, vendor.index("definitions", { sign: () => Buffer.from("nobody") }));
+  for (const key of MODERN.slice(1)) files.set(vendor.indexPath(key), Buffer.from("no archive"));
+  const { findings, listing } = await read(PRODUCTS, { files });
+  assert.deepEqual([findings.malformed, listing.artifacts.length, findings.signatures.length], [null, 0, 1]);
+  assert.equal(await judgeLiveupdate(whole(PRODUCTS, { files })), "feed.signature-wrong");
 });
 
 test("one path in two indexes is one file, and not when they bind it differently", async () => {

@@ -58,6 +58,11 @@ export function gather(all: Gathered, path: string, reading: IndexReading, feed:
   // An older index or package set, truly signed, is replayed: both its sequence and its guard's date tell.
   for (const { identity, sequence } of selected)
     if (sequence !== null) raise(all.series, productSeries(identity), sequence);
+  // Where no sequence tells, the date goes with the product, too: its old index may be shown in another folder.
+  if (date === null || feed.index.kind === "full") return true;
+  for (const { identity } of selected)
+    if (identity.product !== "" && !all.series.has(productSeries(identity)))
+      raise(all.series, `date of ${productSeries(identity)}`, Math.floor(date / 1_000));
   return true;
 }
 

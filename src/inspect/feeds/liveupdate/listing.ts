@@ -2,7 +2,7 @@ import { guardSeries } from "../../../core/intake/guard-series.ts";
 import { quoteOutside } from "../../../core/kernel/errors.ts";
 import type { Instant } from "../../../core/kernel/instant.ts";
 import { LIMITS } from "../../../core/kernel/limits.ts";
-import type { ListedArtifact, Series } from "../../../core/model/feed-listing.ts";
+import type { ListedArtifact, Series, SignatureFinding } from "../../../core/model/feed-listing.ts";
 import type { LiveupdateFeed, LiveupdateTrust } from "../../../core/model/source.ts";
 import { FLAG_CONTENT, FLAG_NAME } from "../../../formats/liveupdate/names.ts";
 import { readIndex } from "../../../formats/liveupdate/read-index.ts";
@@ -31,6 +31,8 @@ export async function listIndexes(input: Input): Promise<Reading> {
     all.signatures.push(...reading.signatures);
     const place = quoteOutside(file.path);
     if (reading.malformed !== null) return unreadable(`${place}: ${reading.malformed}`, all.signatures.slice(-4_096));
+    // One that nobody vouches for is the end: what stands in the others changes nothing, and costs time.
+    if (reading.signatures.some(({ status }) => status !== "good")) return unvouched(all.signatures.slice(-4_096));
     if (gather(all, file.path, reading, feed)) containers.push(readArtifact(file.path, bytes));
     if (all.named.size > LIMITS.feedNames || all.series.size > LIMITS.liveupdateIndexes * 2)
       return unreadable(`${place}: the indexes name too many files or products`, all.signatures.slice(-4_096));
@@ -51,6 +53,14 @@ export async function listIndexes(input: Input): Promise<Reading> {
       weak: all.weak,
       orphans,
     },
+  };
+}
+
+function unvouched(signatures: readonly SignatureFinding[]): Reading {
+  return {
+    kind: "listing",
+    listing: { artifacts: [], series: [] },
+    findings: { signatures: [...signatures], malformed: null },
   };
 }
 

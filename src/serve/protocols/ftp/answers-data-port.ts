@@ -52,7 +52,8 @@ export const port: Answer = (talk, argument) => {
 
 /** RFC 2428 section 2: |family|address|port|, with any delimiter. */
 export const eprt: Answer = (talk, argument) => {
-  const [, , family = "", host = "", digits = ""] = /^([!-~])([12])\1([0-9A-Fa-f:.]+)\1(\d{1,5})\1$/.exec(argument ?? "") ?? [];
+  const [, , family = "", host = "", digits = ""] =
+    /^([!-~])([12])\1([0-9A-Fa-f:.]+)\1(\d{1,5})\1$/.exec(argument ?? "") ?? [];
   if (family !== "" && FAMILIES[family] !== familyOf(talk) && talk.service.options.active)
     return `522 Only protocol (${familyOf(talk) === 4 ? 1 : 2}).`;
   return active(talk, family === "" ? null : { host, port: Number(digits) });
@@ -79,11 +80,12 @@ function active(talk: Talk, where: { readonly host: string; readonly port: numbe
  * for its own address, and nothing but its own is ever connected to.
  */
 function sameAddress(said: string, peer: string): boolean {
-  const plain = (text: string): string => {
-    const bare = text.split("%", 1)[0] ?? "";
-    return bare.includes(":") && URL.canParse(`http://[${bare}]`) ? new URL(`http://[${bare}]`).hostname : bare;
-  };
-  return plain(said) === plain(peer) || (said === "::" && peer.includes(":"));
+  return plainForm(said) === plainForm(peer) || (said === "::" && peer.includes(":"));
+}
+
+function plainForm(text: string): string {
+  const bare = text.split("%", 1)[0] ?? "";
+  return bare.includes(":") && URL.canParse(`http://[${bare}]`) ? new URL(`http://[${bare}]`).hostname : bare;
 }
 
 function familyOf({ ends }: Talk): 4 | 6 {

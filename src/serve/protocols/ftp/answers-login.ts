@@ -51,8 +51,11 @@ async function refuse(talk: Talk, method: string, stem: string | null): Promise<
 }
 
 function sameText(one: string, other: string): boolean {
-  const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
-  return timingSafeEqual(digest(one), digest(other));
+  return timingSafeEqual(digestOf(one), digestOf(other));
+}
+
+function digestOf(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
 }
 
 function log(talk: Talk, method: string, stem: string | null, status: number): void {

@@ -35,7 +35,8 @@ export const clnt: Answer = () => "200 Noted.";
 export const rein: Answer = () => "502 Leave and come again.";
 
 export const help: Answer = (_talk, argument) => {
-  if (argument !== null && argument !== "") return `214 ${argument.toUpperCase() === "SITE" ? "SITE HELP" : "See HELP."}`;
+  if (argument !== null && argument !== "")
+    return `214 ${argument.toUpperCase() === "SITE" ? "SITE HELP" : "See HELP."}`;
   const lines: string[] = [];
   for (let at = 0; at < VERB_NAMES.length; at += 10) lines.push(` ${VERB_NAMES.slice(at, at + 10).join(" ")}`);
   return `214-These are known, and none of them writes:\r\n${lines.join("\r\n")}\r\n214 End`;

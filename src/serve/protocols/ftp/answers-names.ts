@@ -73,10 +73,7 @@ export const rest: Answer = ({ state }, argument) => {
   return `350 Restarting at ${offset}.`;
 };
 
-function file(
-  talk: Talk,
-  argument: string | null,
-): { readonly size: number; readonly lastModified: number } | null {
+function file(talk: Talk, argument: string | null): { readonly size: number; readonly lastModified: number } | null {
   const found = find(talk, nameIn(talk.state.folder, argument ?? ""));
   return found === null || found.kind === "directory" ? null : found;
 }

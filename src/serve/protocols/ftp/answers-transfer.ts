@@ -3,7 +3,7 @@ import type { OpenBlob } from "../../blobs.ts";
 import { factsLine, type LineOf, listingPieces, longLine, nameLine } from "./listing.ts";
 import { folderIn, nameIn, withoutOptions } from "./names.ts";
 import { type Answer, type Found, find, NOT_FOUND, type OwnFile, rowOf, type Talk } from "./talk.ts";
-import { type Errand, ENDINGS, transferred, UNAVAILABLE } from "./transferred.ts";
+import { ENDINGS, type Errand, transferred, UNAVAILABLE } from "./transferred.ts";
 
 /** RFC 959 section 4.1.3; from where REST said, which holds for one RETR. */
 export const retr: Answer = async (talk, argument) => {

@@ -8,7 +8,9 @@ const MOST = 64;
 /** What a reader makes of pieces, each line as its text and all else as its kind. */
 function read(pieces: readonly Uint8Array[]): readonly string[] {
   const reader = new CommandReader(MOST);
-  return pieces.flatMap((piece) => [...reader.push(piece)]).map((one) => (one.kind === "line" ? one.text : `<${one.kind}>`));
+  return pieces
+    .flatMap((piece) => [...reader.push(piece)])
+    .map((one) => (one.kind === "line" ? one.text : `<${one.kind}>`));
 }
 
 const bytes = (...parts: readonly (string | readonly number[])[]): Buffer =>
@@ -36,7 +38,15 @@ test("what is no text is unreadable, and the line behind it is read", () => {
 test("the ceiling counts telnet too; nothing is read behind it, nor behind a TLS hello", () => {
   assert.deepEqual(read([bytes(`${"a".repeat(MOST - 1)}\n`)]), ["a".repeat(MOST - 1)]);
   assert.deepEqual(read([bytes(`${"a".repeat(MOST)}\nNOOP\r\n`)]), ["<too-long>"]);
-  assert.deepEqual(read([bytes(Array.from({ length: MOST + 1 }, () => 0xff), "\nNOOP\r\n")]), ["<too-long>"]);
+  assert.deepEqual(
+    read([
+      bytes(
+        Array.from({ length: MOST + 1 }, () => 0xff),
+        "\nNOOP\r\n",
+      ),
+    ]),
+    ["<too-long>"],
+  );
   assert.deepEqual(read([bytes("NOOP\r\n", [0x16, 3, 1], "NOOP\r\n")]), ["NOOP", "<foreign>"]);
 });
 

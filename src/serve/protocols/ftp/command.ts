@@ -60,7 +60,7 @@ export type Verb = keyof typeof VERBS;
 /** For HELP. */
 export const VERB_NAMES: readonly string[] = Object.keys(VERBS);
 
-export interface Command {
+interface Command {
   readonly verb: Verb;
   /** `null` when there is none; `""` stands for a blank behind the verb and nothing more. */
   readonly argument: string | null;

@@ -82,7 +82,9 @@ test("a session keeps the revision that it logged in to; others, and its next, s
   await folder.revision("one", 1, { a: "a1", gone: "1" });
   await folder.revision("one", 2, { a: "a2 longer" });
   await folder.point("staging", { one: 1 });
-  const serve = await ServeProcess.start(folder, { ftp: ftpStart({ passive: { from: 0, to: 0, announce: "10.9.8.7" } }) });
+  const serve = await ServeProcess.start(folder, {
+    ftp: ftpStart({ passive: { from: 0, to: 0, announce: "10.9.8.7" } }),
+  });
   try {
     const before = await RawFtp.login(serve.ftpPort);
     const notYet = await RawFtp.open(serve.ftpPort);
@@ -99,9 +101,15 @@ test("a session keeps the revision that it logged in to; others, and its next, s
     // Long after the lease of HTTP would have ended: `session` is 0 here.
     await new Promise((resolve) => setTimeout(resolve, 1_200));
     assert.equal((await before.transfer("RETR /one/gone")).bytes.toString(), "1");
-    assert.equal(await before.ask("MLST /one/a"), "250-Listing\n type=file;size=2;modify=20261123140001;perm=r; /one/a\n250 End");
+    assert.equal(
+      await before.ask("MLST /one/a"),
+      "250-Listing\n type=file;size=2;modify=20261123140001;perm=r; /one/a\n250 End",
+    );
     assert.equal(await before.ask("OPTS MLST size;type;unix.mode;"), "200 MLST OPTS type;size;");
-    assert.equal((await before.transfer("MLSD /one")).bytes.toString(), "type=file;size=2; a\r\ntype=file;size=1; gone\r\n");
+    assert.equal(
+      (await before.transfer("MLSD /one")).bytes.toString(),
+      "type=file;size=2; a\r\ntype=file;size=1; gone\r\n",
+    );
     assert.match(await before.ask("PASV"), /^227 .*\(10,9,8,7,\d+,\d+\)\.$/);
     before.destroy();
     const after = await RawFtp.login(serve.ftpPort);
@@ -140,7 +148,9 @@ test("a missing blob is 451 and told once; a stop lets a transfer finish", async
   await folder.point("staging", { one: 1 });
   const serve = await ServeProcess.start(folder, { ftp: ftpStart() });
   try {
-    await rm(folder.blobPath(gone?.sha256 ?? (parseSha256("0".repeat(64)) as NonNullable<ReturnType<typeof parseSha256>>)));
+    await rm(
+      folder.blobPath(gone?.sha256 ?? (parseSha256("0".repeat(64)) as NonNullable<ReturnType<typeof parseSha256>>)),
+    );
     const ftp = await RawFtp.login(serve.ftpPort);
     assert.match((await ftp.transfer("RETR /one/gone")).reply, /^451 /);
     assert.equal((await ftp.transfer("RETR /one/fine")).bytes.toString(), "fine");
@@ -178,7 +188,9 @@ test("a certificate that is none, and a range with no free port, are failures wi
   const held = await holder.begin(folder, {});
   assert.ok(held.kind === "listening");
   const taken = ServeProcess.spawn(folder);
-  const none = await taken.begin(folder, { ftp: ftpStart({ passive: { from: held.port, to: held.port, announce: null } }) });
+  const none = await taken.begin(folder, {
+    ftp: ftpStart({ passive: { from: held.port, to: held.port, announce: null } }),
+  });
   assert.equal(none.kind === "failed" && none.code, "listen.failed");
   await taken.stop();
   await holder.stop();

@@ -3,7 +3,7 @@ import { DAY } from "../../../core/kernel/instant.ts";
 import type { DirectoryRow, FoundDirectory } from "../../../core/publish/channel-view.ts";
 
 /** Rows of one listing. Past it the client is told that more is there. */
-export const MOST_LISTED = 100_000;
+const MOST_LISTED = 100_000;
 /** Characters of one piece, about. */
 const PIECE = 32 * 1024;
 /** `ls` shows the hour of what is younger than this, and the year of what is older. */

@@ -12,7 +12,7 @@ export interface DataPort {
   close(): void;
 }
 
-export interface PassivePort extends DataPort {
+interface PassivePort extends DataPort {
   readonly port: number;
 }
 
