@@ -26,7 +26,7 @@ export async function liveupdateStops(): Promise<Walk> {
   const daemon = await startTestDaemon({ config: { session: { idle: 0, most: 0 } } });
   const vendor = makeLiveupdateVendor({ bytes: 60_000 });
   vendor.attach(http.files, "/lu/");
-  vendor.attach(ftp.files as HttpVendor["files"], "lu/");
+  vendor.attach(ftp.files, "lu/");
   const guide = new Guide({ http, ftp, daemon, vendor });
   return {
     setUp: () => guide.setUp(),
@@ -78,8 +78,19 @@ class Guide {
     const { publicKey } = JSON.parse(shown.stdout) as { readonly publicKey: string };
     for (const channel of CHANNELS) {
       await this.#must(
-        ...["hostfile", "edit", this.#file(`${channel}.json`), "--new", "--deployment", "campus"],
-        ...["--channel", channel, "--from-daemon", "--trust-source", SOURCE, "--recall-key", publicKey],
+        "hostfile",
+        "edit",
+        this.#file(`${channel}.json`),
+        "--new",
+        "--deployment",
+        "campus",
+        "--channel",
+        channel,
+        "--from-daemon",
+        "--trust-source",
+        SOURCE,
+        "--recall-key",
+        publicKey,
       );
       for (const machine of this.#machines[channel]) await this.#makeMachine(machine, channel);
     }
@@ -254,10 +265,26 @@ class Guide {
     const { product, version, language } = vendor.product(PRODUCT).identity;
     const good = vendor.revision - 2;
     await this.#must(
-      ...["recall", "--key", this.#file("recall.key"), "--into", this.#file("recalls"), "--channel", "production"],
-      ...["--product", product, "--version", version, "--language", language],
-      ...["--from", String(vendor.sequence(PRODUCT)), "--to", String(vendor.sequence(PRODUCT, good))],
-      ...["--reason", "it deletes svchost.exe", "--publish"],
+      "recall",
+      "--key",
+      this.#file("recall.key"),
+      "--into",
+      this.#file("recalls"),
+      "--channel",
+      "production",
+      "--product",
+      product,
+      "--version",
+      version,
+      "--language",
+      language,
+      "--from",
+      String(vendor.sequence(PRODUCT)),
+      "--to",
+      String(vendor.sequence(PRODUCT, good)),
+      "--reason",
+      "it deletes svchost.exe",
+      "--publish",
     );
     const runs = await this.#agents("production");
     const installed = await this.#installed("production");

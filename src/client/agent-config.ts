@@ -1,6 +1,7 @@
 import path from "node:path";
 import * as z from "zod";
-import { duration, liveupdateDialect, size } from "../core/model/source.ts";
+import { liveupdateDialect } from "../core/model/source.ts";
+import { duration, size } from "../core/model/written-value.ts";
 
 const absolute = z
   .string()

@@ -1,5 +1,6 @@
 import * as z from "zod";
-import { channelName, duration, size } from "./model/source.ts";
+import { channelName } from "./model/source.ts";
+import { duration, size } from "./model/written-value.ts";
 
 /**
  * The daemon's configuration: one schema gives defaults, validation, the editor's completion

@@ -135,6 +135,7 @@ async function fetchIndex(
   const unchanged: Needed[] = [];
   for (const need of needed) {
     run.requests += 1;
+    const room = Math.max(0, (await doors.blobs.freeBytes()) - spec.budget.freeDisk);
     const fetched = await doors.fetcher.fetch(
       spec,
       {
@@ -144,7 +145,7 @@ async function fetchIndex(
         first: need.first,
         unless: known.get(need.path) ?? null,
         // All pages of an index count against the run: a listing leads through as many as its vendor likes.
-        most: Math.min(need.most, LIMITS.indexBytes, Math.max(0, spec.budget.bytes - run.bytes)),
+        most: Math.min(need.most, LIMITS.indexBytes, Math.max(0, spec.budget.bytes - run.bytes), room),
         sha512: false,
         wallTime: timeLeft(spec, run, doors.clock.now()),
         progress: (bytes) => {

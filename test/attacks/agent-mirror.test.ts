@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { after, before, beforeEach, test } from "node:test";
 import { RECALL_FILE, RECALL_MOUNT } from "../../src/core/model/recall.ts";
 import { type AgentMachine, type MachineOptions, makeMachine, served } from "../fixtures/agent.ts";

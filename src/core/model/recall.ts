@@ -9,7 +9,7 @@ export const RECALL_FILE = "recalls.json";
  * One recall: clients of `channel` that hold `product` at a sequence in [`from`, `until`] go back to `to`, and take none
  * of that range again. It is explicit and signed, because a client must never go back on a mirror's word alone.
  */
-export const recall = z.strictObject({
+const recall = z.strictObject({
   /** Rises with every recall that is ever issued; a client obeys each once. */
   serial: z.int().positive(),
   channel: channelName,

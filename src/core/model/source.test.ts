@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as z from "zod";
 import { specOf } from "../../../test/fixtures/intake.ts";
-import { channelName, duration, mountOf, type SourceSpecInput, size, sourceName, sourceSpec } from "./source.ts";
+import { channelName, mountOf, type SourceSpecInput, sourceName, sourceSpec } from "./source.ts";
+import { duration, size } from "./written-value.ts";
 
 const KEY = `RW${"A".repeat(54)}`;
 

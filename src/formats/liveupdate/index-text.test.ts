@@ -33,6 +33,8 @@ test("text is UTF-8 where it is, and bytes where it is not", () => {
   const value = (bytes: Uint8Array) => parsed(bytes).sections[0]?.entries[0]?.value;
   assert.equal(value(Buffer.from("k=\u00e9")), "\u00e9");
   assert.equal(value(Buffer.from("k=\u00e9", "latin1")), "\u00e9");
+  // Its last byte alone would be a space.
+  assert.equal(value(Buffer.from("k = \u00e0 \t")), "\u00e0");
 });
 
 test("nothing is lost, whatever the bytes", () => {

@@ -44,7 +44,7 @@ function sectionsOf(lines: IndexText["lines"], utf8: boolean): readonly IndexSec
   const sections: { name: string; entries: { key: string; value: string }[] }[] = [];
   let entries: { key: string; value: string }[] | null = null;
   for (const { text } of lines) {
-    const line = text.trim();
+    const line = trimmed(text);
     if (line.startsWith("[") && line.endsWith("]") && line.length > 2) {
       entries = [];
       sections.push({ name: words(line.slice(1, -1)), entries });
@@ -56,9 +56,21 @@ function sectionsOf(lines: IndexText["lines"], utf8: boolean): readonly IndexSec
       entries = [];
       sections.push({ name: "", entries });
     }
-    entries.push({ key: words(line.slice(0, equals).trim()), value: words(line.slice(equals + 1).trim()) });
+    entries.push({ key: words(trimmed(line.slice(0, equals))), value: words(trimmed(line.slice(equals + 1))) });
   }
   return sections;
+}
+
+/** Without the white space of ASCII around it: what else `trim` takes for some may be half of a letter in UTF-8. */
+function trimmed(text: string): string {
+  let [start, end] = [0, text.length];
+  while (start < end && isSpace(text.charCodeAt(start))) start += 1;
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end -= 1;
+  return text.slice(start, end);
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || (code >= 0x09 && code <= 0x0d);
 }
 
 function isUtf8(bytes: Uint8Array): boolean {

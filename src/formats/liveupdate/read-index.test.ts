@@ -138,6 +138,13 @@ test("without a dialect, what the guard binds is a package, of nobody knows whic
   assert.deepEqual([reading.contradictions, reading.weak], [[], false]);
 });
 
+test("of an index that nobody vouches for, the guard and its signatures are told and nothing else", async () => {
+  const text = (said: string): string => said.replace("FileName=", "FileName=../");
+  const { guard, signatures, ...rest } = await read({ forgery: { text, sign: () => Buffer.from("nobody") } });
+  assert.ok(guard !== null && signatures[0]?.status === "malformed");
+  assert.deepEqual(rest, { malformed: null, contradictions: [], packages: [], weak: false });
+});
+
 test("what cannot be read is malformed, and what was seen of its signature goes with it", async () => {
   const unlisted: Forgery = { members: (list) => [...list, { name: "more.txt", bytes: Buffer.from("x") }] };
   const listed: Forgery = {

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import {
   attributesSignedIn,
   attributeTwice,
+  framed,
   otherContentType,
   withContent,
 } from "../../../test/fixtures/cms-forgeries.ts";
@@ -234,6 +235,19 @@ test("what OpenSSL cannot read is malformed, though the ASN.1 library reads it",
     "a time stamp is no harm",
   );
   for (const [name, signature] of Object.entries(bad)) assert.equal(await statusOf(signature), "malformed", name);
+});
+
+test("an element is as long as what it holds, whatever the ASN.1 library takes", async () => {
+  const long = Buffer.from(framed("long")(by(leaf), leaf.key));
+  assert.equal(await statusOf(long), "good");
+  const lengths = [...long.keys()].filter((at) => (long[at - 4] ?? 0) >= 0x30 && long[at - 3] === 0x83);
+  assert.ok(lengths.length >= 8);
+  for (const at of lengths)
+    for (const more of [-16, -1, 1, 16]) {
+      const changed = Buffer.from(long);
+      changed[at] = (changed[at] ?? 0) + more;
+      assert.equal(await statusOf(changed), "malformed", `${more} at ${at}`);
+    }
 });
 
 test("what a stranger may choose has a ceiling", async () => {

@@ -220,6 +220,10 @@ test("an old index comes back under another spelling, or in another folder, and 
     const files = new Map(vendor.files).set(other, vendor.index("definitions", { text }, vendor.revision - 1));
     files.delete(path);
     assert.equal(await judgeLiveupdate(whole(feed, { files }), last), "feed.older-than-held", other);
+    // Where nothing is read of the product, the name alone tells, however it is spelled.
+    const opaque = { ...feed, dialect: "opaque" as const };
+    if (!other.includes("/"))
+      assert.equal(await judgeLiveupdate(whole(opaque, { files }), last), "feed.older-than-held", other);
   }
 });
 
