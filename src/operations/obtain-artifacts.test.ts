@@ -111,17 +111,22 @@ test("a run that was stopped for its budget seals nothing, also when what was un
 test("one file, the whole disk and a listed size each have their cap", async () => {
   const house = new House();
   house.upstream.put(1, "index", bareIndexOf("a"));
-  house.upstream.put(1, "a", "x".repeat(100));
-  assert.deepEqual(ended(await house.sync(specOf({ budget: { artifactBytes: 99 } }))), [
+  house.upstream.put(1, "a", "x".repeat(1_000));
+  assert.deepEqual(ended(await house.sync(specOf({ budget: { artifactBytes: 999 } }))), [
     "refused",
     "budget.artifact-bytes",
   ]);
-  assert.deepEqual(ended(await house.sync(specOf({ budget: { freeDisk: 1e12 - 99 } }))), [
+  assert.deepEqual(ended(await house.sync(specOf({ budget: { freeDisk: 1e12 - 999 } }))), [
     "refused",
     "budget.free-disk",
   ]);
+  // Nor may the files of the index take the reserve: a listing may lead to thousands of them.
+  assert.deepEqual(ended(await house.sync(specOf({ budget: { freeDisk: 1e12 - 9 } }))), [
+    "failed",
+    "upstream.over-cap",
+  ]);
   assert.equal(
-    (await house.sync(specOf({ budget: { freeDisk: 1e12 - 100, artifactBytes: 100 } }))).outcome,
+    (await house.sync(specOf({ budget: { freeDisk: 1e12 - 1_000, artifactBytes: 1_000 } }))).outcome,
     "new-revision",
   );
   house.offer({ a: "alpha" });

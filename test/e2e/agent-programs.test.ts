@@ -20,11 +20,10 @@ test("a published program may be run where the agent has installed it, and a cha
     assert.equal(exit, 0, err);
     return out;
   };
+  const signed = ["--into", "share/tool", "--key", "tool.key", "--as", "liveupdate"];
+  const named = ["--product", TOOL.product, "--version", TOOL.version];
   const publish = async (sequence: number): Promise<string> =>
-    await command(
-      ...["publish", "build", "--into", "share/tool", "--key", "tool.key", "--as", "liveupdate"],
-      ...["--product", TOOL.product, "--version", TOOL.version, "--sequence", String(sequence)],
-    );
+    await command("publish", "build", ...signed, ...named, "--sequence", String(sequence));
   await command("key", "new", "tool.key", "--kind", "x509");
   const key = parseKeyFile(await readFile(path.join(place, "tool.key"), "utf8"), "tool.key");
   assert.equal(key.kind, "x509");

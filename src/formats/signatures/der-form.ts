@@ -20,7 +20,7 @@ type Form = "ber" | "der";
  * came.
  */
 export function hasForm(bytes: Uint8Array, form: Form): boolean {
-  return elementsUntil(bytes, 0, { end: bytes.length, open: false }, form, 0) === bytes.length;
+  return elementsUntil(bytes, 0, { end: bytes.length, open: false }, form, 0) !== -1;
 }
 
 /** Where elements stop: at an offset, or (`open`) at an end mark before it. */
@@ -52,8 +52,7 @@ function elementUntil(bytes: Uint8Array, at: number, end: number, form: Form, de
   const content = contentAt(bytes, at + 1, form);
   if (content === null || content.end > end) return -1;
   const filled =
-    !constructed ||
-    elementsUntil(bytes, content.start, { end: content.end, open: false }, form, depth + 1) === content.end;
+    !constructed || elementsUntil(bytes, content.start, { end: content.end, open: false }, form, depth + 1) !== -1;
   return filled ? content.end : -1;
 }
 

@@ -282,6 +282,7 @@ test("what a stranger may choose has a ceiling", async () => {
     "deeply nested": Buffer.alloc(1_000_000, Buffer.from([0x30, 0x80])),
     "many elements": Buffer.concat([Buffer.from("30830e0000", "hex"), Buffer.alloc(0x0e_00_00, Buffer.from([5, 0]))]),
     "33 attributes": withAttributes(30, SIMPLE_ATTRIBUTE),
+    "an attribute with a string in pieces": withAttributes(1, "300b06032a0304310424020400"),
     "an attribute with deep values": withAttributes(1, nested(20)),
     "too large": Buffer.alloc(1024 * 1024 + 1, 0x30),
     "a length past all memory": Buffer.from("3088ffffffffffffffff", "hex"),

@@ -208,6 +208,15 @@ test("a product has one index: an old one under another spelling of its name is 
   }
 });
 
+test("an index that is listed under an unsafe name is not asked for", async () => {
+  const feed = { index: { kind: "listing" as const, folders } };
+  for (const name of ["a\u0001_livetri.zip", "con._livetri.zip", `${"x".repeat(300)}_livetri.zip`]) {
+    const files = new Map(vendor.files).set(`streaming/${name}`, Buffer.from("x"));
+    assert.deepEqual((await read(feed, { files })).rounds, [folders], name);
+    assert.equal(await judgeLiveupdate(whole(feed, { files })), "feed.unsafe-name", name);
+  }
+});
+
 test("an old index comes back under another spelling, or in another folder, and is as old there", async () => {
   const path = vendor.indexPath("definitions");
   // Without sequences only the guard's date tells.

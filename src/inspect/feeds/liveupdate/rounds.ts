@@ -1,10 +1,11 @@
 import { quoteOutside } from "../../../core/kernel/errors.ts";
 import { LIMITS } from "../../../core/kernel/limits.ts";
+import { pathFault } from "../../../core/kernel/safe-path.ts";
 import type { LiveupdateFeed } from "../../../core/model/source.ts";
 import { FULL_INDEX, indexName, isIndexName, isSideFileName } from "../../../formats/liveupdate/names.ts";
 import type { NeededFile, QuarantinedFile } from "../../../wire/jobs.ts";
 import type { QuarantineReader, Reading } from "../../feed-format.ts";
-import { unreadable } from "../../listed-artifact.ts";
+import { bareArtifact, unreadable } from "../../listed-artifact.ts";
 import { readPage } from "../directory/folder-page.ts";
 
 /** Every index is at hand that the upstream has. */
@@ -57,7 +58,16 @@ async function readFolders(
       else if (isSideFileName(name)) seen.add(folder + name);
     }
   }
+  // It is not even asked for: some transports cannot say it, and that would look like a fault of the source's address.
+  const unsafe = [...names].find((path) => pathFault(path) !== null);
+  if (unsafe !== undefined) return namedOnly(unsafe);
   return gathered([...names], files, [...seen], false);
+}
+
+/** A listing of this name alone, for judging to refuse. */
+function namedOnly(path: string): Reading {
+  const listing = { artifacts: [bareArtifact(path, {})], series: [] };
+  return { kind: "listing", listing, findings: { signatures: [], malformed: null } };
 }
 
 function gathered(
