@@ -89,7 +89,8 @@ async function lastWithHeight({ ledger }: SyncDoors, { name }: SourceSpec): Prom
   const last = await ledger.latestRevision(name);
   if (last === null) return null;
   const kept = await ledger.revisions(name);
-  const most = (of: (revision: Revision) => number): number => kept.reduce((top, each) => Math.max(top, of(each)), of(last));
+  const most = (of: (revision: Revision) => number): number =>
+    kept.reduce((top, each) => Math.max(top, of(each)), of(last));
   return { ...last, bytes: most(({ bytes }) => bytes), files: most(({ files }) => files) };
 }
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { pathFault } from "../../core/kernel/safe-path.ts";
 import { canonicalName } from "../../core/intake/index-spelling.ts";
+import { pathFault } from "../../core/kernel/safe-path.ts";
 import { indexName, isIndexName, isPlainName, isSideFileName, matchesPattern } from "./names.ts";
 
 test("names are those that were seen on the wire", () => {
