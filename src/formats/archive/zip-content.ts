@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import { crc32, createInflateRaw } from "node:zlib";
 import type { ByteSource } from "./byte-source.ts";
+import { DeflateForm } from "./deflate-form.ts";
 
 /** Bytes that are read, and that the inflater hands over, at once. */
 const PIECE_BYTES = 128 * 1024;
@@ -50,15 +51,26 @@ async function* packedBytes(source: ByteSource, { offset, packedSize }: PackedMe
     yield await source.read(offset + at, Math.min(PIECE_BYTES, packedSize - at));
 }
 
+/** The packed bytes as they come, as long as no two unpackers read them differently. */
+async function* wellFormed(packed: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const form = new DeflateForm();
+  for await (const piece of packed) {
+    const fault = form.push(piece);
+    if (fault !== null) throw new ZipFault("malformed", fault);
+    yield piece;
+  }
+}
+
 async function* inflate(source: ByteSource, member: PackedMember): AsyncGenerator<Uint8Array> {
   const inflater = createInflateRaw({ chunkSize: Math.min(PIECE_BYTES, Math.max(1_024, member.size)) });
-  const packed = Readable.from(packedBytes(source, member), { objectMode: false });
+  const packed = Readable.from(wellFormed(packedBytes(source, member)), { objectMode: false });
   // Not pipeline(): it would report the early end of a stopped reading as an error of its own.
   packed.on("error", (cause) => inflater.destroy(cause));
   packed.pipe(inflater);
   try {
     for await (const piece of inflater as AsyncIterable<Buffer>) yield piece;
   } catch (cause) {
+    if (cause instanceof ZipFault) throw cause;
     const detail = inflateFault(cause);
     throw detail === null ? cause : new ZipFault("malformed", detail);
   } finally {

@@ -202,10 +202,7 @@ const SOUND = [
   "unused bits before a stored block",
 ];
 
-/**
- * The one known disagreement that is not refused: unzip takes no block that states codes for lengths and none for
- * distances. zlib takes it and does not tell; no other content is seen by anybody.
- */
+/** unzip takes no block that states codes for lengths and none for distances; the others read it. */
 const UNZIP_REFUSES: readonly [Buffer, string] = [forgeBlock({ ...LITERALS, literalCount: 258 }), "a"];
 
 test("deflate at its edges: what we unpack, they unpack to the same", { skip }, async () => {
@@ -220,5 +217,7 @@ test("deflate at its edges: what we unpack, they unpack to the same", { skip }, 
   const accepted = Object.keys(EDGES).filter((_, at) => seen[at]?.ours !== null);
   assert.deepEqual(accepted, SOUND);
   const { ours, theirs } = seen.at(-1) ?? assert.fail();
-  assert.deepEqual(theirs, [ours, null, ours]);
+  assert.equal(ours, null);
+  assert.equal(theirs[1], null);
+  assert.notEqual(theirs[0], null);
 });
