@@ -3,11 +3,12 @@ import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, readFile, rename, rm, statfs, writeFile } from "node:fs/promises";
 import path from "node:path";
 import * as z from "zod";
+import { errnoOf, onDisk } from "../core/kernel/disk.ts";
 import { Failure } from "../core/kernel/errors.ts";
 import type { HostEntry } from "../core/model/host-file.ts";
 import { Stop } from "./agent-code.ts";
 import type { ClientFetcher, FileValidators, Sink } from "./doors.ts";
-import { errnoOf, onDisk, syncFolder } from "./durable.ts";
+import { syncFolder } from "./durable.ts";
 
 /** Bytes that this run may still take from mirrors, whatever they are. */
 export interface RunBudget {

@@ -1,5 +1,6 @@
 import { open, readdir, rm, statfs } from "node:fs/promises";
 import path from "node:path";
+import { onDisk } from "../core/kernel/disk.ts";
 import { quoteOutside } from "../core/kernel/errors.ts";
 import type { LiveupdateTrust } from "../core/model/source.ts";
 import { type ByteSource, fileSource } from "../formats/archive/byte-source.ts";
@@ -8,7 +9,6 @@ import { inspectPackage, isArchiveName } from "../formats/liveupdate/read-packag
 import { Stop } from "./agent-code.ts";
 import type { AgentConfig, ClientProduct } from "./agent-config.ts";
 import type { ClientDoors } from "./doors.ts";
-import { onDisk } from "./durable.ts";
 import { judgeSignatures } from "./read-mirror.ts";
 import { unpackInto } from "./unpack.ts";
 import {

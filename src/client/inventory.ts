@@ -1,9 +1,9 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
+import { errnoOf, onDisk } from "../core/kernel/disk.ts";
 import { quoteOutside } from "../core/kernel/errors.ts";
 import { Stop } from "./agent-code.ts";
 import type { ClientProduct } from "./agent-config.ts";
-import { errnoOf, onDisk } from "./durable.ts";
 import type { ProductState } from "./state.ts";
 import { currentSequence } from "./version-folder.ts";
 

@@ -1,8 +1,8 @@
 import { link, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
+import { errnoOf, onDisk } from "../core/kernel/disk.ts";
 import { Failure } from "../core/kernel/errors.ts";
-import { errnoOf, onDisk } from "./durable.ts";
 
 /**
  * Takes the lock of the agent's folder, which is made: two runs at once would swap under each other. The file appears whole, by a link, so that a

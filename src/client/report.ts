@@ -1,10 +1,8 @@
 import type { HostEntry } from "../core/model/host-file.ts";
+import { REPORT_FILE } from "../core/publish/channel-document.ts";
 import type { Identity } from "../formats/liveupdate/names.ts";
 import type { AgentCode } from "./agent-code.ts";
 import type { ClientFetcher } from "./doors.ts";
-
-/** Where a mirror takes reports: its access log holds the query, which is all that there is to keep. */
-const REPORT_PATH = ".ringfort/report";
 
 export interface Report {
   readonly id: Identity;
@@ -30,5 +28,5 @@ export async function sendReport(fetcher: ClientFetcher, host: HostEntry, report
     client: report.client,
   };
   const nowhere = { begin: (): void => {}, write: async (): Promise<void> => {} };
-  await fetcher.fetch({ host, path: REPORT_PATH, query, most: 1_024, resume: null }, nowhere);
+  await fetcher.fetch({ host, path: REPORT_FILE, query, most: 1_024, resume: null }, nowhere);
 }

@@ -2,10 +2,11 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import * as z from "zod";
+import { errnoOf, onDisk } from "../core/kernel/disk.ts";
 import { Failure } from "../core/kernel/errors.ts";
 import { channelName } from "../core/model/source.ts";
 import type { Identity } from "../formats/liveupdate/names.ts";
-import { errnoOf, onDisk, replaceFile } from "./durable.ts";
+import { replaceFile } from "./durable.ts";
 
 const sequence = z.int().nonnegative();
 

@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
+import { errnoOf } from "../core/kernel/disk.ts";
 import { quoteOutside } from "../core/kernel/errors.ts";
 import { LIMITS } from "../core/kernel/limits.ts";
 import { pathFault } from "../core/kernel/safe-path.ts";
 import type { ByteSource } from "../formats/archive/byte-source.ts";
 import { readZip, ZipFault, type ZipMember } from "../formats/archive/zip.ts";
 import { Stop } from "./agent-code.ts";
-import { errnoOf, writeNew } from "./durable.ts";
+import { writeNew } from "./durable.ts";
 import type { VersionFiles } from "./version-folder.ts";
 
 /** What an honest package never comes near: deflate itself ends at some 1030 to 1. */

@@ -1,4 +1,5 @@
 import path from "node:path";
+import { onDisk } from "../core/kernel/disk.ts";
 import { quoteOutside } from "../core/kernel/errors.ts";
 import type { HostEntry, HostFile } from "../core/model/host-file.ts";
 import type { RecallList } from "../core/model/recall.ts";
@@ -9,7 +10,6 @@ import type { AgentConfig, ClientProduct } from "./agent-config.ts";
 import { choosePackages, fullPackageOf } from "./choose-packages.ts";
 import type { ClientDoors } from "./doors.ts";
 import { download, type RunBudget } from "./download.ts";
-import { onDisk } from "./durable.ts";
 import { type Fetched, type InstallParts, installPackages, pruneDownloads, verifyPackage } from "./install.ts";
 import { installedSequence } from "./inventory.ts";
 import { askFlag, readProductIndex } from "./read-mirror.ts";

@@ -3,9 +3,10 @@ import { constants } from "node:fs";
 import { copyFile, link, mkdir, open, readdir, readFile, readlink, rename, rm, symlink } from "node:fs/promises";
 import path from "node:path";
 import * as z from "zod";
+import { errnoOf } from "../core/kernel/disk.ts";
 import { pathFault } from "../core/kernel/safe-path.ts";
 import { Stop } from "./agent-code.ts";
-import { errnoOf, lookAt, replaceFile, syncFolder } from "./durable.ts";
+import { lookAt, replaceFile, syncFolder } from "./durable.ts";
 
 /**
  * A product that is installed by swapping lives in one folder:

@@ -1,17 +1,11 @@
 import { constants } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import path from "node:path";
+import { diskFailure } from "../core/kernel/disk.ts";
 import { Failure } from "../core/kernel/errors.ts";
 
-const FULL: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT"]);
 // The process or the machine is short of something that others give back.
 const PASSING: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOMEM", "EAGAIN", "EBUSY", "EINTR"]);
-
-/** The `errno` name of what a file system call threw ("ENOENT"), or `null` when it threw anything else. */
-export function errnoOf(cause: unknown): string | null {
-  const code = cause instanceof Error && "syscall" in cause && "code" in cause ? cause.code : null;
-  return typeof code === "string" ? code : null;
-}
 
 /**
  * The failure behind an exception of a file system call: `store.full` (later) or `store.io`. Anything that no file
@@ -19,10 +13,7 @@ export function errnoOf(cause: unknown): string | null {
  */
 export function storeFailure(cause: unknown, doing: string): Failure {
   if (cause instanceof Failure) return cause;
-  const code = errnoOf(cause);
-  if (code === null) throw cause;
-  if (FULL.has(code)) return new Failure("store.full", `${doing}: ${code}`, { cause, retry: "later" });
-  return new Failure("store.io", `${doing}: ${code}`, { cause, retry: PASSING.has(code) ? "later" : "never" });
+  return diskFailure(cause, doing, PASSING);
 }
 
 /** Runs one step on the disk; what the file system throws comes out as `Failure` `store.full` or `store.io`. */

@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import * as z from "zod";
-import { errnoOf } from "./durable.ts";
+import { errnoOf } from "../core/kernel/disk.ts";
 
 const NOTE_BYTES = 64 * 1024;
 

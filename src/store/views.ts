@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import { constants } from "node:fs";
 import { mkdir, open, readdir, rm } from "node:fs/promises";
 import path from "node:path";
+import { errnoOf } from "../core/kernel/disk.ts";
 import { Failure } from "../core/kernel/errors.ts";
 import type { Revision, RevisionEntry } from "../core/model/revision.ts";
 import { channelName, sourceName } from "../core/model/source.ts";
@@ -10,7 +11,7 @@ import { formatChannelPointer } from "../core/publish/channel-pointer.ts";
 import { encodeView } from "../core/publish/encode-view.ts";
 import { RevisionView } from "../core/publish/revision-view.ts";
 import { HEADER_BYTES } from "../core/publish/view-layout.ts";
-import { errnoOf, onDisk, replaceDurably, syncDirectory } from "./durable.ts";
+import { onDisk, replaceDurably, syncDirectory } from "./durable.ts";
 
 const VIEW_NAME = /^([1-9]\d{0,9})\.view$/;
 

@@ -2,12 +2,12 @@ import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { lstat, open, readdir, realpath } from "node:fs/promises";
 import path from "node:path";
+import { errnoOf, onDisk } from "../../core/kernel/disk.ts";
 import { quoteOutside } from "../../core/kernel/errors.ts";
 import { LIMITS } from "../../core/kernel/limits.ts";
 import { collisionKey, pathFault } from "../../core/kernel/safe-path.ts";
 import { formatSize } from "../../core/kernel/size.ts";
 import { UsageError } from "../report.ts";
-import { errnoOf, onDisk } from "./on-disk.ts";
 import { isWorkingName } from "./tree.ts";
 
 /** One file of the folder that is published. */

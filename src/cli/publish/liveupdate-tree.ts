@@ -77,7 +77,11 @@ export async function filesBefore(held: readonly HeldPackage[]): Promise<Release
     .filter(({ entry }) => entry.from === null)
     .toSorted((a, b) => (b.entry.sequence ?? 0) - (a.entry.sequence ?? 0));
   if (newest === undefined || newest.entry.sequence === null) return null;
-  const caps = { members: LIMITS.archiveMembers, expandedBytes: LIMITS.archiveExpandedBytes, ratio: 1_100 };
+  const caps = {
+    members: LIMITS.archiveMembers,
+    expandedBytes: LIMITS.archiveExpandedBytes,
+    ratio: LIMITS.deflateRatio,
+  };
   const zip = await readZip(bytesSource(newest.bytes), caps);
   const member = zip.kind === "zip" ? zip.members.find(({ name }) => name === "v.grd") : undefined;
   if (zip.kind !== "zip" || member === undefined || member.size > LIMITS.indexBytes) return null;

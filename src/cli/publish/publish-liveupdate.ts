@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { onDisk } from "../../core/kernel/disk.ts";
 import { quoteOutside } from "../../core/kernel/errors.ts";
 import { LIMITS } from "../../core/kernel/limits.ts";
 import { FLAG_NAME, type Identity, indexName } from "../../formats/liveupdate/names.ts";
@@ -7,7 +8,6 @@ import { UsageError } from "../report.ts";
 import { type FolderFile, folderFiles } from "./folder-files.ts";
 import { makeRelease, type NamedBytes, type Release, type ReleaseInput, sameFiles } from "./liveupdate-release.ts";
 import { filesBefore, forgottenPackages, heldPackages, heldProduct, MOST_PACKAGE_BYTES } from "./liveupdate-tree.ts";
-import { onDisk } from "./on-disk.ts";
 import type { Published, PublishInput } from "./published.ts";
 import { nextSequence } from "./release-names.ts";
 import { laterThan } from "./signed-list.ts";

@@ -2,11 +2,11 @@ import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
+import { errnoOf, onDisk } from "../../core/kernel/disk.ts";
 import { quoteOutside } from "../../core/kernel/errors.ts";
 import type { Trust } from "../../core/model/source.ts";
 import { formatKeyFile, type KeyFile, parseKeyFile, trustInKey } from "../../formats/signatures/key-file.ts";
 import { UsageError } from "../report.ts";
-import { errnoOf, onDisk } from "./on-disk.ts";
 
 /** Bytes of a key file: certificates may stand in it. */
 const MOST_BYTES = 1024 * 1024;

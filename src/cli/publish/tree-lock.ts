@@ -1,8 +1,8 @@
 import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
+import { errnoOf, onDisk } from "../../core/kernel/disk.ts";
 import { Failure } from "../../core/kernel/errors.ts";
-import { errnoOf, onDisk } from "./on-disk.ts";
 
 const LOCK = ".ringfort-publish.lock";
 

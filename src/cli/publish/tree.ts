@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import path from "node:path";
+import { errnoOf, onDisk } from "../../core/kernel/disk.ts";
 import { Failure } from "../../core/kernel/errors.ts";
 import { type Instant, SECOND } from "../../core/kernel/instant.ts";
 import { UsageError } from "../report.ts";
-import { errnoOf, onDisk } from "./on-disk.ts";
 import { takeTreeLock } from "./tree-lock.ts";
 
 /** A file that is ready beside its place: on the disk, whole, and not yet seen by a reader. */

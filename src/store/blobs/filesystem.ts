@@ -4,10 +4,11 @@ import { type FileHandle, lstat, mkdir, open, readdir, unlink } from "node:fs/pr
 import path from "node:path";
 import type { Accepted } from "../../core/intake/judge-file.ts";
 import { parseSha256, type Sha256 } from "../../core/kernel/digest.ts";
+import { errnoOf } from "../../core/kernel/disk.ts";
 import { Failure } from "../../core/kernel/errors.ts";
 import type { Instant } from "../../core/kernel/instant.ts";
 import type { AtStep, BlobState, BlobStore } from "../../core/ports.ts";
-import { errnoOf, onDisk, syncDirectory } from "../durable.ts";
+import { onDisk, syncDirectory } from "../durable.ts";
 import { OpenFile } from "../open-file.ts";
 import { quarantinePath } from "../quarantine.ts";
 

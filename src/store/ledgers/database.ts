@@ -1,8 +1,9 @@
 import { closeSync, constants as files, openSync } from "node:fs";
 import path from "node:path";
 import { constants, DatabaseSync } from "node:sqlite";
+import { errnoOf } from "../../core/kernel/disk.ts";
 import { Failure } from "../../core/kernel/errors.ts";
-import { errnoOf, onDisk, storeFailure, syncDirectory } from "../durable.ts";
+import { onDisk, storeFailure, syncDirectory } from "../durable.ts";
 import { APPEND_ONLY, MIGRATIONS, NEVER_DELETED } from "./schema.ts";
 
 /** Opens and locks the ledger's file and brings its tables up to date. Throws what SQLite throws, and `Failure` `store.*`. */

@@ -1,7 +1,7 @@
-import { once } from "node:events";
 import { BlockList, createServer, isIP, type Server, type Socket } from "node:net";
 import { Failure } from "../../../core/kernel/errors.ts";
 import type { ServeFtp } from "../../../wire/jobs.ts";
+import { beginListening } from "../../begin-listening.ts";
 import { plainAddress } from "../../connections.ts";
 import type { Listening, Protocol, Serving } from "../../protocol.ts";
 import { openListeners, passivePool } from "./passive.ts";
@@ -31,7 +31,7 @@ async function listen(
   if (tls !== null) checkIdentity(tls);
   const server = createServer({ noDelay: true });
   server.maxConnections = limits.sessions + MOST_TOLD;
-  await begin(server, host, port);
+  await beginListening(server, { host, port }, `ftp ${host}:${port}`);
   // All that this process will ever listen on is opened here: afterwards it gives up the right to.
   const ports = await openListeners(host, passive, limits.ports, pick);
   if (ports.length === 0) {
@@ -111,25 +111,6 @@ function networks(allow: readonly string[]): (address: string) => boolean {
     const bare = address.split("%", 1)[0] ?? "";
     return isIP(bare) !== 0 && list.check(bare, isIP(bare) === 6 ? "ipv6" : "ipv4");
   };
-}
-
-const WHY_NOT: Readonly<Record<string, string>> = {
-  EADDRINUSE: "another program listens there",
-  EADDRNOTAVAIL: "no interface of this machine has this address",
-  EACCES: "this user may not listen on that port",
-};
-
-async function begin(server: Server, host: string, port: number): Promise<void> {
-  try {
-    server.listen({ host, port, backlog: 511 });
-    await once(server, "listening");
-  } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
-    throw new Failure("listen.failed", `ftp ${host}:${port}: ${WHY_NOT[code] ?? code}`, {
-      cause,
-      retry: code === "EADDRINUSE" ? "later" : "never",
-    });
-  }
 }
 
 async function stop(

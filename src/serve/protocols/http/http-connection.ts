@@ -6,6 +6,7 @@ import { DeliveryWatch } from "../../least-rate.ts";
 import type { ChannelView } from "../../open-view.ts";
 import type { Serving } from "../../protocol.ts";
 import type { Session } from "../../sessions.ts";
+import { unsentBytes } from "../../unsent-bytes.ts";
 import { answer, type Owner } from "./answer.ts";
 import { type RequestTarget, requestTarget } from "./request-path.ts";
 
@@ -140,14 +141,4 @@ export class HttpConnection {
       "x-revision": outcome.owner?.revision ?? null,
     });
   }
-}
-
-/**
- * Bytes given to the socket that the kernel has not taken yet. Node counts a write as written when it begins and tells
- * of its end only: a slow client would seem to take nothing for minutes. The handle knows how far it is.
- */
-function unsentBytes(socket: Socket): number {
-  const handle: unknown = Reflect.get(socket, "_handle");
-  const size: unknown = typeof handle === "object" && handle !== null ? Reflect.get(handle, "writeQueueSize") : 0;
-  return typeof size === "number" ? size : socket.writableLength;
 }

@@ -1,8 +1,7 @@
-import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { Failure } from "../../../core/kernel/errors.ts";
+import { beginListening } from "../../begin-listening.ts";
 import type { Listening, Protocol, Serving } from "../../protocol.ts";
 import { HttpConnection } from "./http-connection.ts";
 
@@ -34,7 +33,7 @@ async function listen(serving: Serving, host: string, port: number): Promise<Lis
     for (const connection of open.values()) connection.look(serving.elapsed());
   }, limits.checkingInterval);
   looking.unref();
-  await begin(server, host, port);
+  await beginListening(server, { host, port }, `${host}:${port}`);
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("a TCP server without an address");
   return { address: address.address, port: address.port, stop: () => stop(server, open, limits.stopGrace, looking) };
@@ -52,25 +51,6 @@ function admit(socket: Socket, serving: Serving, open: Map<Duplex, HttpConnectio
     open.delete(socket);
     release();
   });
-}
-
-const WHY_NOT: Readonly<Record<string, string>> = {
-  EADDRINUSE: "another program listens there",
-  EADDRNOTAVAIL: "no interface of this machine has this address",
-  EACCES: "this user may not listen on that port",
-};
-
-async function begin(server: Server, host: string, port: number): Promise<void> {
-  try {
-    server.listen({ host, port, backlog: 511 });
-    await once(server, "listening");
-  } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
-    throw new Failure("listen.failed", `${host}:${port}: ${WHY_NOT[code] ?? code}`, {
-      cause,
-      retry: code === "EADDRINUSE" ? "later" : "never",
-    });
-  }
 }
 
 const STATUSES: Readonly<Record<string, number>> = {
