@@ -149,65 +149,48 @@ test("a second product in the same tree joins the source; another key may not wr
   assert.equal(stranger.code, 2, stranger.stdout);
 });
 
-test("a directory goes the same way, signed for minisign, and loses what the folder lost", {
-  skip: needsProgram("minisign", "minisign"),
-}, async () => {
-  const publish = (): Promise<CliRun> =>
-    cli(
-      "publish",
-      at("files"),
-      "--into",
-      at("list"),
-      "--key",
-      at("list.key"),
-      "--as",
-      "directory",
-      "--source",
-      "files",
-    );
+function publishList(): Promise<CliRun> {
+  const list = ["--into", at("list"), "--key", at("list.key"), "--as", "directory", "--source", "files"];
+  return cli("publish", at("files"), ...list);
+}
+
+/** What staging or production shows under a name, as minisign itself verifies it. */
+async function minisignAccepts(name: string): Promise<void> {
+  const key = (await cli("key", "show", at("list.key"))).stdout.trim();
+  const verified = await run("minisign", ["-Vm", at(name), "-P", key]);
+  assert.equal(verified.code, 0, verified.stdout + verified.stderr);
+}
+
+test("a directory goes the same way, and loses what the folder lost", async () => {
   await folder("files", { "a.txt": "a", "b/c d.txt": "c", "z.bin": "z" });
-  assert.match((await publish()).stdout, /revision 1 sealed; staging shows it/);
+  assert.match((await publishList()).stdout, /revision 1 sealed; staging shows it/);
   await folder("files", { "a.txt": "other", "b/c d.txt": "c" });
-  assert.match((await publish()).stdout, /without z\.bin[^]*revision 2 sealed/);
-  assert.match((await publish()).stdout, /nothing to publish[^]*nothing new/);
+  assert.match((await publishList()).stdout, /without z\.bin[^]*revision 2 sealed/);
+  assert.match((await publishList()).stdout, /nothing to publish[^]*nothing new/);
   assert.equal(new TextDecoder().decode(await served("staging", "/files/b/c%20d.txt")), "c");
   for (const file of ["SHA256SUMS", "SHA256SUMS.minisig"])
     await writeFile(at(file), await served("staging", `/files/${file}`));
-  const key = (await cli("key", "show", at("list.key"))).stdout.trim();
-  const verified = await run("minisign", ["-Vm", at("SHA256SUMS"), "-P", key]);
-  assert.equal(verified.code, 0, verified.stdout + verified.stderr);
   assert.equal((await readFile(at("SHA256SUMS"), "utf8")).includes("z.bin"), false);
   const { entries } = { entries: await readdir(at("list")) };
   assert.deepEqual(entries.toSorted(), ["SHA256SUMS", "SHA256SUMS.minisig", "a.txt", "b"], "nothing is left beside");
 });
 
+test("minisign verifies the list that is served", { skip: needsProgram("minisign", "minisign") }, () =>
+  minisignAccepts("SHA256SUMS"),
+);
+
 test("a list that a stop left half renewed does not stand in the way of the next release", async () => {
   await folder("files", { "a.txt": "half" });
   const before = await readFile(at("list", "SHA256SUMS"));
-  const publish = (): Promise<CliRun> =>
-    cli(
-      "publish",
-      at("files"),
-      "--into",
-      at("list"),
-      "--key",
-      at("list.key"),
-      "--as",
-      "directory",
-      "--source",
-      "files",
-    );
-  await publish();
+  await publishList();
   // As between the two renames: the new signature beside the old list.
   await writeFile(at("list", "SHA256SUMS"), before);
   await folder("files", { "a.txt": "whole" });
-  assert.match((await publish()).stdout, /sealed; staging shows it/);
+  assert.match((await publishList()).stdout, /sealed; staging shows it/);
   assert.equal(new TextDecoder().decode(await served("staging", "/files/a.txt")), "whole");
 });
 
-test("a recall is served on its channel and verifies there; each is kept, and rises", {
-  skip: needsProgram("minisign", "minisign"),
-}, async () => {
+test("a recall is served on its channel; each is kept, and rises", async () => {
   const signed = ["recall", "--key", at("list.key"), "--into", at("recalls"), "--channel", "production"];
   const what = ["--product", TOOL.product, "--version", "1.0", "--from", "9", "--until", "12", "--reason", "bad"];
   const recall = (to: string, ...more: readonly string[]): Promise<CliRun> =>
@@ -217,9 +200,6 @@ test("a recall is served on its channel and verifies there; each is kept, and ri
   assert.match((await recall("6", "--publish")).stdout, /^recall 3 issued/);
   for (const file of [RECALL_FILE, `${RECALL_FILE}.minisig`])
     await writeFile(at(file), await served("production", `${RECALL_MOUNT}${file}`));
-  const key = (await cli("key", "show", at("list.key"))).stdout.trim();
-  const verified = await run("minisign", ["-Vm", at(RECALL_FILE), "-P", key]);
-  assert.equal(verified.code, 0, verified.stdout + verified.stderr);
   const list = recallList.parse(JSON.parse(await readFile(at(RECALL_FILE), "utf8")));
   assert.deepEqual(
     list.recalls.map(({ serial, to, product }) => [serial, to, product.product]),
@@ -245,6 +225,10 @@ test("a recall is served on its channel and verifies there; each is kept, and ri
   );
   assert.match(staged.stdout, /^staging shows the recalls/);
 });
+
+test("minisign verifies the recalls that are served", { skip: needsProgram("minisign", "minisign") }, () =>
+  minisignAccepts(RECALL_FILE),
+);
 
 test("after a rollback the command that recalls it is shown", async () => {
   await cli("promote", "campus", "--revision", "1");
