@@ -2,6 +2,7 @@ import type { Accepted } from "./intake/judge-file.ts";
 import type { Sha256 } from "./kernel/digest.ts";
 import type { Instant } from "./kernel/instant.ts";
 import type { SafePath } from "./kernel/safe-path.ts";
+import type { AuditCheckpoint, AuditDraft, AuditKind } from "./model/audit-entry.ts";
 import type { ChannelMove, ChannelPosition } from "./model/channel.ts";
 import type { FeedListing, ListedArtifact, ListingFindings } from "./model/feed-listing.ts";
 import type { ContentFindings } from "./model/findings.ts";
@@ -127,7 +128,30 @@ export interface EventRecord {
   readonly fields: Readonly<Record<string, string | number | boolean | null>>;
 }
 
-export interface Ledger {
+/**
+ * The audit log: entries that are only ever added, under a Merkle tree. What the ledger does by itself (a revision, a
+ * move, a run) it records in the same transaction; whoever does something else adds its entry first, so that nothing is
+ * done without a trace.
+ */
+export interface AuditLog {
+  /** Adds these entries, all or none. */
+  audit(drafts: readonly AuditDraft[]): Promise<void>;
+  auditSize(): Promise<number>;
+  /** The entries from number `from` on, as they stand in the log. */
+  auditLines(from: number, limit: number): Promise<readonly string[]>;
+  /** Entries of a kind that hold a text, oldest first. */
+  auditFound(kind: AuditKind, holding: string, limit: number): Promise<readonly string[]>;
+  /** The root over the first `size` entries: 32 bytes. */
+  auditRoot(size: number): Promise<Uint8Array>;
+  /** Shows that the log of `to` entries begins with that of `from` (RFC 6962 section 2.1.2). */
+  auditConsistency(from: number, to: number): Promise<readonly Uint8Array[]>;
+  /** Keeps a signed state; the first one of a size stays. */
+  putCheckpoint(checkpoint: AuditCheckpoint): Promise<void>;
+  /** Newest first. */
+  checkpoints(limit: number): Promise<readonly AuditCheckpoint[]>;
+}
+
+export interface Ledger extends AuditLog {
   sources(): Promise<readonly SourceSpec[]>;
   source(name: string): Promise<SourceSpec | null>;
   putSource(spec: SourceSpec): Promise<void>;

@@ -34,7 +34,10 @@ export async function collectGarbage(
   const { ledger, views, clock } = doors;
   const revisions = await surplus(doors);
   if (!preview) {
-    for (const [source, numbers] of bySource(revisions)) await ledger.removeRevisions(source, numbers);
+    for (const [source, numbers] of bySource(revisions)) {
+      await ledger.audit([{ at: clock.now(), kind: "revisions.removed", fields: { source, revisions: numbers } }]);
+      await ledger.removeRevisions(source, numbers);
+    }
     doors.atStep("collect.revisions-removed");
     for (const { source, revision } of revisions) await views.removeRevision(source, revision);
     doors.atStep("collect.views-removed");

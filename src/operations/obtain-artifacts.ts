@@ -10,6 +10,7 @@ import {
 import type { Step } from "../core/intake/plan-sync.ts";
 import { type Cap, capOf, expansionCap, refusedBefore, totalCap } from "../core/intake/run-budget.ts";
 import { Failure, type Refusal, refuse } from "../core/kernel/errors.ts";
+import { type AuditDraft, auditOfVerdict } from "../core/model/audit-entry.ts";
 import type { Series } from "../core/model/feed-listing.ts";
 import type { Revision, RevisionEntry } from "../core/model/revision.ts";
 import type { SourceSpec } from "../core/model/source.ts";
@@ -49,6 +50,8 @@ interface Work {
   readonly entries: Entry[];
   readonly notes: UpstreamNote[];
   readonly series: Series[];
+  /** What was found of files that prove themselves, and of those that were refused: for the audit log. */
+  readonly judged: AuditDraft[];
   readonly meter: TransferMeter;
 }
 
@@ -80,6 +83,7 @@ export async function obtainAll(
     entries: [],
     notes: [],
     series: [],
+    judged: [],
     meter: new TransferMeter(expectedSizes(steps, held), run.report),
   };
   const queue = steps.values();
@@ -98,6 +102,7 @@ export async function obtainAll(
   };
   // Twice as many as may transfer: while some wait for the disk, the line is not left idle.
   await Promise.all(Array.from({ length: 2 * spec.network.parallel }, worker));
+  await doors.ledger.audit(work.judged);
   const [end] = ends;
   if (end?.kind === "refused") return end;
   if (end?.kind === "threw") throw stop.signal.reason instanceof Failure ? stop.signal.reason : end.error;
@@ -196,7 +201,13 @@ async function obtainFrom(
     }
     if (main.kind === "absent") return artifact.optional ? null : refuse("artifact.missing", artifact.path);
     landed.push(main.candidate);
-    return await admit(work, main.candidate, signature?.kind === "landed" ? signature.candidate : null, main.note);
+    return await admit(
+      work,
+      main.candidate,
+      signature?.kind === "landed" ? signature.candidate : null,
+      main.note,
+      address,
+    );
   } finally {
     for (const { file } of landed) await doors.quarantine.discard(file);
   }
@@ -208,16 +219,22 @@ async function admit(
   main: Candidate,
   companion: Candidate | null,
   note: UpstreamNote | null,
+  address: number,
 ): Promise<Refusal | null> {
   const { doors, spec } = work;
   const judged = await inspected(work, main, companion);
   const verdicts: (Accepted | Refusal)[] = [judgeFile(judged, spec.trust, doors.clock.now(), work.last?.series ?? [])];
   if (companion !== null) verdicts.push(judgeCompanion(companion, judged, spec.trust, doors.clock.now()));
   const accepted: Accepted[] = [];
-  for (const verdict of verdicts) {
-    if (verdict.kind === "refused") return verdict;
-    accepted.push(verdict);
+  const refusal = verdicts.find((verdict) => verdict.kind === "refused") ?? null;
+  const { content, sha256 } = judged.findings;
+  if (refusal !== null || content !== null) {
+    const what = { source: spec.name, path: judged.artifact.path, address: address + 1, sha256 };
+    const found = content?.signatures ?? [];
+    work.judged.push(auditOfVerdict("artifact.judged", doors.clock.now(), what, found, refusal));
   }
+  if (refusal !== null) return refusal;
+  for (const verdict of verdicts) if (verdict.kind === "accepted") accepted.push(verdict);
   for (const file of accepted) {
     await doors.blobs.admit(file);
     work.entries.push({ path: file.path, sha256: file.sha256, size: file.size, builtAt: file.builtAt });

@@ -1,6 +1,7 @@
 import { type AcceptedFeed, judgeFeed } from "../core/intake/judge-feed.ts";
 import { Failure, type Refusal } from "../core/kernel/errors.ts";
 import { LIMITS } from "../core/kernel/limits.ts";
+import { auditOfVerdict } from "../core/model/audit-entry.ts";
 import type { Revision } from "../core/model/revision.ts";
 import type { SourceSpec } from "../core/model/source.ts";
 import type { FeedReading, InspectableFile, UpstreamNote } from "../core/ports.ts";
@@ -77,6 +78,10 @@ async function readFrom(
       const reading = await doors.inspector.readFeed(spec, files, doors.clock.now());
       if (reading.kind === "listing") {
         const judged = judgeFeed(reading.listing, reading.findings, spec, last, doors.clock.now());
+        const what = { source: spec.name, path: "", address: address + 1, sha256: null };
+        const refusal = judged.kind === "refused" ? judged : null;
+        const found = reading.findings.signatures;
+        await doors.ledger.audit([auditOfVerdict("feed.judged", doors.clock.now(), what, found, refusal)]);
         if (judged.kind === "refused") return judged;
         // Who an orphan is, only a verified index can say.
         const { orphans = 0 } = reading.findings;

@@ -5,7 +5,7 @@ import type { ChannelDoors } from "./sync-run.ts";
 
 /** Takes a new source, or a changed description of one that exists. */
 export async function setUpSource(doors: ChannelDoors, spec: SourceSpec, change: boolean, by: string): Promise<void> {
-  const { ledger, events } = doors;
+  const { ledger, clock, events } = doors;
   const before = await ledger.source(spec.name);
   if (before !== null && !change)
     throw new Failure("source.exists", `there is a source "${spec.name}" already; change it with "source change"`);
@@ -22,6 +22,8 @@ export async function setUpSource(doors: ChannelDoors, spec: SourceSpec, change:
       "source.invalid",
       `${mountOf(spec)} is where clients find source "${rival.name}"; give one of them another mount`,
     );
+  const said = { source: spec.name, change, spec: JSON.stringify(spec), by };
+  await ledger.audit([{ at: clock.now(), kind: "source.set", fields: said }]);
   await ledger.putSource(spec);
   // What the upstream said before may have been asked with other addresses, another selection or another trust: at the
   // next run "not modified" would mean that nothing of the change is ever looked at.
@@ -38,13 +40,14 @@ export async function setUpSource(doors: ChannelDoors, spec: SourceSpec, change:
 
 /** Forgets a source. One that a channel serves is only forgotten by force: its clients would find nothing. */
 export async function removeSource(doors: ChannelDoors, name: string, force: boolean, by: string): Promise<void> {
-  const { ledger, views, events } = doors;
+  const { ledger, clock, views, events } = doors;
   if ((await ledger.source(name)) === null) throw new Failure("source.unknown", `no source "${name}"`);
   const serving = (await ledger.positions())
     .filter((position) => position.source === name)
     .map((position) => position.channel);
   if (serving.length > 0 && !force) throw new Failure("source.in-use", `${name} is served in ${serving.join(", ")}`);
   const revisions = await ledger.revisions(name);
+  await ledger.audit([{ at: clock.now(), kind: "source.removed", fields: { source: name, force, by } }]);
   await ledger.removeSource(name);
   for (const channel of doors.channels) await publishChannel(doors, channel);
   for (const { number } of revisions) await views.removeRevision(name, number);

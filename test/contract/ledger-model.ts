@@ -71,6 +71,8 @@ async function everything(ledger: Ledger): Promise<unknown> {
     positions: await ledger.positions(),
     moves: [await ledger.moves("s", 50), await ledger.moves("t", 50)],
     referenced: new Map(await ledger.referencedBlobs()),
+    audit: await ledger.auditLines(0, 1_000),
+    root: Buffer.from(await ledger.auditRoot(await ledger.auditSize())),
     where: await Promise.all(["1", "22", "333"].map((content) => ledger.whereBlob(digestOf(content)))),
   };
 }

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
+import { continues, type TreeHash } from "../../src/core/audit/merkle-tree.ts";
 import type { Ledger, SyncRecord } from "../../src/core/ports.ts";
 import { modelled } from "./ledger-model.ts";
 import { AT, digestOf, draftOf, failsWith, moveTo, specOf } from "./ledger-samples.ts";
@@ -28,6 +30,7 @@ export function ledgerContract(name: string, open: () => Promise<OpenedLedger>):
     sourcesAndRevisions(given);
     channels(given);
     records(given);
+    auditLog(given);
     void test("it says what the naive ledger says, whatever is done in whatever order", () => modelled(open));
   });
 }
@@ -259,5 +262,72 @@ function records(given: Given): void {
       [3, 2],
     );
     assert.deepEqual((await again.events(1))[0]?.fields, { source: "s", bytes: 1, ok: false, code: null });
+  });
+}
+
+const hash: TreeHash = (...parts) => createHash("sha256").update(Buffer.concat(parts)).digest();
+
+function auditLog(given: Given): void {
+  given("what is done stands in the audit log, numbered without a gap, and stays", async (ledger, opened) => {
+    await ledger.putSource(specOf("s"));
+    await ledger.audit([{ at: AT, kind: "source.set", fields: { source: "s", by: "me" } }]);
+    await ledger.sealRevision(draftOf("s", { b: "2", a: "1" }), AT);
+    await ledger.sealRevision(draftOf("s", { a: "1", b: "changed" }), AT);
+    await ledger.moveChannel(...moveTo("s", "staging", 2, null));
+    await ledger.removeSource("s");
+    const again = await opened.reopen();
+    const entries = (await again.auditLines(0, 100)).map((line) => JSON.parse(line));
+    assert.deepEqual(
+      entries.map(({ n, kind }) => [n, kind]),
+      [
+        [0, "source.set"],
+        [1, "revision.admitted"],
+        [2, "revision.sealed"],
+        [3, "revision.admitted"],
+        [4, "revision.sealed"],
+        [5, "channel.moved"],
+      ],
+    );
+    assert.deepEqual(entries[1].fields.files, [
+      ["a", digestOf("1"), 1],
+      ["b", digestOf("2"), 1],
+    ]);
+    assert.deepEqual(entries[3].fields.files, [["b", digestOf("changed"), 7]]);
+    assert.deepEqual(await again.auditLines(5, 100), (await again.auditLines(0, 100)).slice(5));
+    assert.equal(await again.auditSize(), 6);
+    assert.equal((await again.auditFound("revision.admitted", digestOf("changed"), 10)).length, 1);
+    assert.equal((await again.auditFound("revision.sealed", digestOf("changed"), 10)).length, 0);
+  });
+
+  given("a move that is not done leaves no entry", async (ledger) => {
+    await ledger.putSource(specOf("s"));
+    await ledger.sealRevision(draftOf("s", { a: "1" }), AT);
+    const before = await ledger.auditSize();
+    await Promise.all([1, 1].map((to) => ledger.moveChannel(...moveTo("s", "staging", to, null))));
+    await assert.rejects(ledger.moveChannel(...moveTo("s", "production", 9, null)), failsWith("revision.unknown"));
+    assert.equal(await ledger.auditSize(), before + 1);
+  });
+
+  given("each state of the log is shown to begin with each older one", async (ledger) => {
+    for (let n = 0; n < 12; n += 1) await ledger.audit([{ at: AT, kind: "source.set", fields: { source: `s${n}` } }]);
+    const roots = await Promise.all(Array.from({ length: 13 }, (_, size) => ledger.auditRoot(size)));
+    for (const [to, root] of roots.entries())
+      for (const [from, older] of roots.slice(0, to).entries()) {
+        const proof = await ledger.auditConsistency(from, to);
+        assert.ok(continues(hash, { size: from, root: older }, { size: to, root }, proof), `${from} to ${to}`);
+      }
+  });
+
+  given("checkpoints are kept as they came, newest first", async (ledger, opened) => {
+    for (const size of [1, 3, 2]) await ledger.putCheckpoint({ size, at: AT + size, note: `note ${size}` });
+    await ledger.putCheckpoint({ size: 3, at: AT, note: "another" });
+    const again = await opened.reopen();
+    assert.deepEqual(
+      (await again.checkpoints(2)).map(({ size, note }) => [size, note]),
+      [
+        [3, "note 3"],
+        [2, "note 2"],
+      ],
+    );
   });
 }

@@ -1,6 +1,8 @@
 import { Failure } from "../../core/kernel/errors.ts";
 import type { Instant } from "../../core/kernel/instant.ts";
+import { auditOfRevision } from "../../core/model/audit-entry.ts";
 import type { Revision, RevisionDraft, RevisionEntry } from "../../core/model/revision.ts";
+import { appendAudit } from "./audit-rows.ts";
 import type { Connection } from "./connection.ts";
 import { entryFrom, text, whole, wholeOrNull } from "./rows.ts";
 
@@ -46,6 +48,7 @@ export function sealRows(connection: Connection, draft: RevisionDraft, sealedAt:
   const revision = { source, number, sealedAt, files: seen.size, bytes, series, vouchedBy, unsigned, newestBuiltAt };
   insertEntries(connection, id, number, fresh);
   insertRevision(connection, id, revision);
+  appendAudit(connection, auditOfRevision(revision, fresh));
   return revision;
 }
 

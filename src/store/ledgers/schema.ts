@@ -109,10 +109,31 @@ export const MIGRATIONS: readonly string[] = [
     fields TEXT NOT NULL
   ) STRICT;
   `,
+  `
+  CREATE TABLE audit (
+    n INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    line TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX audit_by_kind ON audit (kind, n);
+
+  CREATE TABLE audit_node (
+    level INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    hash BLOB NOT NULL CHECK (length(hash) = 32),
+    PRIMARY KEY (level, place)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE checkpoint (
+    size INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    note TEXT NOT NULL
+  ) STRICT;
+  `,
 ];
 
 /** Tables whose rows are written once: the authorizer lets no statement change them. */
-export const APPEND_ONLY: ReadonlySet<string> = new Set(["move", "sync", "event"]);
+export const APPEND_ONLY: ReadonlySet<string> = new Set(["move", "sync", "event", "audit", "audit_node", "checkpoint"]);
 
 /** Those that not even the removal of a source takes anything from. Of events only the newest are kept: they are a log. */
-export const NEVER_DELETED: ReadonlySet<string> = new Set(["sync", "numbering"]);
+export const NEVER_DELETED: ReadonlySet<string> = new Set(["sync", "numbering", "audit", "audit_node", "checkpoint"]);

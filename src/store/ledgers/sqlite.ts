@@ -2,10 +2,27 @@ import type { Sha256 } from "../../core/kernel/digest.ts";
 import { Failure } from "../../core/kernel/errors.ts";
 import type { Instant } from "../../core/kernel/instant.ts";
 import type { SafePath } from "../../core/kernel/safe-path.ts";
+import {
+  type AuditCheckpoint,
+  type AuditDraft,
+  type AuditKind,
+  auditOfMove,
+  auditOfSync,
+} from "../../core/model/audit-entry.ts";
 import type { ChannelMove, ChannelPosition } from "../../core/model/channel.ts";
 import type { Revision, RevisionDraft, RevisionEntry } from "../../core/model/revision.ts";
 import type { SourceSpec } from "../../core/model/source.ts";
 import type { AtStep, EventRecord, Ledger, SyncRecord, UpstreamNote } from "../../core/ports.ts";
+import {
+  appendAudit,
+  auditConsistency,
+  auditFound,
+  auditLines,
+  auditRoot,
+  auditSize,
+  checkpoints,
+  putCheckpoint,
+} from "./audit-rows.ts";
 import { Connection } from "./connection.ts";
 import { entryRows, removeRows, sealRows, sourceId } from "./revision-rows.ts";
 import {
@@ -174,6 +191,7 @@ class SqliteLedger implements Ledger {
          VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
         ...said,
       );
+      appendAudit(this.#connection, [auditOfMove(move)]);
       return true;
     });
     if (moved) this.#atStep("channel.committed");
@@ -203,11 +221,14 @@ class SqliteLedger implements Ledger {
   async recordSync(record: SyncRecord): Promise<void> {
     const { source, startedAt, endedAt, outcome, code, detail, revision, bytes, requests, by } = record;
     const values = [source, startedAt, endedAt, outcome, code, detail, revision, bytes, requests, by];
-    this.#connection.run(
-      `INSERT INTO sync (source, started_at, ended_at, outcome, code, detail, revision, bytes, requests, by)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...values,
-    );
+    this.#connection.transaction(() => {
+      this.#connection.run(
+        `INSERT INTO sync (source, started_at, ended_at, outcome, code, detail, revision, bytes, requests, by)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        ...values,
+      );
+      appendAudit(this.#connection, [auditOfSync(record)]);
+    });
   }
 
   async syncs(source: string | null, limit: number): Promise<readonly SyncRecord[]> {
@@ -229,6 +250,38 @@ class SqliteLedger implements Ledger {
 
   async events(limit: number): Promise<readonly EventRecord[]> {
     return this.#connection.all("SELECT * FROM event ORDER BY id DESC LIMIT ?", limit).map(eventFrom);
+  }
+
+  async audit(drafts: readonly AuditDraft[]): Promise<void> {
+    if (drafts.length > 0) this.#connection.transaction(() => appendAudit(this.#connection, drafts));
+  }
+
+  async auditSize(): Promise<number> {
+    return auditSize(this.#connection);
+  }
+
+  async auditLines(from: number, limit: number): Promise<readonly string[]> {
+    return auditLines(this.#connection, from, limit);
+  }
+
+  async auditFound(kind: AuditKind, holding: string, limit: number): Promise<readonly string[]> {
+    return auditFound(this.#connection, kind, holding, limit);
+  }
+
+  async auditRoot(size: number): Promise<Uint8Array> {
+    return auditRoot(this.#connection, size);
+  }
+
+  async auditConsistency(from: number, to: number): Promise<readonly Uint8Array[]> {
+    return auditConsistency(this.#connection, from, to);
+  }
+
+  async putCheckpoint(checkpoint: AuditCheckpoint): Promise<void> {
+    putCheckpoint(this.#connection, checkpoint);
+  }
+
+  async checkpoints(limit: number): Promise<readonly AuditCheckpoint[]> {
+    return checkpoints(this.#connection, limit);
   }
 
   async close(): Promise<void> {

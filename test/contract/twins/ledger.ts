@@ -1,7 +1,24 @@
+import { createHash } from "node:crypto";
+import {
+  completedNodes,
+  consistencyProof,
+  type NodeAt,
+  rootOf,
+  type TreeHash,
+} from "../../../src/core/audit/merkle-tree.ts";
 import type { Sha256 } from "../../../src/core/kernel/digest.ts";
 import { Failure } from "../../../src/core/kernel/errors.ts";
 import type { Instant } from "../../../src/core/kernel/instant.ts";
 import type { SafePath } from "../../../src/core/kernel/safe-path.ts";
+import {
+  type AuditCheckpoint,
+  type AuditDraft,
+  type AuditKind,
+  auditLine,
+  auditOfMove,
+  auditOfRevision,
+  auditOfSync,
+} from "../../../src/core/model/audit-entry.ts";
 import type { ChannelMove, ChannelPosition } from "../../../src/core/model/channel.ts";
 import type { Revision, RevisionDraft, RevisionEntry } from "../../../src/core/model/revision.ts";
 import type { SourceSpec } from "../../../src/core/model/source.ts";
@@ -30,6 +47,8 @@ export class MemoryLedger implements Ledger {
   #loose: ReadonlyMap<Sha256, Instant> = new Map();
   #syncs: readonly SyncRecord[] = [];
   #events: readonly EventRecord[] = [];
+  readonly #audit = new MemoryAudit();
+  #checkpoints: readonly AuditCheckpoint[] = [];
 
   #held(name: string): HeldSource {
     const held = this.#sources.get(name);
@@ -80,7 +99,10 @@ export class MemoryLedger implements Ledger {
       newestBuiltAt: builtTimes.length === 0 ? null : builtTimes.reduce((a, b) => Math.max(a, b)),
     };
     this.#numbers.set(source, number);
-    held.revisions.set(number, { revision, entries: entries.toSorted(byPath) });
+    const sorted = entries.toSorted(byPath);
+    held.revisions.set(number, { revision, entries: sorted });
+    const fresh = sorted.filter(({ since }) => since === number);
+    for (const draft of auditOfRevision(revision, fresh)) this.#audit.append(draft);
     return revision;
   }
 
@@ -159,6 +181,7 @@ export class MemoryLedger implements Ledger {
     if (!held.revisions.has(position.revision)) throw new Failure("revision.unknown", `revision ${position.revision}`);
     held.positions.set(position.channel, position);
     held.moves = [move, ...held.moves];
+    this.#audit.append(auditOfMove(move));
     return true;
   }
 
@@ -178,6 +201,7 @@ export class MemoryLedger implements Ledger {
 
   async recordSync(record: SyncRecord): Promise<void> {
     this.#syncs = [record, ...this.#syncs];
+    this.#audit.append(auditOfSync(record));
   }
 
   async syncs(source: string | null, limit: number): Promise<readonly SyncRecord[]> {
@@ -192,7 +216,60 @@ export class MemoryLedger implements Ledger {
     return this.#events.slice(0, limit);
   }
 
+  async audit(drafts: readonly AuditDraft[]): Promise<void> {
+    for (const draft of drafts) this.#audit.append(draft);
+  }
+
+  async auditSize(): Promise<number> {
+    return this.#audit.lines.length;
+  }
+
+  async auditLines(from: number, limit: number): Promise<readonly string[]> {
+    return this.#audit.lines.slice(from, from + limit);
+  }
+
+  async auditFound(kind: AuditKind, holding: string, limit: number): Promise<readonly string[]> {
+    const found = this.#audit.lines.filter((line) => line.includes(`"kind":"${kind}"`) && line.includes(holding));
+    return found.slice(0, limit);
+  }
+
+  async auditRoot(size: number): Promise<Uint8Array> {
+    return rootOf(hash, size, this.#audit.nodeAt);
+  }
+
+  async auditConsistency(from: number, to: number): Promise<readonly Uint8Array[]> {
+    return consistencyProof(hash, from, to, this.#audit.nodeAt);
+  }
+
+  async putCheckpoint(checkpoint: AuditCheckpoint): Promise<void> {
+    if (this.#checkpoints.some(({ size }) => size === checkpoint.size)) return;
+    this.#checkpoints = [checkpoint, ...this.#checkpoints].toSorted((a, b) => b.size - a.size);
+  }
+
+  async checkpoints(limit: number): Promise<readonly AuditCheckpoint[]> {
+    return this.#checkpoints.slice(0, limit);
+  }
+
   async close(): Promise<void> {}
+}
+
+const hash: TreeHash = (...parts) => createHash("sha256").update(Buffer.concat(parts)).digest();
+
+class MemoryAudit {
+  readonly lines: string[] = [];
+  readonly #nodes = new Map<string, Uint8Array>();
+  readonly nodeAt: NodeAt = (level, index) => {
+    const found = this.#nodes.get(`${level}/${index}`);
+    if (found === undefined) throw new Error(`no node ${level}/${index}`);
+    return found;
+  };
+
+  append(draft: AuditDraft): void {
+    const line = auditLine({ n: this.lines.length, ...draft });
+    for (const node of completedNodes(hash, this.lines.length, Buffer.from(line), this.nodeAt))
+      this.#nodes.set(`${node.level}/${node.index}`, node.hash);
+    this.lines.push(line);
+  }
 }
 
 function byPath(a: { readonly path: string }, b: { readonly path: string }): number {

@@ -1,0 +1,131 @@
+import type { Instant } from "../kernel/instant.ts";
+import type { ChannelMove } from "./channel.ts";
+import type { SignatureFinding } from "./feed-listing.ts";
+import type { Revision, RevisionEntry } from "./revision.ts";
+
+/**
+ * What the audit log holds, and what each kind says. The log is no list of events: what stands in it was decided or
+ * done, is never rotated or changed, and can be proved (docs/audit-log.md).
+ */
+export const AUDIT_KINDS = {
+  "source.set": "a source was set up, or given another description",
+  "source.removed": "a source and its revisions were forgotten",
+  "feed.judged": "a vendor's index was judged: which signatures were found, and the verdict",
+  "artifact.judged": "a file that proves itself was inspected: which signatures were found, and the verdict",
+  "revision.admitted": "files that are new in a revision, with their digests; as many lines as they take",
+  "revision.sealed": "a revision became complete: who vouches for it, and how many files it has",
+  "revisions.removed": "revisions were forgotten by a collection",
+  "channel.moved": "a channel was promoted or rolled back, by whom and why",
+  "sync.ended": "a run of a source ended: with a new revision, with nothing new, refused or failed",
+} as const satisfies Record<string, string>;
+
+export type AuditKind = keyof typeof AUDIT_KINDS;
+
+type Plain = string | number | boolean | null;
+export type AuditFields = Readonly<Record<string, Plain | readonly (Plain | readonly Plain[])[]>>;
+
+/** One entry before it has its number. */
+export interface AuditDraft {
+  readonly at: Instant;
+  readonly kind: AuditKind;
+  readonly fields: AuditFields;
+}
+
+/** One entry as it stands in the log: its number counts from 0 without a gap. */
+export interface AuditEntry extends AuditDraft {
+  readonly n: number;
+}
+
+/** A signed state of the log: so many entries, under this root. */
+export interface AuditCheckpoint {
+  readonly size: number;
+  readonly at: Instant;
+  /** A C2SP checkpoint in a signed note. */
+  readonly note: string;
+}
+
+/** Characters of a free text in an entry: a vendor chooses some of them. */
+const MOST_TEXT = 4_096;
+/** Files of one `revision.admitted` entry. */
+export const FILES_PER_ENTRY = 500;
+
+/** The bytes of an entry are the leaf of the tree: they are written once and never made anew. */
+export function auditLine({ n, at, kind, fields }: AuditEntry): string {
+  return JSON.stringify({ n, at, kind, fields });
+}
+
+export function auditOfMove({ source, channel, kind, from, to, at, by, reason }: ChannelMove): AuditDraft {
+  return { at, kind: "channel.moved", fields: { source, channel, move: kind, from, to, by, reason: cut(reason) } };
+}
+
+/** Signatures of one entry; what stands behind them is counted. */
+const MOST_SIGNATURES = 256;
+
+/** What was found of an index or a file, and what was judged of it: `code` is the refusal's, or `null`. */
+export function auditOfVerdict(
+  kind: "feed.judged" | "artifact.judged",
+  at: Instant,
+  of: { readonly source: string; readonly path: string; readonly address: number; readonly sha256: string | null },
+  signatures: readonly SignatureFinding[],
+  refusal: { readonly code: string; readonly detail: string } | null,
+): AuditDraft {
+  const found = signatures
+    .slice(0, MOST_SIGNATURES)
+    .map(({ scheme, over, status, signer }) => [scheme, cut(over), status, cut(signer)]);
+  return {
+    at,
+    kind,
+    fields: {
+      source: of.source,
+      path: cut(of.path),
+      address: of.address,
+      sha256: of.sha256,
+      verdict: refusal === null ? "accepted" : "refused",
+      code: refusal?.code ?? null,
+      detail: cut(refusal?.detail ?? ""),
+      signatures: found,
+      more: signatures.length - found.length,
+    },
+  };
+}
+
+/** What became of a run, whatever came of it. */
+export function auditOfSync(record: {
+  readonly source: string;
+  readonly startedAt: Instant;
+  readonly endedAt: Instant;
+  readonly outcome: string;
+  readonly code: string | null;
+  readonly detail: string;
+  readonly revision: number | null;
+  readonly bytes: number;
+  readonly by: string;
+}): AuditDraft {
+  const { source, startedAt, endedAt, outcome, code, detail, revision, bytes, by } = record;
+  return {
+    at: endedAt,
+    kind: "sync.ended",
+    fields: { source, startedAt, outcome, code, detail: cut(detail), revision, bytes, by },
+  };
+}
+
+/** A revision with the files that it brings; what it keeps from the one before was admitted with an earlier one. */
+export function auditOfRevision(
+  revision: Revision,
+  fresh: readonly Pick<RevisionEntry, "path" | "sha256" | "size">[],
+): readonly AuditDraft[] {
+  const { source, number, sealedAt: at, files, bytes, vouchedBy, unsigned, series } = revision;
+  const drafts: AuditDraft[] = [];
+  for (let from = 0; from < fresh.length; from += FILES_PER_ENTRY) {
+    const some = fresh.slice(from, from + FILES_PER_ENTRY).map(({ path, sha256, size }) => [path, sha256, size]);
+    drafts.push({ at, kind: "revision.admitted", fields: { source, revision: number, files: some } });
+  }
+  const versions = series.slice(0, FILES_PER_ENTRY).map(({ name, version }) => [name, version]);
+  const said = { source, revision: number, files, bytes, fresh: fresh.length, vouchedBy: cut(vouchedBy), unsigned };
+  drafts.push({ at, kind: "revision.sealed", fields: { ...said, series: versions } });
+  return drafts;
+}
+
+function cut(text: string): string {
+  return text.length > MOST_TEXT ? text.slice(0, MOST_TEXT).toWellFormed() : text.toWellFormed();
+}
