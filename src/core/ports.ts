@@ -133,7 +133,7 @@ export interface EventRecord {
  * move, a run) it records in the same transaction; whoever does something else adds its entry first, so that nothing is
  * done without a trace.
  */
-export interface AuditLog {
+interface AuditLog {
   /** Adds these entries, all or none. */
   audit(drafts: readonly AuditDraft[]): Promise<void>;
   auditSize(): Promise<number>;

@@ -24,7 +24,7 @@ export function leafHash(hash: TreeHash, leaf: Uint8Array): Uint8Array {
   return hash(LEAF, leaf);
 }
 
-export function nodeHash(hash: TreeHash, left: Uint8Array, right: Uint8Array): Uint8Array {
+function nodeHash(hash: TreeHash, left: Uint8Array, right: Uint8Array): Uint8Array {
   return hash(NODE, left, right);
 }
 
@@ -93,7 +93,7 @@ export function consistencyProof(hash: TreeHash, from: number, to: number, nodeA
 }
 
 /** A proof is no longer than the tree is deep: 2^53 leaves, both ways. */
-export const MOST_PROOF_HASHES = 2 * 53;
+const MOST_PROOF_HASHES = 2 * 53;
 
 /** RFC 9162 section 2.1.3.2: whether the proof leads from the leaf's hash to the root. */
 export function includes(

@@ -22,7 +22,7 @@ export const AUDIT_KINDS = {
 export type AuditKind = keyof typeof AUDIT_KINDS;
 
 type Plain = string | number | boolean | null;
-export type AuditFields = Readonly<Record<string, Plain | readonly (Plain | readonly Plain[])[]>>;
+type AuditFields = Readonly<Record<string, Plain | readonly (Plain | readonly Plain[])[]>>;
 
 /** One entry before it has its number. */
 export interface AuditDraft {
@@ -47,7 +47,7 @@ export interface AuditCheckpoint {
 /** Characters of a free text in an entry: a vendor chooses some of them. */
 const MOST_TEXT = 4_096;
 /** Files of one `revision.admitted` entry. */
-export const FILES_PER_ENTRY = 500;
+const FILES_PER_ENTRY = 500;
 
 /** The bytes of an entry are the leaf of the tree: they are written once and never made anew. */
 export function auditLine({ n, at, kind, fields }: AuditEntry): string {

@@ -26,7 +26,7 @@ export interface NoteSigner {
 }
 
 /** A name may hold no blanks and no `+` (C2SP signed-note, "Format"). */
-export function isKeyName(name: string): boolean {
+function isKeyName(name: string): boolean {
   return name.length > 0 && name.length <= 255 && !/[\s+\p{Cc}]/u.test(name);
 }
 
