@@ -74,6 +74,20 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
   "upstream.login": "check the user and the password file of the source's login",
   "upstream.proxy": "check the proxy's address and login",
   "address.unsupported": "write an http, https, ftp or file address",
+  "audit.malformed":
+    "export the log again; if it stays so, the export or the ledger was changed: keep both, and ask who could",
+  "audit.numbering": "entries were taken out, doubled or moved: keep the export, export again, and compare the two",
+  "audit.truncated":
+    "the end of the log is missing: export again; if it stays so, an older ledger was put in place, or entries were removed",
+  "audit.changed":
+    "somebody changed what was signed: keep this export and the checkpoint, and compare with an older export from the named entry on",
+  "audit.unsigned-tail": "export the log again: an export begins with a fresh checkpoint over all entries",
+  "audit.signature-wrong":
+    "compare the key with the one that you kept (ringfort audit-log key); if it is right, the checkpoint is forged",
+  "audit.not-continued":
+    "the ledger is older than its checkpoints: put the newest backup back. If there is none, move the folder signer aside: a new key then signs a new beginning, which everybody sees",
+  "audit.key-unusable":
+    "look at the folder signer in the data folder: its owner, its rights, free space; restore the key from a backup when it is gone",
   "worker.died": "look into the daemon's log for what came before; it has been started again by itself",
   "worker.protocol":
     "make sure that the command line and the daemon are of the same version, and restart the daemon after an upgrade",

@@ -59,7 +59,9 @@ async function exists(file: string): Promise<boolean> {
 
 function rooted(loaded: Config, folder: string): Config {
   const channels = Object.entries(loaded.channels).map(([name, channel]) => [name, rootedChannel(channel, folder)]);
-  return { ...loaded, data: path.resolve(folder, loaded.data), channels: Object.fromEntries(channels) };
+  const { witness } = loaded.auditLog;
+  const auditLog = { ...loaded.auditLog, ...(witness === undefined ? {} : { witness: path.resolve(folder, witness) }) };
+  return { ...loaded, auditLog, data: path.resolve(folder, loaded.data), channels: Object.fromEntries(channels) };
 }
 
 function rootedChannel(channel: Config["channels"][string], folder: string): Config["channels"][string] {

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { EXIT } from "../core/kernel/errors.ts";
+import { addAuditLogCommands } from "./commands/audit-log.ts";
 import { addChannelCommands } from "./commands/channels.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
 import { addConfigCommands } from "./commands/config.ts";
@@ -48,6 +49,7 @@ export function buildProgram(perform: Perform): Command {
   addStatusCommand(program, perform);
   addHostfileCommands(program, perform);
   addLogCommand(program, perform);
+  addAuditLogCommands(program, perform);
   addStoreCommands(program, perform);
   addConfigCommands(program, perform);
   addCompletionCommand(program, perform);

@@ -170,6 +170,7 @@ const systemLog = z.strictObject({
       "*-refused",
       "*-failed",
       "worker.died",
+      "audit-log.*",
       "blob.*",
       "source.*",
     ])
@@ -188,6 +189,24 @@ export function syslogAddress(
     port: Number(port),
   };
 }
+
+const auditLog = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[^\s+\p{Cc}]{1,255}$/u, "no blanks and no +")
+    .optional()
+    .describe(
+      "The log's name, the origin of its checkpoints; it is fixed when the key is made. Absent: ringfort/ and the host's name.",
+    ),
+  witness: z
+    .string()
+    .min(1)
+    .max(4_096)
+    .optional()
+    .describe(
+      "A file to which each checkpoint is appended, best on another machine's share: who holds it finds every change of the log's past.",
+    ),
+});
 
 export const config = z
   .strictObject({
@@ -218,6 +237,7 @@ export const config = z
       .strictObject({ lanes: z.int().min(1).max(16).default(8).describe("Transfers at once, all sources together.") })
       .prefault({})
       .describe("The fetch process."),
+    auditLog: auditLog.prefault({}).describe("The proof of what was done (docs/audit-log.md)."),
     systemLog: systemLog.prefault({}).describe("Where events go beside the event log (docs/reference/events.md)."),
   })
   .superRefine(({ channels, collect, session: { most } }, context) => {

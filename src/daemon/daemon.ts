@@ -4,6 +4,7 @@ import { SECOND } from "../core/kernel/instant.ts";
 import type { AtStep, BlobStore, Clock, Events, Ledger, Quarantine, Views } from "../core/ports.ts";
 import { recover } from "../operations/recover.ts";
 import type { SyncDoors } from "../operations/sync-run.ts";
+import { type CheckpointParts, Checkpoints } from "./checkpoints.ts";
 import { type ControlServer, openControlServer } from "./control-server.ts";
 import { openFetchDoor } from "./fetch-door.ts";
 import { openInspectDoor } from "./inspect-door.ts";
@@ -31,6 +32,7 @@ export interface DaemonParts {
   readonly events: Events;
   readonly atStep: AtStep;
   readonly confine: Confine;
+  readonly auditDoors: Pick<CheckpointParts, "settleFolder" | "witness">;
   readonly serverDoors: ServerDoors;
   readonly readSecret: (file: string) => Promise<string>;
   /** Where a bug of ours goes that nobody waits for. */
@@ -48,6 +50,13 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   const { config, clock, events, places } = parts;
   const workers = new Workers(config, parts.version, places, parts.confine, parts.serverDoors, events);
   const doors = doorsOf(parts, workers);
+  const checkpoints = new Checkpoints({
+    signer: workers.signer,
+    ledger: parts.ledger,
+    clock,
+    events,
+    ...parts.auditDoors,
+  });
   const turnstile = new Turnstile();
   const runs = new Runs(doors, turnstile);
   const schedule = new Schedule(
@@ -60,6 +69,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     runs,
     schedule,
     workers,
+    checkpoints,
     turnstile,
     atStep: parts.atStep,
     grace: config.collect.grace,
@@ -73,6 +83,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     await control?.close();
     const ended = Promise.all([runs.stop(), control?.settled()]);
     await within(RUNS_PATIENCE, ended);
+    await checkpoints.stop();
     await workers.stop();
     // Whoever waited for a hung worker has now learned that it is gone; nobody may use the ledger once it is closed.
     await ended;
@@ -85,6 +96,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     for (const spec of await parts.ledger.sources())
       schedule.plan(spec, (await parts.ledger.syncs(spec.name, 1))[0]?.startedAt ?? null);
     void workers.warm();
+    checkpoints.start();
     events.emit("daemon.started", { version: parts.version, ...recovered });
   } catch (error) {
     await stop();

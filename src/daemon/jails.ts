@@ -10,6 +10,8 @@ export interface Jail {
   readonly program: readonly string[];
   /** Folders whose files may be read. */
   readonly reads: readonly string[];
+  /** Folders that it may write in, too: the signer's own. */
+  readonly writes?: readonly string[];
   /**
    * "listen": it gives the right to connect up when it listens (`serve/worker.ts`); "listen-and-connect": it cannot,
    * because active FTP connects to clients.
@@ -26,10 +28,11 @@ export const permissionFlagsOnly: Confine = (jail, command) => {
   return [node, ...permissionFlags(jail), ...rest];
 };
 
-function permissionFlags({ program, reads, network }: Jail): readonly string[] {
+function permissionFlags({ program, reads, writes = [], network }: Jail): readonly string[] {
   return [
     "--permission",
     ...[...program, ...reads].map((folder) => `--allow-fs-read=${folder}`),
+    ...writes.flatMap((folder) => [`--allow-fs-read=${folder}`, `--allow-fs-write=${folder}`]),
     ...(network === "none" ? [] : ["--allow-net"]),
     // The permission model says of itself that it is experimental, once in each process.
     "--disable-warning=ExperimentalWarning",
@@ -38,12 +41,12 @@ function permissionFlags({ program, reads, network }: Jail): readonly string[] {
 }
 
 /** For a person: "no network; reads its program and /srv/ringfort/quarantine; writes nothing". */
-export function describeJail({ reads, network }: Jail): string {
+export function describeJail({ reads, writes = [], network }: Jail): string {
   const net = {
     none: "no network",
     connect: "connects outside",
     listen: "listens, connects nowhere",
     "listen-and-connect": "listens, connects outside (active FTP)",
   } as const;
-  return `${net[network]}; reads ${["its program", ...reads].join(", ")}; writes nothing`;
+  return `${net[network]}; reads ${["its program", ...reads].join(", ")}; writes ${writes.join(", ") || "nothing"}`;
 }

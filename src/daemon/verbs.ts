@@ -13,6 +13,7 @@ import { compareRevisions } from "../operations/compare-revisions.ts";
 import { type MoveWish, promoteChannel, rollBackChannel } from "../operations/promote.ts";
 import { removeSource, setUpSource } from "../operations/set-up-source.ts";
 import type { SyncDoors } from "../operations/sync-run.ts";
+import type { Checkpoints } from "./checkpoints.ts";
 import type { Answers, Verbs } from "./control-server.ts";
 import { describeJail } from "./jails.ts";
 import type { Runs } from "./runs.ts";
@@ -25,6 +26,7 @@ export interface VerbParts {
   readonly runs: Runs;
   readonly schedule: Schedule;
   readonly workers: Workers;
+  readonly checkpoints: Checkpoints;
   readonly turnstile: Turnstile;
   readonly atStep: AtStep;
   readonly grace: Duration;
@@ -96,6 +98,15 @@ export function verbsOf(parts: VerbParts): Verbs {
       const { revisions, blobs, bytes, waiting } = await (preview ? collect() : turnstile.alone(collect));
       return { preview, revisions, blobs: blobs.map(({ sha256, size }) => ({ sha256, size })), bytes, waiting };
     },
+    "audit-log": async ({ from, limit }) => ({
+      size: await ledger.auditSize(),
+      lines: await ledger.auditLines(from, limit),
+    }),
+    "audit-checkpoint": async () => {
+      const { verifier, size, at, note } = await parts.checkpoints.sign();
+      return { verifier, size, at, note };
+    },
+    "audit-checkpoints": async ({ limit }) => ({ checkpoints: await ledger.checkpoints(limit) }),
     log: async ({ what, source, limit }) => ({
       runs: what === "runs" ? await ledger.syncs(source, limit) : [],
       moves: what === "moves" ? await movesOf(parts, source, limit) : [],

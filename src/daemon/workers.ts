@@ -16,7 +16,9 @@ export interface Places {
   readonly quarantine: string;
   readonly blobs: string;
   readonly views: string;
-  readonly entries: { readonly fetch: string; readonly inspect: string; readonly serve: string };
+  /** The signer's own folder, and the audit log's name for a key that has to be made. */
+  readonly signer: { readonly folder: string; readonly logName: string };
+  readonly entries: { readonly fetch: string; readonly inspect: string; readonly serve: string; readonly sign: string };
 }
 
 /** What main opens and reads for the servers, which can do neither. */
@@ -33,6 +35,7 @@ const INSPECT_LANES = 2;
 /** Every process of the house but the keeper, by role. */
 export class Workers {
   readonly inspect: JobLanes;
+  readonly signer: JobLanes;
   readonly servers: ReadonlyMap<string, ChannelServer>;
   readonly #places: Places;
   readonly #confine: Confine;
@@ -58,6 +61,12 @@ export class Workers {
       places.entries.inspect,
       INSPECT_LANES,
       [places.quarantine],
+    );
+    this.signer = this.#lanes(
+      { role: "signer", program: places.program, reads: [], writes: [places.signer.folder], network: "none" },
+      places.entries.sign,
+      1,
+      [places.signer.folder, places.signer.logName],
     );
     const servers = Object.keys(config.channels).map((channel): [string, ChannelServer] => [
       channel,
@@ -93,7 +102,7 @@ export class Workers {
   }
 
   states(): readonly { readonly state: WorkerState; readonly jail: Jail }[] {
-    const jobs = [this.#online, this.inspect, ...this.#offline.values()].map(({ worker }) => ({
+    const jobs = [this.#online, this.inspect, this.signer, ...this.#offline.values()].map(({ worker }) => ({
       state: worker.state,
       jail: worker.role.jail,
     }));
@@ -102,7 +111,7 @@ export class Workers {
   }
 
   async stop(): Promise<void> {
-    const jobs = [this.#online, this.inspect, ...this.#offline.values()];
+    const jobs = [this.#online, this.inspect, this.signer, ...this.#offline.values()];
     await Promise.all([
       ...jobs.map((lanes) => lanes.stop()),
       ...[...this.servers.values()].map((server) => server.stop()),

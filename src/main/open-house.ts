@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Config } from "../core/config.ts";
@@ -8,11 +9,12 @@ import { Failure } from "../core/kernel/errors.ts";
 import type { AtStep, EventRecord } from "../core/ports.ts";
 import { type Daemon, type DaemonParts, startDaemon } from "../daemon/daemon.ts";
 import { permissionFlagsOnly } from "../daemon/jails.ts";
-import { storeFailure } from "../store/durable.ts";
+import { storeFailure, syncDirectory } from "../store/durable.ts";
 import { openEventLog } from "../store/event-log.ts";
 import { openQuarantine } from "../store/quarantine.ts";
 import { blobStores, ledgers } from "../store/registry.ts";
 import { openViews } from "../store/views.ts";
+import { keepNote } from "../store/witness-file.ts";
 
 /** src, or what was compiled of it. */
 const sources = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
@@ -35,8 +37,8 @@ export interface HouseOptions {
 
 /** Chooses every concrete part and starts the daemon with them. Whoever holds the ledger holds the store. */
 export async function openHouse({ config, atStep, echo, onBug }: HouseOptions): Promise<Daemon> {
-  const places = placesOf(config.data);
-  makeFolders([config.data, places.logs]);
+  const places = placesOf(config);
+  makeFolders([config.data, places.logs, places.signer.folder]);
   const clock = { now: () => Date.now() };
   const ledger = await ledgers.sqlite({ file: path.join(config.data, "ledger.sqlite"), atStep });
   const events = openEventLog({ file: path.join(places.logs, "events.log"), ledger, clock, echo, onBug });
@@ -78,6 +80,10 @@ export async function openHouse({ config, atStep, echo, onBug }: HouseOptions): 
         },
         readPem,
       },
+      auditDoors: {
+        settleFolder: () => syncDirectory(places.signer.folder),
+        witness: (note) => keepNote(config.auditLog.witness ?? null, note),
+      },
       readSecret,
       onBug,
     });
@@ -103,7 +109,7 @@ function entry(name: string): string {
 }
 
 /** Where everything lies below the data folder: docs/store-format.md. */
-function placesOf(data: string): DaemonParts["places"] & { readonly logs: string } {
+function placesOf({ data, auditLog }: Config): DaemonParts["places"] & { readonly logs: string } {
   return {
     // Not the whole checkout: the data folder may lie in it, as the README's first one does.
     program: [sources, path.join(app, "node_modules"), path.join(app, "package.json")],
@@ -112,7 +118,13 @@ function placesOf(data: string): DaemonParts["places"] & { readonly logs: string
     views: path.join(data, "views"),
     logs: path.join(data, "logs"),
     control: path.join(data, "control.sock"),
-    entries: { fetch: entry("fetch-worker"), inspect: entry("inspect-worker"), serve: entry("serve-worker") },
+    signer: { folder: path.join(data, "signer"), logName: auditLog.name ?? `ringfort/${hostname()}` },
+    entries: {
+      fetch: entry("fetch-worker"),
+      inspect: entry("inspect-worker"),
+      serve: entry("serve-worker"),
+      sign: entry("sign-worker"),
+    },
   };
 }
 

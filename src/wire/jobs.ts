@@ -138,6 +138,34 @@ export const inspectAnswer = z.discriminatedUnion("kind", [
 ]);
 export type InspectAnswer = z.input<typeof inspectAnswer>;
 
+/** SHA-256 in hexadecimal. */
+const treeHash = z.string().regex(/^[0-9a-f]{64}$/);
+
+export const signerRequest = z.discriminatedUnion("kind", [
+  /** Which key signs, and what it signed last. */
+  z.strictObject({ kind: z.literal("signer-state") }),
+  z.strictObject({
+    kind: z.literal("sign"),
+    size: z.int().nonnegative(),
+    root: treeHash,
+    /** Shows that this state continues the last one that was signed (RFC 6962 section 2.1.2). */
+    proof: z.array(treeHash).max(128),
+  }),
+]);
+export type SignerRequest = z.infer<typeof signerRequest>;
+
+export const signerAnswer = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("signer-state"),
+    verifier: z.string().max(512),
+    size: z.int().nonnegative(),
+    note: z.string().max(4_096).nullable(),
+  }),
+  z.strictObject({ kind: z.literal("signed"), note: z.string().max(4_096) }),
+  failed,
+]);
+export type SignerAnswer = z.infer<typeof signerAnswer>;
+
 /** The walls around one channel's listeners, and their defaults. Durations in milliseconds. */
 const serveLimits = z.strictObject({
   /** For a request's head to arrive. */

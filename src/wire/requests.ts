@@ -45,6 +45,14 @@ export const request = z.discriminatedUnion("verb", [
   z.strictObject({ verb: z.literal("store-check"), repair: z.boolean(), by }),
   z.strictObject({ verb: z.literal("gc"), preview: z.boolean(), by }),
   z.strictObject({
+    verb: z.literal("audit-log"),
+    from: z.int().nonnegative(),
+    // An entry may hold 500 paths: so many lines stay below what a message may be.
+    limit: z.int().min(1).max(50),
+  }),
+  z.strictObject({ verb: z.literal("audit-checkpoint") }),
+  z.strictObject({ verb: z.literal("audit-checkpoints"), limit: z.int().min(1).max(10_000) }),
+  z.strictObject({
     verb: z.literal("log"),
     what: z.enum(["runs", "moves", "events"]),
     source: sourceName.nullable(),
@@ -196,6 +204,19 @@ export const results = {
     blobs: z.array(z.strictObject({ sha256: z.string(), size: bytes })),
     bytes,
     waiting: z.int().describe("unreferenced blobs that are still within the grace"),
+  }),
+  "audit-log": z.strictObject({
+    size: z.int().describe("entries in all"),
+    lines: z.array(z.string()).describe("entries as they stand in the log, each the bytes of a leaf"),
+  }),
+  "audit-checkpoint": z.strictObject({
+    verifier: z.string().describe("the log's public key"),
+    size: z.int().describe("entries that it covers"),
+    at: instant,
+    note: z.string().describe("the checkpoint, a signed note"),
+  }),
+  "audit-checkpoints": z.strictObject({
+    checkpoints: z.array(z.strictObject({ size: z.int(), at: instant, note: z.string() })).describe("newest first"),
   }),
   log: z.strictObject({ runs: z.array(run), moves: z.array(move), events: z.array(event) }),
 } as const satisfies Record<Verb, z.ZodType>;

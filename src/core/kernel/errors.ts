@@ -43,6 +43,12 @@ export const REFUSALS = {
   "rollback.nothing-older": "the channel has never pointed at an older revision",
   "rollback.never-there": "the channel has never pointed at that revision",
   "revision.gone": "the revision's content has been collected",
+  "audit.malformed": "a line of the audit log, or a checkpoint, is not what it should be",
+  "audit.numbering": "an entry of the audit log is missing, doubled or out of its place",
+  "audit.truncated": "the audit log has fewer entries than were signed",
+  "audit.changed": "the audit log is not the one that was signed",
+  "audit.unsigned-tail": "the audit log goes on behind its last checkpoint",
+  "audit.signature-wrong": "a checkpoint is not signed by this key",
 } as const satisfies Record<string, string>;
 
 export type RefusalCode = keyof typeof REFUSALS;
@@ -86,6 +92,8 @@ export const FAILURES = {
   "daemon.unreachable": "the daemon does not answer on its control socket",
   "daemon.stopping": "the daemon is stopping",
   "request.malformed": "the request is not one that the daemon knows",
+  "audit.not-continued": "the signer has signed another past than the ledger holds",
+  "audit.key-unusable": "the key of the audit log cannot be read or written",
   "listen.failed": "a channel's address could not be listened on",
 } as const satisfies Record<string, string>;
 
