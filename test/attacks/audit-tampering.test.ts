@@ -116,7 +116,7 @@ test("6 forked: the same beginning, and another end for another reader", async (
 });
 
 test("7 the last line exchanged", async () => {
-  const swapped = LOG.with(-1, entry(22, "another"));
+  const swapped = LOG.with(22, entry(22, "another"));
   assert.equal(await verdict(swapped, HONEST), "audit.changed");
   assert.equal(await verdict(swapped, [note(swapped)], KEPT), "audit.changed");
 });
@@ -128,7 +128,7 @@ test("entries behind the last checkpoint, strangers' signatures, lines that are 
   assert.equal(await verdict(LOG, [HONEST[0]?.replace("\n7\n", "\n8\n") ?? ""]), "audit.signature-wrong");
   for (const line of ["", "{", "null", '{"n":"3"}', '{"n":-1}', "\u0000"])
     assert.equal(await verdict(LOG.with(3, line), HONEST), "audit.malformed", line);
-  await writeFile(path.join(folder, EXPORT_FILES.entries), `${LOG.join("\n")}`);
+  await writeFile(path.join(folder, EXPORT_FILES.entries), LOG.join("\n"));
   await writeFile(path.join(folder, EXPORT_FILES.checkpoints), HONEST.join("\n"));
   const cut = await verifyExport(folder, verifier, []);
   assert.equal("code" in cut && cut.code, "audit.malformed", "the last line has no end");

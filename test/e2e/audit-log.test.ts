@@ -7,7 +7,9 @@ import { pathToFileURL } from "node:url";
 import { startTestDaemon, type TestDaemon } from "../fixtures/daemon.ts";
 
 /** A daemon with one source of one file; `put` gives that file another content and syncs. */
-async function mirror(t: TestContext): Promise<{ readonly daemon: TestDaemon; put(content: string): Promise<void> }> {
+async function mirror(
+  t: TestContext,
+): Promise<{ readonly daemon: TestDaemon; readonly put: (content: string) => Promise<void> }> {
   const kept = await mkdtemp(path.join(tmpdir(), "ringfort-witness-"));
   const daemon = await startTestDaemon({
     config: { auditLog: { name: "mirror.example", witness: path.join(kept, "checkpoints.txt") } },
