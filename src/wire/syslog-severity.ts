@@ -40,6 +40,8 @@ const SEVERITIES: Readonly<Record<string, Severity | ((fields: EventFields) => S
   "blob.withdrawn": error,
   "blob.damaged": error,
   "blob.repaired": notice,
+  "audit-log.signed": info,
+  "audit-log.failed": error,
   "log.failed": error,
   "log.dropped": warning,
 };
