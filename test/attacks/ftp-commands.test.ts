@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { execFile } from "node:child_process";
+import { after, afterEach, before, describe, test } from "node:test";
+import { promisify } from "node:util";
 import { unsentBytes } from "../../src/serve/unsent-bytes.ts";
 import { ChannelFolder } from "../fixtures/channel-folder.ts";
+import { needs, needsProgram } from "../fixtures/needs.ts";
 import { RawFtp } from "../fixtures/raw-ftp.ts";
 import { ftpStart, ServeProcess } from "../fixtures/serve-process.ts";
+
+const run = promisify(execFile);
 
 const WRITING = [
   "STOR a",
@@ -46,8 +51,10 @@ describe("FTP commands that are none", () => {
     });
   });
 
+  // After each attack the server is there, and serves others.
+  afterEach(() => alive());
+
   after(async () => {
-    await alive();
     await serve.stop();
     await folder.end();
   });
@@ -113,6 +120,27 @@ describe("FTP commands that are none", () => {
       assert.match(await ftp.ask("ABOR"), /^226 /);
       data.destroy();
       await alive(ftp);
+    }
+  });
+
+  test("ABOR as ftplib and Net::FTP send it, its last byte beside the stream", {
+    skip: needs(needsProgram("python3", "python3"), needsProgram("perl", "perl")),
+  }, async () => {
+    const python = `
+import ftplib, sys
+ftp = ftplib.FTP(); ftp.connect("127.0.0.1", int(sys.argv[1]), timeout=5); ftp.login()
+data = ftp.transfercmd("RETR one/big"); data.recv(10)
+print(ftp.abort()[:3], ftp.getresp()[:3], ftp.sendcmd("NOOP")[:3]); ftp.quit()`;
+    const perl = `
+use Net::FTP; my $f = Net::FTP->new("127.0.0.1", Port => $ARGV[0], Timeout => 5, Passive => 1) or die; $f->login("anonymous", "x") or die;
+my $d = $f->retr("one/big") or die; my $b; $d->read($b, 100); print $f->abort ? "yes " : "no ", $f->pwd, "\n"; $f->quit;`;
+    for (const [program, script, said] of [
+      ["python3", python, "426 226 200\n"],
+      ["perl", perl, "yes /\n"],
+    ] as const) {
+      const flag = program === "perl" ? "-e" : "-c";
+      const { stdout } = await run(program, [flag, script, String(serve.ftpPort)], { timeout: 15_000 });
+      assert.equal(stdout, said);
     }
   });
 

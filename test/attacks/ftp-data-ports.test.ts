@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import process from "node:process";
-import { after, before, describe, test } from "node:test";
+import { after, afterEach, before, describe, test } from "node:test";
 import { ChannelFolder } from "../fixtures/channel-folder.ts";
 import { dial, drain, RawFtp } from "../fixtures/raw-ftp.ts";
 import { ftpStart, ServeProcess } from "../fixtures/serve-process.ts";
@@ -35,6 +35,12 @@ describe("FTP data ports", () => {
     assert.equal((await ftp.transfer("RETR /one/a")).bytes.toString(), "the file");
     ftp.destroy();
   };
+
+  // After each attack the servers are there, and serve others.
+  afterEach(async () => {
+    await alive(serve.ftpPort);
+    await alive(active.ftpPort);
+  });
 
   test("a port is the client's alone: another address is dropped, and the client still served", {
     skip: manyAddresses,

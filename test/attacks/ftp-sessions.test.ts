@@ -209,5 +209,6 @@ describe("FTP sessions that take and give nothing", () => {
     assert.match(await ftp.reply(), /^226 /);
     assert.match(await ftp.reply(), /^421 /);
     await ftp.ended();
+    await alive(ftpPort);
   });
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { after, before, describe, test } from "node:test";
+import { after, afterEach, before, describe, test } from "node:test";
 import { TLSSocket } from "node:tls";
 import { promisify } from "node:util";
 import { ChannelFolder } from "../fixtures/channel-folder.ts";
@@ -33,6 +33,12 @@ describe("FTP under TLS", () => {
   after(async () => {
     for (const serve of [offered, required, unbound]) await serve.stop();
     await folder.end();
+  });
+
+  // After each attack the servers are there, and serve others.
+  afterEach(async () => {
+    assert.equal((await retrieveAs(offered.ftpPort)).toString(), "the file");
+    (await secured(required.ftpPort)).destroy();
   });
 
   async function secured(port: number, version: (typeof VERSIONS)[number] = "TLSv1.3"): Promise<RawFtp> {

@@ -6,7 +6,7 @@ const FAMILIES: Readonly<Record<string, 4 | 6>> = { "1": 4, "2": 6 };
 /** No service of the system's may be made the end of our data connection (EnablePortAttack=0; RFC 2577 section 3). */
 const FIRST_PORT = 1_024;
 
-/** RFC 959 section 4.1.2. Its reply has room for an IPv4 address only. */
+/** RFC 959 section 4.1.2. Its reply has room for an IPv4 address only; 503 after EPSV ALL by RFC 2428 section 4. */
 export const pasv: Answer = (talk) => {
   const { options } = talk.service;
   if (talk.state.extendedOnly) return "503 EPSV ALL was said.";
@@ -17,7 +17,7 @@ export const pasv: Answer = (talk) => {
   return `227 Entering Passive Mode (${host.replaceAll(".", ",")},${port >> 8},${port & 255}).`;
 };
 
-/** RFC 2428 section 3 and 4. */
+/** RFC 2428 section 3, 522 by section 2; ALL by section 4. */
 export const epsv: Answer = (talk, argument) => {
   const wanted = argument?.trim().toUpperCase() ?? "";
   if (wanted === "ALL") {
@@ -31,6 +31,7 @@ export const epsv: Answer = (talk, argument) => {
   return port === null ? NO_PORT : `229 Entering Extended Passive Mode (|||${port}|)`;
 };
 
+/** RFC 959 section 4.2. */
 const NO_PORT = "425 No data port is free.";
 
 function openPassive({ state, service, source, ends }: Talk): number | null {
@@ -65,6 +66,7 @@ export const eprt: Answer = (talk, argument) => {
  */
 function active(talk: Talk, where: { readonly host: string; readonly port: number } | null): string {
   const { state, service, ends } = talk;
+  // 502 and 504 as RFC 2577 section 3 and RFC 959 section 4.2 have them.
   if (!service.options.active) return "502 Passive mode only: PASV or EPSV.";
   if (state.extendedOnly) return "503 EPSV ALL was said.";
   if (where === null) return BAD_ARGUMENT;

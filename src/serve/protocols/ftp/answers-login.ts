@@ -12,6 +12,7 @@ function isAnonymous(name: string): boolean {
 /** RFC 959 section 4.1.1. Another name is refused here, before its password has crossed the line. */
 export const user: Answer = async (talk, argument) => {
   const { state, service } = talk;
+  // RFC 4217 section 12.2: nothing is taken before AUTH where it is the policy.
   if (service.options.tls?.required === true && state.tls === null) return "530 AUTH TLS first.";
   const name = argument ?? "";
   if (!isAnonymous(name)) return refuse(talk, "USER", name);
@@ -21,6 +22,7 @@ export const user: Answer = async (talk, argument) => {
   return "331 Any password will do.";
 };
 
+/** RFC 959 section 4.1.1; 503 by section 5.4, where no USER stands before it. */
 export const pass: Answer = async (talk, argument) => {
   const { state, service, lease } = talk;
   const { password } = service.options;
@@ -46,6 +48,7 @@ async function refuse(talk: Talk, method: string, stem: string | null): Promise<
     setTimeout(resolve, refusalDelay).unref();
   });
   if (state.refusals < refusals) return REFUSED;
+  // RFC 959 section 4.2: the service closes the connection.
   talk.leave();
   return "421 Too many refused logins.";
 }

@@ -3,6 +3,7 @@ import { VERB_NAMES } from "./command.ts";
 import { FACTS } from "./listing.ts";
 import { type Answer, BAD_ARGUMENT } from "./talk.ts";
 
+/** RFC 959 section 4.2: a command that is known, a parameter that is not. */
 const NOT_FOR_THAT = "504 Not for that.";
 
 /**
@@ -20,20 +21,25 @@ export const stru: Answer = (_talk, argument) => (argument?.toUpperCase() === "F
 /** RFC 959 section 3.4: streams. */
 export const mode: Answer = (_talk, argument) => (argument?.toUpperCase() === "S" ? "200 Streams." : NOT_FOR_THAT);
 
-/** RFC 959 section 4.1.3. */
+/** RFC 959 section 4.1.3; 202 by section 5.4. */
 export const allo: Answer = () => "202 Not needed here.";
 
+/** RFC 959 section 4.1.1. */
 export const acct: Answer = () => "202 Not needed here.";
 
-/** What every client knows how to read a listing of. */
+/** RFC 959 section 4.1.3. What every client knows how to read a listing of. */
 export const syst: Answer = () => "215 UNIX Type: L8";
 
+/** RFC 959 section 4.1.3. */
 export const noop: Answer = () => "200 Here.";
 
+/** No RFC has it; 200 as RFC 959 section 4.2 has it for what is done. */
 export const clnt: Answer = () => "200 Noted.";
 
+/** RFC 959 section 4.1.1; 502 by section 4.2: a session's view and its TLS are for one login. */
 export const rein: Answer = () => "502 Leave and come again.";
 
+/** RFC 959 section 4.1.3; several lines by section 4.2. */
 export const help: Answer = (_talk, argument) => {
   if (argument !== null && argument !== "")
     return `214 ${argument.toUpperCase() === "SITE" ? "SITE HELP" : "See HELP."}`;
@@ -42,6 +48,7 @@ export const help: Answer = (_talk, argument) => {
   return `214-These are known, and none of them writes:\r\n${lines.join("\r\n")}\r\n214 End`;
 };
 
+/** RFC 959 section 4.1.3. ncftp asks for HELP SITE, WinINet says SITE HELP; no service stands behind it. */
 export const site: Answer = (_talk, argument) =>
   argument?.trim().toUpperCase() === "HELP" ? "214 SITE HELP" : "504 Nothing else under SITE.";
 
@@ -72,6 +79,7 @@ export const opts: Answer = (talk, argument) => {
   return /^(?:ON)?$/i.test(rest.join(" ")) ? "200 Always UTF-8." : NOT_FOR_THAT;
 };
 
+/** RFC 959 section 4.1.1. */
 export const quit: Answer = (talk) => {
   talk.leave();
   return "221 Goodbye.";

@@ -10,6 +10,7 @@ export const cwd: Answer = (talk, argument) => {
   return "250 Changed.";
 };
 
+/** RFC 959 section 4.1.1; 250 as CWD has it, where section 5.4 would have 200 and every client takes both. */
 export const cdup: Answer = ({ state }) => {
   state.folder = parentOf(state.folder);
   return "250 Changed.";

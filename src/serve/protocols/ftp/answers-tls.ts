@@ -1,3 +1,4 @@
+import { HANDSHAKE_COST } from "./session-tls.ts";
 import { type Answer, BAD_ARGUMENT } from "./talk.ts";
 
 /** RFC 4217 section 4. */
@@ -9,6 +10,7 @@ export const auth: Answer = async (talk, argument) => {
   // Who has logged in in clear has told what TLS should have kept, and may have been told for another.
   if (state.view !== null) return "503 AUTH before USER.";
   state.user = null;
+  service.sources.spend(talk.source, service.serving.elapsed(), HANDSHAKE_COST);
   // No reply behind it: what follows is the handshake, or the session has ended.
   await talk.secure("234 Begin.", service.tls);
   return null;

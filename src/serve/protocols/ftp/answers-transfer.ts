@@ -69,11 +69,22 @@ function listed(talk: Talk, method: string, name: string, line: LineOf): Promise
     ...errandOf(method, found),
     size: null,
     run: async (transfer) => {
-      const { ended, complete } = await transfer.text(pieces);
+      const { ended, complete } = await transfer.text(paidFor(talk, pieces));
+      // RFC 959 section 4.2.1: the action was aborted here.
       if (ended === "sent" && !complete) return "451 There are more names than one listing has.";
       return ENDINGS[ended];
     },
   });
+}
+
+/** Each piece costs what a command does: a listing of a hundred thousand names is as much work as many small ones. */
+function* paidFor({ service, source }: Talk, pieces: Generator<string, boolean>): Generator<string, boolean> {
+  for (;;) {
+    const piece = pieces.next();
+    if (piece.done === true) return piece.value;
+    service.sources.spend(source, service.serving.elapsed(), 1);
+    yield piece.value;
+  }
 }
 
 function* oneLine(line: string): Generator<string, boolean> {

@@ -28,6 +28,15 @@ test("telnet commands are taken out, wherever they stand and however they are cu
   assert.deepEqual(read([bytes([0xff, 0xf4, 0xff, 0xf2], "ABOR\r\n")]), ["ABOR"]);
 });
 
+test("an ABOR whose LF was sent beside the stream is a line; one whose LF came is one and no more", () => {
+  // ftplib's, then another command; and Net::FTP's, of which the FF before the mark went beside the stream.
+  assert.deepEqual(read([bytes("ABOR\r"), bytes("NOOP\r\n")]), ["ABOR", "NOOP"]);
+  assert.deepEqual(read([bytes("abor\r\nABOR\r\n\nNOOP\r\n")]), ["abor", "ABOR", "", "NOOP"]);
+  assert.deepEqual(read([bytes([0xff, 0xf4, 0xf2], "ABOR\r\n")]), ["ABOR"]);
+  assert.deepEqual(read([bytes("ABOR x\rNOOP\r\n")]), ["<unreadable>"]);
+  assert.deepEqual(read([bytes(Array.from({ length: MOST + 1 }, () => 0xf2))]), ["<too-long>"]);
+});
+
 test("what is no text is unreadable, and the line behind it is read", () => {
   for (const bad of [[0xc0, 0xae], [0xff, 0xff], [0xed, 0xa0, 0x80], [0], [0x1b], [0x7f], [0x0d, 0x41], [0xc2, 0x85]])
     assert.deepEqual(read([bytes("CWD ", bad, "\r\nNOOP\r\n")]), ["<unreadable>", "NOOP"]);

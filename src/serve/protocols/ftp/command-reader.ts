@@ -4,6 +4,7 @@ const SUBNEGOTIATION = 0xfa;
 const SUBNEGOTIATION_END = 0xf0;
 const FIRST_COMMAND = 0xf0;
 const FIRST_OPTION = 0xfb;
+const DATA_MARK = 0xf2;
 const LF = 0x0a;
 const CR = 0x0d;
 /** The first byte of a TLS record that carries a hello (RFC 8446 section 5.1). */
@@ -32,6 +33,8 @@ export class CommandReader {
   /** Bytes since the last line's end, those of telnet included. */
   #raw = 0;
   #telnet: "none" | "iac" | "option" | "inside" | "inside-iac" = "none";
+  /** An ABOR was taken at its CR: the LF behind it, if it comes, is part of it. */
+  #abortTaken = false;
   #ended = false;
 
   /** `most`: bytes of one line. */
@@ -55,6 +58,7 @@ export class CommandReader {
     this.#length = 0;
     this.#raw = 0;
     this.#telnet = "none";
+    this.#abortTaken = false;
   }
 
   #byte(byte: number): Received | null {
@@ -94,11 +98,30 @@ export class CommandReader {
   }
 
   #plain(byte: number): Received | null {
-    if (byte !== LF) {
-      if (byte === TLS_HANDSHAKE && this.#length === 0) return { kind: "foreign" };
-      this.#line[this.#length++] = byte;
-      return null;
-    }
+    const behindAbort = this.#abortTaken;
+    this.#abortTaken = false;
+    if (byte !== LF) return this.#content(byte);
+    return behindAbort ? null : this.#lineEnded();
+  }
+
+  #content(byte: number): Received | null {
+    if (this.#length === 0 && byte === TLS_HANDSHAKE) return { kind: "foreign" };
+    // Telnet's mark, when what stood before it was sent beside the stream: Net::FTP's ABOR begins with it.
+    if (this.#length === 0 && byte === DATA_MARK) return null;
+    this.#line[this.#length++] = byte;
+    if (byte !== CR || !this.#isAbort()) return null;
+    // ftplib sends ABOR as urgent data (RFC 959 section 4.1.3): its last byte, the LF, then travels beside the stream
+    // and never arrives.
+    const received = this.#lineEnded();
+    this.#abortTaken = true;
+    return received;
+  }
+
+  #isAbort(): boolean {
+    return this.#length === 5 && this.#line.toString("latin1", 0, 4).toUpperCase() === "ABOR";
+  }
+
+  #lineEnded(): Received {
     const end = this.#length > 0 && this.#line[this.#length - 1] === CR ? this.#length - 1 : this.#length;
     const text = textOf(this.#line.subarray(0, end));
     this.drop();

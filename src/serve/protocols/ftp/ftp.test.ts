@@ -64,17 +64,42 @@ test("a client's budget of commands fills again with time, and not beyond its bu
   const sources = new Sources({ sessions: 3, sessionsPerClient: 2, commandsPerMinute: 60 });
   const source = sources.admit("2001:db8::1", 0);
   assert.ok(typeof source === "object");
-  for (let i = 0; i < 10; i++) assert.equal(sources.pause(source, 0), 0);
+  // One went to the connection itself.
+  for (let i = 0; i < 9; i++) assert.equal(sources.pause(source, 0), 0);
   assert.equal(sources.pause(source, 0), 1_000);
   assert.equal(sources.pause(source, 60_000), 0);
   for (let i = 0; i < 9; i++) assert.equal(sources.pause(source, 60_000), 0);
   assert.ok(sources.pause(source, 60_000) > 0);
-  assert.ok(typeof sources.admit("2001:db8::ffff", 0) === "object");
-  assert.equal(sources.admit("2001:db8::2", 0), "yours-full");
-  assert.ok(typeof sources.admit("10.0.0.1", 0) === "object");
-  assert.equal(sources.admit("10.0.0.2", 0), "full");
+  assert.ok(typeof sources.admit("2001:db8::ffff", 60_000) === "object");
+  assert.equal(sources.admit("2001:db8::2", 60_000), "yours-full");
+  assert.ok(typeof sources.admit("10.0.0.1", 60_000) === "object");
+  assert.equal(sources.admit("10.0.0.2", 60_000), "full");
   sources.leave(source);
-  assert.ok(typeof sources.admit("10.0.0.2", 0) === "object");
+  assert.ok(typeof sources.admit("10.0.0.2", 60_000) === "object");
+});
+
+const remembered = ({ size }: Sources): number => size;
+
+test("who leaves and comes again finds the budget as it left it, until time has made it good", () => {
+  const sources = new Sources({ sessions: 300, sessionsPerClient: 2, commandsPerMinute: 60 });
+  const come = (now: number): ReturnType<Sources["admit"]> => {
+    const source = sources.admit("10.0.0.1", now);
+    if (typeof source === "object") sources.leave(source);
+    return source;
+  };
+  for (let i = 0; i < 111; i++) assert.ok(typeof come(0) === "object");
+  for (let i = 0; i < 1_000; i++) assert.equal(come(0), "yours-spent");
+  sources.sweep(1);
+  assert.equal(remembered(sources), 1);
+  // What was refused is not owed: some seconds make up for what was let in.
+  assert.ok(typeof come(2_000) === "object");
+  sources.sweep(200_000);
+  assert.equal(remembered(sources), 0);
+  for (let i = 0; i < 10_000; i++) {
+    const source = sources.admit(`10.1.${i >> 8}.${i & 255}`, 0);
+    if (typeof source === "object") sources.leave(source);
+  }
+  assert.ok(remembered(sources) <= 4_096);
 });
 
 test("a session keeps the revision that it logged in to; others, and its next, see the new", async () => {

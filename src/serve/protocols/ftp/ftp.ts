@@ -7,11 +7,14 @@ import type { Listening, Protocol, Serving } from "../../protocol.ts";
 import { openListeners, passivePool } from "./passive.ts";
 import { FtpSession } from "./session.ts";
 import { checkIdentity } from "./session-tls.ts";
-import { Sources } from "./sources.ts";
+import { type Source, Sources } from "./sources.ts";
 import type { FtpService } from "./talk.ts";
 
-/** Connections beyond the last session that are told why they are refused; further ones are dropped as they come. */
-const MOST_TOLD = 128;
+/**
+ * Connections that are being told why they are refused; further ones are dropped as they come, so that a flood of what
+ * is refused cannot take the room of what would be let in.
+ */
+const MOST_TOLD = 64;
 /** How long one that is told may take to read it. */
 const TELLING = 1_000;
 
@@ -30,7 +33,6 @@ async function listen(
   const { limits, tls, passive } = options;
   if (tls !== null) checkIdentity(tls);
   const server = createServer({ noDelay: true });
-  server.maxConnections = limits.sessions + MOST_TOLD;
   await beginListening(server, { host, port }, `ftp ${host}:${port}`);
   // All that this process will ever listen on is opened here: afterwards it gives up the right to.
   const ports = await openListeners(host, passive, limits.ports, pick);
@@ -49,14 +51,18 @@ async function listen(
     startedAt: serving.now(),
   };
   const open = new Set<FtpSession>();
+  const tell = teller();
   const allowed = networks(options.allow);
   let sessions = 0;
   server.on("connection", (socket: Socket) => {
+    const refused = admit(socket, service, allowed);
+    if (typeof refused === "string") return tell(socket, refused);
     sessions += 1;
-    admit(sessions, socket, service, allowed, open);
+    begin(new FtpSession(sessions, socket, service, refused), socket, service, open);
   });
   const looking = setInterval(() => {
     for (const session of open) session.look(serving.elapsed());
+    service.sources.sweep(serving.elapsed());
   }, serving.limits.checkingInterval);
   looking.unref();
   const address = server.address();
@@ -68,34 +74,50 @@ async function listen(
   };
 }
 
+/** Who comes, counted; or the reply with which it is turned away, RFC 959 section 5.4: 421 instead of a greeting. */
 function admit(
-  id: number,
   socket: Socket,
-  service: FtpService,
+  { serving, sources }: FtpService,
   allowed: (address: string) => boolean,
-  open: Set<FtpSession>,
-): void {
-  const { serving, sources } = service;
+): Source | string {
   const client = plainAddress(socket.remoteAddress ?? "");
-  if (!allowed(client)) return tell(socket, "421 Not for your address.");
+  if (!allowed(client)) return "421 Not for your address.";
   const source = sources.admit(client, serving.elapsed());
-  if (source === "full") return tell(socket, "421 Too many sessions; try later.");
-  if (source === "yours-full") return tell(socket, "421 Too many sessions from your address.");
-  const session = new FtpSession(id, socket, service, source);
+  return typeof source === "string" ? REFUSALS[source] : source;
+}
+
+const REFUSALS = {
+  full: "421 Too many sessions; try later.",
+  "yours-full": "421 Too many sessions from your address.",
+  "yours-spent": "421 Too many connections from your address; try later.",
+} as const;
+
+function begin(session: FtpSession, socket: Socket, { sources }: FtpService, open: Set<FtpSession>): void {
   open.add(session);
   socket.once("close", () => {
     open.delete(session);
-    sources.leave(source);
+    sources.leave(session.source);
   });
 }
 
-/** RFC 959 section 5.4: instead of a greeting. */
-function tell(socket: Socket, reply: string): void {
-  socket.on("error", () => undefined);
-  socket.resume();
-  socket.end(`${reply}\r\n`);
-  const timer = setTimeout(() => socket.destroy(), TELLING);
-  socket.once("close", () => clearTimeout(timer));
+/** What tells a connection why it is refused, and ends it. */
+function teller(): (socket: Socket, reply: string) => void {
+  let telling = 0;
+  return (socket, reply) => {
+    socket.on("error", () => undefined);
+    if (telling >= MOST_TOLD) {
+      socket.resetAndDestroy();
+      return;
+    }
+    telling += 1;
+    socket.resume();
+    socket.end(`${reply}\r\n`);
+    const timer = setTimeout(() => socket.destroy(), TELLING);
+    socket.once("close", () => {
+      clearTimeout(timer);
+      telling -= 1;
+    });
+  };
 }
 
 /** Whether an address is of one of these networks; of none means that all are welcome. */

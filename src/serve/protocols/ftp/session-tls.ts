@@ -20,6 +20,9 @@ export interface SessionTls {
 /** TLS sessions remembered for one control connection; each full handshake under it makes one. */
 const MOST_REMEMBERED = 4;
 
+/** Commands that a handshake which resumes nothing costs: some milliseconds of the processor, for a few bytes. */
+export const HANDSHAKE_COST = 20;
+
 /** The name of FTP in ALPN: a client that means to speak HTTP is refused in the handshake (CVE-2021-3618). */
 const ALPN = ["ftp"];
 

@@ -73,6 +73,7 @@ export class FtpSession implements Talk {
     socket.on("error", () => undefined);
     socket.once("close", () => this.#closed());
     this.#listen(socket);
+    // RFC 959 section 5.4.
     this.say("220 Ready.");
   }
 
@@ -124,7 +125,7 @@ export class FtpSession implements Talk {
     this.#wire.destroy();
   }
 
-  /** A look once a second. */
+  /** A look once a second. 421, RFC 959 section 5.4, says why a session ends. */
   look(now: Instant): void {
     const { limits } = this.service.options;
     this.#transfer?.look(now);
@@ -208,6 +209,7 @@ export class FtpSession implements Talk {
   }
 
   async #answer(received: Received): Promise<void> {
+    // RFC 959 section 4.2: 500 for what is no command, 501 for what is no argument.
     if (received.kind === "too-long") {
       this.#refused("500 Too long.");
     } else if (received.kind === "foreign") {
@@ -222,6 +224,7 @@ export class FtpSession implements Talk {
   async #command(line: string): Promise<void> {
     const command = parseCommand(line);
     if (command === "other-protocol") return this.#foreign();
+    // RFC 959 section 4.2, as 530 and 451 below; one unknown word does not end a session.
     if (command === "unknown") return this.say("500 Not known.");
     if (needsLogin(command.verb) && this.state.view === null) return this.say("530 Log in first.");
     try {

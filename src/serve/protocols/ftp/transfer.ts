@@ -89,6 +89,8 @@ export class Transfer {
       const piece = pieces.next();
       if (piece.done === true) return { ended: await this.#last(null), complete: piece.value };
       if (piece.value === "") continue;
+      // A client that takes all at once would keep the others from their turn until a long listing is told.
+      if (this.#sent > 0) await new Promise((resolve) => setImmediate(resolve));
       if (!(await this.#write(Buffer.from(piece.value)))) return { ended: this.#ended ?? "gone", complete: false };
     }
   }

@@ -1,7 +1,8 @@
-import { secureData } from "./session-tls.ts";
+import { HANDSHAKE_COST, secureData } from "./session-tls.ts";
 import type { DataSocket, Talk } from "./talk.ts";
 import { type Ended, Transfer } from "./transfer.ts";
 
+/** RFC 959 section 4.2. */
 export const UNAVAILABLE = "451 Not available at the moment.";
 
 /** RFC 959 section 4.2: how a transfer's end is told. */
@@ -31,6 +32,7 @@ export interface Errand {
 export async function transferred(talk: Talk, errand: Errand): Promise<string> {
   const { state, service } = talk;
   const { elapsed, limits } = service.serving;
+  // RFC 959 section 5.4: no data connection can be opened.
   if (state.data === null) return "425 PASV or EPSV first.";
   // RFC 4217 section 10: the data connection cannot be opened with this PROT.
   if (service.options.tls?.required === true && !state.protectData) return "521 PROT P first.";
@@ -40,9 +42,10 @@ export async function transferred(talk: Talk, errand: Errand): Promise<string> {
   let transfer: Transfer | null = null;
   let reply = "425 No data connection came.";
   if (raw !== null) {
-    // Before the handshake: a client begins it when it has read this.
+    // RFC 959 section 5.4. Before the handshake: a client begins it when it has read this.
     talk.say(`150 Here it comes${errand.size === null ? "." : ` (${errand.size} bytes).`}`);
     const data = await secured(talk, { socket: raw, wire: raw });
+    // RFC 4217 section 10.2.
     reply = "522 No TLS for the data connection.";
     if (data !== null) {
       const least = { bytesPerSecond: limits.leastRate, window: limits.leastRateWindow };
@@ -58,9 +61,11 @@ export async function transferred(talk: Talk, errand: Errand): Promise<string> {
   return reply;
 }
 
-async function secured({ state, service }: Talk, data: DataSocket): Promise<DataSocket | null> {
+async function secured({ state, service, source }: Talk, data: DataSocket): Promise<DataSocket | null> {
   if (!state.protectData || state.tls === null) return data;
   const bound = service.options.tls?.boundData !== false;
   const socket = await secureData(data.socket, state.tls, bound, service.options.limits.dataWait);
-  return socket === null ? null : { socket, wire: data.wire };
+  if (socket !== null) return { socket, wire: data.wire };
+  service.sources.spend(source, service.serving.elapsed(), HANDSHAKE_COST);
+  return null;
 }
