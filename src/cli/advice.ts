@@ -84,6 +84,10 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
   "audit.unsigned-tail": "export the log again: an export begins with a fresh checkpoint over all entries",
   "audit.signature-wrong":
     "compare the key with the one that you kept (ringfort audit-log key); if it is right, the checkpoint is forged",
+  "notice.refused":
+    "look at what the receiver said: an address, a login or a secret is wrong; ringfort notify test NAME tries again at once",
+  "notice.undelivered":
+    "look whether the mail server or the webhook's host can be reached from here; it is tried again for a day",
   "audit.not-continued":
     "the ledger is older than its checkpoints: put the newest backup back. If there is none, move the folder signer aside: a new key then signs a new beginning, which everybody sees",
   "audit.key-unusable":

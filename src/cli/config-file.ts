@@ -61,7 +61,24 @@ function rooted(loaded: Config, folder: string): Config {
   const channels = Object.entries(loaded.channels).map(([name, channel]) => [name, rootedChannel(channel, folder)]);
   const { witness } = loaded.auditLog;
   const auditLog = { ...loaded.auditLog, ...(witness === undefined ? {} : { witness: path.resolve(folder, witness) }) };
-  return { ...loaded, auditLog, data: path.resolve(folder, loaded.data), channels: Object.fromEntries(channels) };
+  const notify = Object.fromEntries(
+    Object.entries(loaded.notify).map(([name, each]) => [name, rootedSubscriber(each, folder)]),
+  );
+  return {
+    ...loaded,
+    auditLog,
+    notify,
+    data: path.resolve(folder, loaded.data),
+    channels: Object.fromEntries(channels),
+  };
+}
+
+function rootedSubscriber(each: Config["notify"][string], folder: string): Config["notify"][string] {
+  const { mail, webhook } = each;
+  if (webhook !== undefined)
+    return { ...each, webhook: { ...webhook, secretFile: path.resolve(folder, webhook.secretFile) } };
+  if (mail?.passwordFile === undefined) return each;
+  return { ...each, mail: { ...mail, passwordFile: path.resolve(folder, mail.passwordFile) } };
 }
 
 function rootedChannel(channel: Config["channels"][string], folder: string): Config["channels"][string] {

@@ -7,6 +7,7 @@ import { addConfigCommands } from "./commands/config.ts";
 import { addHostfileCommands } from "./commands/hostfile.ts";
 import { addKeyCommands } from "./commands/key.ts";
 import { addLogCommand } from "./commands/log.ts";
+import { addNotifyCommands } from "./commands/notify.ts";
 import { addPublishCommand } from "./commands/publish.ts";
 import { addRecallCommands } from "./commands/recall.ts";
 import { addReleaseCommands } from "./commands/release.ts";
@@ -49,6 +50,7 @@ export function buildProgram(perform: Perform): Command {
   addStatusCommand(program, perform);
   addHostfileCommands(program, perform);
   addLogCommand(program, perform);
+  addNotifyCommands(program, perform);
   addAuditLogCommands(program, perform);
   addStoreCommands(program, perform);
   addConfigCommands(program, perform);

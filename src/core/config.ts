@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { channelName } from "./model/source.ts";
 import { duration, size } from "./model/written-value.ts";
+import { subscriber } from "./notices/subscriber.ts";
 
 /**
  * The daemon's configuration: one schema gives defaults, validation, the editor's completion
@@ -238,6 +239,11 @@ export const config = z
       .prefault({})
       .describe("The fetch process."),
     auditLog: auditLog.prefault({}).describe("The proof of what was done (docs/audit-log.md)."),
+    notify: z
+      .record(z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, "a name of small letters, digits and -"), subscriber)
+      .refine((all) => Object.keys(all).length <= 32, "at most 32 subscribers")
+      .prefault({})
+      .describe("Who is told of events, by mail or webhook (docs/notifications.md)."),
     systemLog: systemLog.prefault({}).describe("Where events go beside the event log (docs/reference/events.md)."),
   })
   .superRefine(({ channels, collect, session: { most } }, context) => {

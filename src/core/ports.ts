@@ -133,6 +133,35 @@ export interface EventRecord {
  * move, a run) it records in the same transaction; whoever does something else adds its entry first, so that nothing is
  * done without a trace.
  */
+/** One event that one subscriber is to be told of. */
+export interface NoticeDraft {
+  readonly subscriber: string;
+  readonly event: EventRecord;
+  /** Not told before. */
+  readonly dueAt: Instant;
+}
+
+export interface Notice extends NoticeDraft {
+  readonly id: number;
+  /** Deliveries that failed. */
+  readonly tries: number;
+}
+
+/** What became of a notice: told, to be tried again, or given up. */
+export type NoticeEnd = { readonly kind: "done" } | { readonly kind: "later"; readonly dueAt: Instant };
+
+/** Notices that wait: they outlive a stop, and are told in their order. */
+interface NoticeQueue {
+  putNotices(drafts: readonly NoticeDraft[]): Promise<void>;
+  /** The oldest of one subscriber that are due. */
+  dueNotices(subscriber: string, now: Instant, limit: number): Promise<readonly Notice[]>;
+  endNotices(ids: readonly number[], end: NoticeEnd): Promise<void>;
+  /** How many wait for each subscriber. */
+  waitingNotices(): Promise<ReadonlyMap<string, number>>;
+  /** Forgets the oldest beyond so many of one subscriber; answers how many. */
+  trimNotices(subscriber: string, most: number): Promise<number>;
+}
+
 interface AuditLog {
   /** Adds these entries, all or none. */
   audit(drafts: readonly AuditDraft[]): Promise<void>;
@@ -151,7 +180,7 @@ interface AuditLog {
   checkpoints(limit: number): Promise<readonly AuditCheckpoint[]>;
 }
 
-export interface Ledger extends AuditLog {
+export interface Ledger extends AuditLog, NoticeQueue {
   sources(): Promise<readonly SourceSpec[]>;
   source(name: string): Promise<SourceSpec | null>;
   putSource(spec: SourceSpec): Promise<void>;

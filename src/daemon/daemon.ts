@@ -1,7 +1,7 @@
 import type { Config } from "../core/config.ts";
 import { Failure } from "../core/kernel/errors.ts";
 import { SECOND } from "../core/kernel/instant.ts";
-import type { AtStep, BlobStore, Clock, Events, Ledger, Quarantine, Views } from "../core/ports.ts";
+import type { AtStep, BlobStore, Clock, EventRecord, Events, Ledger, Quarantine, Views } from "../core/ports.ts";
 import { recover } from "../operations/recover.ts";
 import type { SyncDoors } from "../operations/sync-run.ts";
 import { type CheckpointParts, Checkpoints } from "./checkpoints.ts";
@@ -9,6 +9,7 @@ import { type ControlServer, openControlServer } from "./control-server.ts";
 import { openFetchDoor } from "./fetch-door.ts";
 import { openInspectDoor } from "./inspect-door.ts";
 import type { Confine } from "./jails.ts";
+import { Notifier, type NotifierParts } from "./notifier.ts";
 import { Runs } from "./runs.ts";
 import { Schedule } from "./schedule.ts";
 import { Turnstile } from "./turnstile.ts";
@@ -34,6 +35,10 @@ export interface DaemonParts {
   readonly confine: Confine;
   readonly auditDoors: Pick<CheckpointParts, "settleFolder" | "witness">;
   readonly serverDoors: ServerDoors;
+  /** Whoever is to be told of events; `listen` takes what is called with each. */
+  readonly notices: Pick<NotifierParts, "mirror" | "severityOf" | "adviceFor"> & {
+    readonly listen: (listener: (event: EventRecord) => void) => void;
+  };
   readonly readSecret: (file: string) => Promise<string>;
   /** Where a bug of ours goes that nobody waits for. */
   readonly onBug: (error: unknown) => void;
@@ -57,6 +62,17 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     events,
     ...parts.auditDoors,
   });
+  const notifier = new Notifier({
+    ...parts.notices,
+    subscribers: config.notify,
+    lanes: workers.notify,
+    ledger: parts.ledger,
+    clock,
+    events,
+    readSecret: parts.readSecret,
+    onBug: parts.onBug,
+  });
+  parts.notices.listen((event) => notifier.take(event));
   const turnstile = new Turnstile();
   const runs = new Runs(doors, turnstile);
   const schedule = new Schedule(
@@ -70,6 +86,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     schedule,
     workers,
     checkpoints,
+    notifier,
     turnstile,
     atStep: parts.atStep,
     grace: config.collect.grace,
@@ -88,6 +105,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     // Whoever waited for a hung worker has now learned that it is gone; nobody may use the ledger once it is closed.
     await ended;
     events.emit("daemon.stopped", {});
+    await notifier.stop();
   };
   try {
     const recovered = await recover(doors);
@@ -97,6 +115,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       schedule.plan(spec, (await parts.ledger.syncs(spec.name, 1))[0]?.startedAt ?? null);
     void workers.warm();
     checkpoints.start();
+    notifier.start();
     events.emit("daemon.started", { version: parts.version, ...recovered });
   } catch (error) {
     await stop();

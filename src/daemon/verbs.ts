@@ -16,6 +16,7 @@ import type { SyncDoors } from "../operations/sync-run.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 import type { Answers, Verbs } from "./control-server.ts";
 import { describeJail } from "./jails.ts";
+import type { Notifier } from "./notifier.ts";
 import type { Runs } from "./runs.ts";
 import { nextRun, type Schedule } from "./schedule.ts";
 import type { Turnstile } from "./turnstile.ts";
@@ -27,6 +28,7 @@ export interface VerbParts {
   readonly schedule: Schedule;
   readonly workers: Workers;
   readonly checkpoints: Checkpoints;
+  readonly notifier: Notifier;
   readonly turnstile: Turnstile;
   readonly atStep: AtStep;
   readonly grace: Duration;
@@ -107,6 +109,11 @@ export function verbsOf(parts: VerbParts): Verbs {
       return { verifier, size, at, note };
     },
     "audit-checkpoints": async ({ limit }) => ({ checkpoints: await ledger.checkpoints(limit) }),
+    "notify-list": async () => ({ subscribers: await parts.notifier.state() }),
+    "notify-test": async ({ subscriber, by }) => {
+      await parts.notifier.test(subscriber, by);
+      return { subscriber };
+    },
     log: async ({ what, source, limit }) => ({
       runs: what === "runs" ? await ledger.syncs(source, limit) : [],
       moves: what === "moves" ? await movesOf(parts, source, limit) : [],

@@ -18,7 +18,13 @@ export interface Places {
   readonly views: string;
   /** The signer's own folder, and the audit log's name for a key that has to be made. */
   readonly signer: { readonly folder: string; readonly logName: string };
-  readonly entries: { readonly fetch: string; readonly inspect: string; readonly serve: string; readonly sign: string };
+  readonly entries: {
+    readonly fetch: string;
+    readonly inspect: string;
+    readonly serve: string;
+    readonly sign: string;
+    readonly notify: string;
+  };
 }
 
 /** What main opens and reads for the servers, which can do neither. */
@@ -36,6 +42,7 @@ const INSPECT_LANES = 2;
 export class Workers {
   readonly inspect: JobLanes;
   readonly signer: JobLanes;
+  readonly notify: JobLanes;
   readonly servers: ReadonlyMap<string, ChannelServer>;
   readonly #places: Places;
   readonly #confine: Confine;
@@ -67,6 +74,12 @@ export class Workers {
       places.entries.sign,
       1,
       [places.signer.folder, places.signer.logName],
+    );
+    this.notify = this.#lanes(
+      { role: "notify", program: places.program, reads: [], network: "connect" },
+      places.entries.notify,
+      1,
+      [],
     );
     const servers = Object.keys(config.channels).map((channel): [string, ChannelServer] => [
       channel,
@@ -102,16 +115,18 @@ export class Workers {
   }
 
   states(): readonly { readonly state: WorkerState; readonly jail: Jail }[] {
-    const jobs = [this.#online, this.inspect, this.signer, ...this.#offline.values()].map(({ worker }) => ({
-      state: worker.state,
-      jail: worker.role.jail,
-    }));
+    const jobs = [this.#online, this.inspect, this.signer, this.notify, ...this.#offline.values()].map(
+      ({ worker }) => ({
+        state: worker.state,
+        jail: worker.role.jail,
+      }),
+    );
     const servers = [...this.servers.values()].map((server) => ({ state: server.state, jail: server.jail }));
     return [...jobs, ...servers];
   }
 
   async stop(): Promise<void> {
-    const jobs = [this.#online, this.inspect, this.signer, ...this.#offline.values()];
+    const jobs = [this.#online, this.inspect, this.signer, this.notify, ...this.#offline.values()];
     await Promise.all([
       ...jobs.map((lanes) => lanes.stop()),
       ...[...this.servers.values()].map((server) => server.stop()),

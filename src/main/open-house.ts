@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { adviceFor } from "../cli/advice.ts";
 import type { Config } from "../core/config.ts";
 import { Failure } from "../core/kernel/errors.ts";
 import type { AtStep, EventRecord } from "../core/ports.ts";
@@ -15,6 +16,7 @@ import { openQuarantine } from "../store/quarantine.ts";
 import { blobStores, ledgers } from "../store/registry.ts";
 import { openViews } from "../store/views.ts";
 import { keepNote } from "../store/witness-file.ts";
+import { severityOf } from "../wire/syslog-severity.ts";
 
 /** src, or what was compiled of it. */
 const sources = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
@@ -41,7 +43,13 @@ export async function openHouse({ config, atStep, echo, onBug }: HouseOptions): 
   makeFolders([config.data, places.logs, places.signer.folder]);
   const clock = { now: () => Date.now() };
   const ledger = await ledgers.sqlite({ file: path.join(config.data, "ledger.sqlite"), atStep });
-  const events = openEventLog({ file: path.join(places.logs, "events.log"), ledger, clock, echo, onBug });
+  // Set when the daemon is up: what happens before is in the log.
+  let tell: ((event: EventRecord) => void) | null = null;
+  const heard = (line: string, event: EventRecord): void => {
+    echo(line, event);
+    tell?.(event);
+  };
+  const events = openEventLog({ file: path.join(places.logs, "events.log"), ledger, clock, echo: heard, onBug });
   const logs: number[] = [];
   const close = async (): Promise<void> => {
     await events.settle();
@@ -84,6 +92,14 @@ export async function openHouse({ config, atStep, echo, onBug }: HouseOptions): 
         settleFolder: () => syncDirectory(places.signer.folder),
         witness: (note) => keepNote(config.auditLog.witness ?? null, note),
       },
+      notices: {
+        mirror: hostname(),
+        severityOf,
+        adviceFor,
+        listen: (listener) => {
+          tell = listener;
+        },
+      },
       readSecret,
       onBug,
     });
@@ -124,6 +140,7 @@ function placesOf({ data, auditLog }: Config): DaemonParts["places"] & { readonl
       inspect: entry("inspect-worker"),
       serve: entry("serve-worker"),
       sign: entry("sign-worker"),
+      notify: entry("notify-worker"),
     },
   };
 }

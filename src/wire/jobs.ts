@@ -166,6 +166,33 @@ export const signerAnswer = z.discriminatedUnion("kind", [
 ]);
 export type SignerAnswer = z.infer<typeof signerAnswer>;
 
+/** One notice to be delivered; secrets stay out of it, but for the login that a mail server asks for. */
+export const notifyRequest = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("mail"),
+    server: z.strictObject({ host: z.string().max(255), port: z.int().min(1).max(65_535), tls: z.boolean() }),
+    /** Of a connection that begins in clear: whether it must be turned to TLS before anything is said. */
+    startTls: z.boolean(),
+    login: login.nullable(),
+    from: z.string().max(254),
+    to: z.array(z.string().max(254)).min(1).max(50),
+    subject: z.string().max(998),
+    text: z.string().max(1024 * 1024),
+    /** Names the mail, so that one that is sent twice after a stop is known as the same. */
+    messageId: z.string().max(255),
+  }),
+  z.strictObject({
+    kind: z.literal("webhook"),
+    url,
+    headers: z.record(z.string().max(64), z.string().max(512)),
+    body: z.string().max(1024 * 1024),
+  }),
+]);
+export type NotifyRequest = z.infer<typeof notifyRequest>;
+
+export const notifyAnswer = z.discriminatedUnion("kind", [z.strictObject({ kind: z.literal("delivered") }), failed]);
+export type NotifyAnswer = z.infer<typeof notifyAnswer>;
+
 /** The walls around one channel's listeners, and their defaults. Durations in milliseconds. */
 const serveLimits = z.strictObject({
   /** For a request's head to arrive. */

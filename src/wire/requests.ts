@@ -52,6 +52,8 @@ export const request = z.discriminatedUnion("verb", [
   }),
   z.strictObject({ verb: z.literal("audit-checkpoint") }),
   z.strictObject({ verb: z.literal("audit-checkpoints"), limit: z.int().min(1).max(10_000) }),
+  z.strictObject({ verb: z.literal("notify-list") }),
+  z.strictObject({ verb: z.literal("notify-test"), subscriber: z.string().max(64), by }),
   z.strictObject({
     verb: z.literal("log"),
     what: z.enum(["runs", "moves", "events"]),
@@ -218,6 +220,20 @@ export const results = {
   "audit-checkpoints": z.strictObject({
     checkpoints: z.array(z.strictObject({ size: z.int(), at: instant, note: z.string() })).describe("newest first"),
   }),
+  "notify-list": z.strictObject({
+    subscribers: z.array(
+      z.strictObject({
+        subscriber: z.string(),
+        waiting: z.int().describe("notices that are not told yet"),
+        lastSentAt: instant.nullable().describe("since the daemon's start"),
+        trouble: z
+          .strictObject({ code: z.string(), detail: z.string() })
+          .nullable()
+          .describe("why the last delivery failed; null when it did not"),
+      }),
+    ),
+  }),
+  "notify-test": z.strictObject({ subscriber: z.string() }),
   log: z.strictObject({ runs: z.array(run), moves: z.array(move), events: z.array(event) }),
 } as const satisfies Record<Verb, z.ZodType>;
 

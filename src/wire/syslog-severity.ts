@@ -42,6 +42,8 @@ const SEVERITIES: Readonly<Record<string, Severity | ((fields: EventFields) => S
   "blob.repaired": notice,
   "audit-log.signed": info,
   "audit-log.failed": error,
+  "notice.failed": warning,
+  "notice.dropped": error,
   "log.failed": error,
   "log.dropped": warning,
 };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
 import { continues, type TreeHash } from "../../src/core/audit/merkle-tree.ts";
-import type { Ledger, SyncRecord } from "../../src/core/ports.ts";
+import type { EventRecord, Ledger, NoticeDraft, SyncRecord } from "../../src/core/ports.ts";
 import { modelled } from "./ledger-model.ts";
 import { AT, digestOf, draftOf, failsWith, moveTo, specOf } from "./ledger-samples.ts";
 
@@ -31,6 +31,7 @@ export function ledgerContract(name: string, open: () => Promise<OpenedLedger>):
     channels(given);
     records(given);
     auditLog(given);
+    notices(given);
     void test("it says what the naive ledger says, whatever is done in whatever order", () => modelled(open));
   });
 }
@@ -329,5 +330,57 @@ function auditLog(given: Given): void {
         [2, "note 2"],
       ],
     );
+  });
+}
+
+function notices(given: Given): void {
+  const event = (at: number): EventRecord => ({
+    at,
+    name: "sync.ended",
+    fields: { source: "s", code: null, bytes: at },
+  });
+  const draft = (subscriber: string, dueAt: number): NoticeDraft => ({ subscriber, event: event(dueAt), dueAt });
+
+  given("notices wait in their order, each for its subscriber, and outlive a stop", async (ledger, opened) => {
+    await ledger.putNotices([draft("ops", 30), draft("ops", 10), draft("pager", 20)]);
+    const again = await opened.reopen();
+    const due = await again.dueNotices("ops", 30, 10);
+    assert.deepEqual(
+      due.map(({ event: { at }, tries }) => [at, tries]),
+      [
+        [30, 0],
+        [10, 0],
+      ],
+    );
+    assert.deepEqual(due[0]?.event, event(30));
+    assert.equal((await again.dueNotices("ops", 29, 10)).length, 1);
+    assert.equal((await again.dueNotices("ops", 30, 1)).length, 1);
+    assert.deepEqual(await again.waitingNotices(), new Map(Object.entries({ ops: 2, pager: 1 })));
+  });
+
+  given("what is told is gone, what failed is tried later", async (ledger) => {
+    await ledger.putNotices([draft("ops", 1), draft("ops", 2), draft("ops", 3)]);
+    const [first, second] = await ledger.dueNotices("ops", 9, 9);
+    await ledger.endNotices([first?.id ?? 0], { kind: "done" });
+    await ledger.endNotices([second?.id ?? 0], { kind: "later", dueAt: 100 });
+    const due = await ledger.dueNotices("ops", 100, 9);
+    assert.deepEqual(
+      due.map(({ event: { at }, dueAt, tries }) => [at, dueAt, tries]),
+      [
+        [2, 100, 1],
+        [3, 3, 0],
+      ],
+    );
+  });
+
+  given("of too many the oldest of that subscriber go", async (ledger) => {
+    await ledger.putNotices([draft("pager", 0), ...[1, 2, 3, 4].map((dueAt) => draft("ops", dueAt))]);
+    assert.equal(await ledger.trimNotices("ops", 3), 1);
+    assert.equal(await ledger.trimNotices("ops", 3), 0);
+    assert.deepEqual(
+      (await ledger.dueNotices("ops", 9, 9)).map(({ dueAt }) => dueAt),
+      [2, 3, 4],
+    );
+    assert.equal((await ledger.dueNotices("pager", 9, 9)).length, 1);
   });
 }

@@ -92,6 +92,8 @@ export const FAILURES = {
   "daemon.unreachable": "the daemon does not answer on its control socket",
   "daemon.stopping": "the daemon is stopping",
   "request.malformed": "the request is not one that the daemon knows",
+  "notice.refused": "the receiver of a notice would not take it",
+  "notice.undelivered": "a notice could not be delivered",
   "audit.not-continued": "the signer has signed another past than the ledger holds",
   "audit.key-unusable": "the key of the audit log cannot be read or written",
   "listen.failed": "a channel's address could not be listened on",

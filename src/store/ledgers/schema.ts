@@ -130,6 +130,16 @@ export const MIGRATIONS: readonly string[] = [
     note TEXT NOT NULL
   ) STRICT;
   `,
+  `
+  CREATE TABLE notice (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    subscriber TEXT NOT NULL,
+    due_at INTEGER NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0,
+    event TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX notice_by_subscriber ON notice (subscriber, id);
+  `,
 ];
 
 /** Tables whose rows are written once: the authorizer lets no statement change them. */

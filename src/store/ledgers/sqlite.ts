@@ -12,7 +12,16 @@ import {
 import type { ChannelMove, ChannelPosition } from "../../core/model/channel.ts";
 import type { Revision, RevisionDraft, RevisionEntry } from "../../core/model/revision.ts";
 import type { SourceSpec } from "../../core/model/source.ts";
-import type { AtStep, EventRecord, Ledger, SyncRecord, UpstreamNote } from "../../core/ports.ts";
+import type {
+  AtStep,
+  EventRecord,
+  Ledger,
+  Notice,
+  NoticeDraft,
+  NoticeEnd,
+  SyncRecord,
+  UpstreamNote,
+} from "../../core/ports.ts";
 import {
   appendAudit,
   auditConsistency,
@@ -24,6 +33,7 @@ import {
   putCheckpoint,
 } from "./audit-rows.ts";
 import { Connection } from "./connection.ts";
+import { dueNotices, endNotices, putNotices, trimNotices, waitingNotices } from "./notice-rows.ts";
 import { entryRows, removeRows, sealRows, sourceId } from "./revision-rows.ts";
 import {
   blobFrom,
@@ -282,6 +292,26 @@ class SqliteLedger implements Ledger {
 
   async checkpoints(limit: number): Promise<readonly AuditCheckpoint[]> {
     return checkpoints(this.#connection, limit);
+  }
+
+  async putNotices(drafts: readonly NoticeDraft[]): Promise<void> {
+    if (drafts.length > 0) this.#connection.transaction(() => putNotices(this.#connection, drafts));
+  }
+
+  async dueNotices(subscriber: string, now: Instant, limit: number): Promise<readonly Notice[]> {
+    return dueNotices(this.#connection, subscriber, now, limit);
+  }
+
+  async endNotices(ids: readonly number[], end: NoticeEnd): Promise<void> {
+    this.#connection.transaction(() => endNotices(this.#connection, ids, end));
+  }
+
+  async waitingNotices(): Promise<ReadonlyMap<string, number>> {
+    return waitingNotices(this.#connection);
+  }
+
+  async trimNotices(subscriber: string, most: number): Promise<number> {
+    return trimNotices(this.#connection, subscriber, most);
   }
 
   async close(): Promise<void> {

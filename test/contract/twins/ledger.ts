@@ -22,7 +22,15 @@ import {
 import type { ChannelMove, ChannelPosition } from "../../../src/core/model/channel.ts";
 import type { Revision, RevisionDraft, RevisionEntry } from "../../../src/core/model/revision.ts";
 import type { SourceSpec } from "../../../src/core/model/source.ts";
-import type { EventRecord, Ledger, SyncRecord, UpstreamNote } from "../../../src/core/ports.ts";
+import type {
+  EventRecord,
+  Ledger,
+  Notice,
+  NoticeDraft,
+  NoticeEnd,
+  SyncRecord,
+  UpstreamNote,
+} from "../../../src/core/ports.ts";
 
 interface Held {
   readonly revision: Revision;
@@ -49,6 +57,8 @@ export class MemoryLedger implements Ledger {
   #events: readonly EventRecord[] = [];
   readonly #audit = new MemoryAudit();
   #checkpoints: readonly AuditCheckpoint[] = [];
+  #notices: readonly Notice[] = [];
+  #noticeId = 0;
 
   #held(name: string): HeldSource {
     const held = this.#sources.get(name);
@@ -248,6 +258,35 @@ export class MemoryLedger implements Ledger {
 
   async checkpoints(limit: number): Promise<readonly AuditCheckpoint[]> {
     return this.#checkpoints.slice(0, limit);
+  }
+
+  async putNotices(drafts: readonly NoticeDraft[]): Promise<void> {
+    const fresh = drafts.map((draft) => ({ ...draft, id: ++this.#noticeId, tries: 0 }));
+    this.#notices = [...this.#notices, ...fresh];
+  }
+
+  async dueNotices(subscriber: string, now: Instant, limit: number): Promise<readonly Notice[]> {
+    const due = this.#notices.filter((notice) => notice.subscriber === subscriber && notice.dueAt <= now);
+    return due.slice(0, limit);
+  }
+
+  async endNotices(ids: readonly number[], end: NoticeEnd): Promise<void> {
+    this.#notices = this.#notices.flatMap((notice) => {
+      if (!ids.includes(notice.id)) return [notice];
+      return end.kind === "done" ? [] : [{ ...notice, dueAt: end.dueAt, tries: notice.tries + 1 }];
+    });
+  }
+
+  async waitingNotices(): Promise<ReadonlyMap<string, number>> {
+    const names = [...new Set(this.#notices.map(({ subscriber }) => subscriber))].toSorted();
+    return new Map(names.map((name) => [name, this.#notices.filter(({ subscriber }) => subscriber === name).length]));
+  }
+
+  async trimNotices(subscriber: string, most: number): Promise<number> {
+    const own = this.#notices.filter((notice) => notice.subscriber === subscriber);
+    const gone = new Set(own.slice(0, Math.max(0, own.length - most)));
+    this.#notices = this.#notices.filter((notice) => !gone.has(notice));
+    return gone.size;
   }
 
   async close(): Promise<void> {}
