@@ -122,7 +122,7 @@ test("webhook: each request is signed, in order, and outlives a receiver that is
   await daemon.start();
   await until(() => hook.came.length > 0, 400);
   const [{ headers, body } = { headers: {}, body: "" }] = hook.came;
-  const signed = `${headers["webhook-id"]}.${headers["webhook-timestamp"]}.${body}`;
+  const signed = `${String(headers["webhook-id"])}.${String(headers["webhook-timestamp"])}.${body}`;
   const signature = createHmac("sha256", SECRET).update(signed).digest("base64");
   assert.equal(headers["webhook-signature"], `v1,${signature}`);
   const { type, data } = JSON.parse(body);
