@@ -3,7 +3,7 @@ import { duration } from "./written-value.ts";
 
 /**
  * What the health gate asks of the canaries of a ring before a revision may go on: `canaries` is its k, `returns` its m;
- * n is whoever fetched the revision. The defaults come from the simulation (docs/canary-report.md).
+ * n is whoever is known by a rhythm and alive. The defaults come from the simulation (docs/canary-report.md).
  */
 export const healthPolicy = z
   .strictObject({
@@ -13,6 +13,12 @@ export const healthPolicy = z
       .max(100_000)
       .default(5)
       .describe("k: at least so many canaries have fetched the revision and come back well."),
+    share: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.5)
+      .describe("And at least this share of n, the canaries that are known and alive."),
     returns: z
       .int()
       .min(1)

@@ -8,7 +8,7 @@ import { type CanaryTally, judgeHealth, type Testimony, toleratedSilence } from 
 const POLICY = healthPolicy.parse({ canaries: 5, silent: { count: 1, share: 0.2 } });
 
 function tally(changes: Partial<CanaryTally> = {}): CanaryTally {
-  return { fetched: 10, proven: 10, silent: 0, newcomers: 0, silentSince: null, sureness: 0, ...changes };
+  return { known: 10, fetched: 10, proven: 10, silent: 0, newcomers: 0, silentSince: null, sureness: 0, ...changes };
 }
 
 function testimony(changes: Partial<Testimony> = {}): Testimony {
@@ -35,8 +35,10 @@ test("too few, or too many awaited, is unproven, each with its code", () => {
     const verdict = judgeHealth(POLICY, tally(changes), []);
     return [verdict.kind, ...verdict.reasons.map(({ code }) => code)];
   };
-  assert.deepEqual(codes({ fetched: 4, proven: 4 }), ["unproven", "health.too-few-canaries"]);
+  assert.deepEqual(codes({ fetched: 4, proven: 4, known: 4 }), ["unproven", "health.too-few-canaries"]);
   assert.deepEqual(codes({ proven: 7 }), ["unproven", "health.not-yet-back"]);
+  // Seven of thirty are not half of those that may yet take it.
+  assert.deepEqual(codes({ known: 30, fetched: 7, proven: 7 }), ["unproven", "health.too-few-canaries"]);
   assert.deepEqual(codes({ fetched: 0, proven: 0, newcomers: 50 }), ["unproven", "health.too-few-canaries"]);
 });
 

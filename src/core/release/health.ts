@@ -23,6 +23,8 @@ interface HealthReason {
 
 /** Canaries of one ring and one revision, counted. Newcomers without a rhythm are in none of the others. */
 export interface CanaryTally {
+  /** n: canaries with a rhythm that have fetched the revision, or are alive and may yet. */
+  readonly known: number;
   /** Canaries with a rhythm that fetched the revision. */
   readonly fetched: number;
   /** Of these: came back often enough and late enough, and are not overdue now. */
@@ -105,16 +107,17 @@ function latestOf(testimonies: readonly Testimony[]): ReadonlyMap<string, Testim
 }
 
 function wanting(
-  { canaries, checks }: HealthPolicy,
-  { fetched, proven }: CanaryTally,
+  { canaries, share, checks }: HealthPolicy,
+  { known, fetched, proven }: CanaryTally,
   tolerated: number,
   latest: ReadonlyMap<string, Testimony>,
 ): readonly HealthReason[] {
   const reasons: HealthReason[] = [];
-  if (proven < canaries)
+  const least = Math.max(canaries, Math.ceil(share * known));
+  if (proven < least)
     reasons.push({
       code: "health.too-few-canaries",
-      detail: `${proven} have come back well, ${canaries} are asked for`,
+      detail: `${proven} of ${known} have come back well, ${least} are asked for`,
     });
   // Whoever took it and was not seen well since is no witness for it, asleep or dead: harm that strikes at the fetch
   // looks just so until morning.
