@@ -17,16 +17,16 @@ export const healthPolicy = z
       .number()
       .min(0)
       .max(1)
-      .default(0.5)
+      .default(0.6)
       .describe("And at least this share of n, the canaries that are known and alive."),
     returns: z
       .int()
       .min(1)
       .max(1_000)
-      .default(2)
+      .default(1)
       .describe("m: how often a canary must have come back after its fetch."),
     watch: duration
-      .prefault("3h")
+      .prefault("2h 30m")
       .describe("A canary counts once it was seen so long after its fetch: a poison may be slow."),
     silent: z
       .strictObject({

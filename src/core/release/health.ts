@@ -7,7 +7,6 @@ import type { HealthPolicy } from "../model/health-policy.ts";
  */
 const HEALTH_REASONS = {
   "health.too-few-canaries": "fewer canaries than the policy asks have fetched the revision and come back well",
-  "health.not-yet-back": "too many of those that fetched the revision have not come back often and late enough",
   "health.check-missing": "a check that the policy asks for has not spoken yet",
   "health.silent-canaries":
     "more canaries than the policy tolerates have fallen silent since they fetched the revision",
@@ -93,7 +92,7 @@ export function judgeHealth(
     const sureness = bad.length > 0 ? 1 : tally.sureness;
     return { kind: "suspect", since, sureness, tally, reasons: against };
   }
-  const missing = wanting(policy, tally, tolerated, latest);
+  const missing = wanting(policy, tally, latest);
   return { kind: missing.length > 0 ? "unproven" : "healthy", tally, reasons: missing };
 }
 
@@ -109,22 +108,16 @@ function latestOf(testimonies: readonly Testimony[]): ReadonlyMap<string, Testim
 function wanting(
   { canaries, share, checks }: HealthPolicy,
   { known, fetched, proven }: CanaryTally,
-  tolerated: number,
   latest: ReadonlyMap<string, Testimony>,
 ): readonly HealthReason[] {
   const reasons: HealthReason[] = [];
+  // Whoever took it and was not seen well since is no witness for it, asleep or dead: harm that strikes at the fetch
+  // looks just so until morning. The share of n is what keeps harm to half of the canaries from ever passing.
   const least = Math.max(canaries, Math.ceil(share * known));
   if (proven < least)
     reasons.push({
       code: "health.too-few-canaries",
-      detail: `${proven} of ${known} have come back well, ${least} are asked for`,
-    });
-  // Whoever took it and was not seen well since is no witness for it, asleep or dead: harm that strikes at the fetch
-  // looks just so until morning.
-  if (fetched - proven > tolerated)
-    reasons.push({
-      code: "health.not-yet-back",
-      detail: `${fetched - proven} of ${fetched} that fetched it are still awaited, ${tolerated} are tolerated`,
+      detail: `${proven} of ${known} have come back well, ${least} are asked for; ${fetched} have fetched it`,
     });
   for (const name of checks.filter((each) => !latest.has(each)))
     reasons.push({ code: "health.check-missing", detail: name });
