@@ -22,7 +22,7 @@ const PROFILES: Readonly<Record<string, Partial<Record<Kind, number>>>> = {
   "daily clients": { hourly: 2, daily: 6, "daily-spread": 2, laptop: 1, dead: 1 },
   laptops: { hourly: 2, laptop: 8, evening: 1, dead: 1 },
 };
-export const PROFILE_NAMES: readonly string[] = Object.keys(PROFILES);
+const PROFILE_NAMES: readonly string[] = Object.keys(PROFILES);
 
 export interface Visit {
   readonly at: Instant;
@@ -30,7 +30,7 @@ export interface Visit {
 }
 
 /** What the server takes for one client: an address with a User-Agent, and whoever stands behind it. */
-export interface Identity {
+interface Identity {
   readonly client: string;
   readonly likeness: string;
   readonly visits: readonly Visit[];

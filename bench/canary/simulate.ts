@@ -13,7 +13,7 @@ export interface Simulated {
 }
 
 /** How ordinary releases went. Counts, but `median`: of the time until the gate opened. */
-export interface Ordinary {
+interface Ordinary {
   readonly releases: number;
   /** Rings in which never as many canaries are known as the policy asks for: nothing is counted of them. */
   readonly noQuorum: number;
@@ -28,7 +28,7 @@ export interface Ordinary {
   readonly median: Duration;
 }
 
-export interface Harmful {
+interface Harmful {
   readonly releases: number;
   /** The gate opened. */
   readonly misses: number;
