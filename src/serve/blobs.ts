@@ -3,6 +3,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import type { Sha256 } from "../core/kernel/digest.ts";
 import { SMALL_BYTES } from "./buffer-pool.ts";
+import { HotBlobs } from "./hot-blobs.ts";
 import { Recent } from "./recent.ts";
 
 // The callback calls in promises, not `fs/promises`: a FileHandle for each request costs more than the file's reads.
@@ -17,7 +18,7 @@ export type BlobFault = "missing" | "size-differs" | "unreadable";
 
 /** A blob that is there, and of its size. Close it. */
 export interface OpenBlob {
-  /** All its bytes, when it is small. */
+  /** All its bytes, when it is small, or asked for often. */
   readonly held: Uint8Array | null;
   /** Fills `into` from `offset` on and resolves to the bytes read: 0 means that the file is shorter than it was. */
   read(into: Uint8Array, length: number, offset: number): Promise<number>;
@@ -28,6 +29,7 @@ export interface OpenBlob {
 export class Blobs {
   readonly #folder: string;
   readonly #recent = new Recent<Sha256, Uint8Array>(RECENT_BYTES, (bytes) => bytes.length + 256);
+  readonly #hot = new HotBlobs();
 
   constructor(folder: string) {
     this.#folder = path.join(folder, "sha256");
@@ -37,22 +39,37 @@ export class Blobs {
   async open(sha256: Sha256, size: number): Promise<OpenBlob | BlobFault> {
     const known = this.#recent.get(sha256);
     if (known?.length === size) return heldBlob(known);
+    const hot = this.#hot.take(sha256);
+    if (hot !== null) return this.#lent(sha256, hot);
     let fd: number | null = null;
     try {
       const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
       fd = await openFile(path.join(this.#folder, sha256.slice(0, 2), sha256), flags);
       const stat = await statFile(fd);
       if (!stat.isFile() || stat.size !== size) return closing(fd, "size-differs");
-      if (size > SMALL_BYTES) return fileBlob(fd);
+      if (size > SMALL_BYTES && !this.#hot.wants(sha256, size)) return fileBlob(fd);
       const bytes = Buffer.allocUnsafeSlow(size);
       const { bytesRead } = await readFile(fd, bytes, 0, size, 0);
       if (bytesRead !== size) return closing(fd, "size-differs");
+      if (size > SMALL_BYTES)
+        return this.#hot.keep(sha256, bytes) ? closing(fd, this.#lent(sha256, bytes)) : fileBlob(fd);
       this.#recent.put(sha256, bytes);
       return closing(fd, heldBlob(bytes));
     } catch (cause) {
       if (!(cause instanceof Error && "code" in cause && "syscall" in cause)) throw cause;
       return closing(fd, cause.code === "ENOENT" ? "missing" : "unreadable");
     }
+  }
+
+  #lent(sha256: Sha256, bytes: Uint8Array): OpenBlob {
+    let lent = true;
+    return {
+      ...heldBlob(bytes),
+      close: () => {
+        if (lent) this.#hot.give(sha256);
+        lent = false;
+      },
+    };
   }
 }
 
