@@ -74,6 +74,11 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
   "upstream.login": "check the user and the password file of the source's login",
   "upstream.proxy": "check the proxy's address and login",
   "address.unsupported": "write an http, https, ftp or file address",
+  "certificate.key-differs":
+    "look at both files: a renewal that stopped half-way leaves them so; the certificate before it goes on being shown",
+  "certificate.unusable": "TLS wants PEM without a passphrase, and a key that is no weaker than RSA of 2048 bits",
+  "certificate.expired": "renew it, and look at why the tool that does so did not",
+  "certificate.not-yet-valid": "compare this machine's clock with the real time; it is taken by itself when it begins",
   "audit.malformed":
     "export the log again; if it stays so, the export or the ledger was changed: keep both, and ask who could",
   "audit.numbering": "entries were taken out, doubled or moved: keep the export, export again, and compare the two",

@@ -1,6 +1,7 @@
 import { access } from "node:fs/promises";
 import path from "node:path";
 import { type Config, type ConfigInput, config } from "../core/config.ts";
+import { rootedPair } from "../core/config-tls.ts";
 import { systemCode } from "./system-code.ts";
 import type { FileCodes } from "./yaml-file.ts";
 import { readYamlFile } from "./yaml-file.ts";
@@ -84,6 +85,6 @@ function rootedSubscriber(each: Config["notify"][string], folder: string): Confi
 function rootedChannel(channel: Config["channels"][string], folder: string): Config["channels"][string] {
   const tls = channel.ftp?.tls;
   if (channel.ftp === undefined || tls === undefined) return channel;
-  const files = { certificate: path.resolve(folder, tls.certificate), key: path.resolve(folder, tls.key) };
-  return { ...channel, ftp: { ...channel.ftp, tls: { ...tls, ...files } } };
+  const resolve = (file: string): string => path.resolve(folder, file);
+  return { ...channel, ftp: { ...channel.ftp, tls: rootedPair(tls, resolve) } };
 }

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { PAIR_ISSUE, pairFields, pairPlace } from "./config-tls.ts";
 import { channelName } from "./model/source.ts";
 import { duration, size } from "./model/written-value.ts";
 import { subscriber } from "./notices/subscriber.ts";
@@ -44,21 +45,22 @@ const limits = z.strictObject({
 
 const portNumber = z.int().min(0).max(65_535);
 
-const ftpTls = z.strictObject({
-  mode: z
-    .enum(["offered", "required"])
-    .default("offered")
-    .describe("`required`: no login and no transfer without AUTH TLS and PROT P."),
-  certificate: z.string().min(1).max(4_096).describe("A file with the certificate and its chain, PEM."),
-  key: z.string().min(1).max(4_096).describe("A file with its private key, PEM."),
-  boundData: z
-    .boolean()
-    .default(true)
-    .describe(
-      "A data connection must resume the TLS session of its control connection, so that nobody else can take it. " +
-        "`false` for clients that cannot.",
-    ),
-});
+const ftpTls = z
+  .strictObject({
+    mode: z
+      .enum(["offered", "required"])
+      .default("offered")
+      .describe("`required`: no login and no transfer without AUTH TLS and PROT P."),
+    ...pairFields,
+    boundData: z
+      .boolean()
+      .default(true)
+      .describe(
+        "A data connection must resume the TLS session of its control connection, so that nobody else can take it. " +
+          "`false` for clients that cannot.",
+      ),
+  })
+  .refine((tls) => pairPlace(tls) !== null, PAIR_ISSUE);
 
 const ftp = z.strictObject({
   listen: listen.describe("The address and port of FTP, its own."),
@@ -166,6 +168,7 @@ const systemLog = z.strictObject({
       "daemon.*",
       "sync.ended",
       "channel.*",
+      "certificate.*",
       "*.refused",
       "*.failed",
       "*-refused",

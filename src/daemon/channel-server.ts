@@ -1,7 +1,7 @@
 import { Failure, quoteOutside } from "../core/kernel/errors.ts";
 import { MINUTE, SECOND } from "../core/kernel/instant.ts";
 import type { Events } from "../core/ports.ts";
-import { type ServeAnswer, type ServeRequest, serveAnswer } from "../wire/jobs.ts";
+import { type ServeAnswer, type ServeRequest, serveAnswer, type TlsIdentity } from "../wire/jobs.ts";
 import type { Lane } from "../wire/lane.ts";
 import type { Jail } from "./jails.ts";
 import type { WorkerProcess, WorkerState } from "./worker-process.ts";
@@ -21,7 +21,7 @@ type Start = Extract<ServeRequest, { kind: "serve-start" }>;
 export class ChannelServer {
   readonly channel: string;
   readonly #worker: WorkerProcess;
-  readonly #start: Start;
+  #start: Start;
   readonly #events: Events;
   #lane: Lane | null = null;
   #port: number;
@@ -215,6 +215,14 @@ export class ChannelServer {
     lane.send({ kind: "reopen", serial } satisfies ServeRequest);
     await promise;
     clearTimeout(timer);
+  }
+
+  /** From now on its handshakes show this, also those of a server that has to be started again. */
+  show(by: "ftp", identity: TlsIdentity): void {
+    const { ftp } = this.#start;
+    if (ftp?.tls === null || ftp?.tls === undefined) return;
+    this.#start = { ...this.#start, ftp: { ...ftp, tls: { ...ftp.tls, ...identity } } };
+    this.#lane?.send({ kind: "identity", by, identity } satisfies ServeRequest);
   }
 
   async stop(): Promise<void> {

@@ -4,6 +4,7 @@ import { SECOND } from "../core/kernel/instant.ts";
 import type { AtStep, BlobStore, Clock, EventRecord, Events, Ledger, Quarantine, Views } from "../core/ports.ts";
 import { recover } from "../operations/recover.ts";
 import type { SyncDoors } from "../operations/sync-run.ts";
+import { type CertificateParts, Certificates } from "./certificates.ts";
 import { type CheckpointParts, Checkpoints } from "./checkpoints.ts";
 import { type ControlServer, openControlServer } from "./control-server.ts";
 import { openFetchDoor } from "./fetch-door.ts";
@@ -39,6 +40,7 @@ export interface DaemonParts {
   readonly notices: Pick<NotifierParts, "mirror" | "severityOf" | "adviceFor"> & {
     readonly listen: (listener: (event: EventRecord) => void) => void;
   };
+  readonly readIdentity: CertificateParts["readIdentity"];
   readonly readSecret: (file: string) => Promise<string>;
   /** Where a bug of ours goes that nobody waits for. */
   readonly onBug: (error: unknown) => void;
@@ -47,13 +49,17 @@ export interface DaemonParts {
 export interface Daemon {
   /** Where clients find each channel by HTTP. */
   readonly urls: ReadonlyMap<string, string | null>;
+  /** Reads again what others renew: the certificates. */
+  reload(): Promise<void>;
   stop(): Promise<void>;
 }
 
 /** Starts the keeper: recover, serve, listen, schedule, in that order. Clients are served before anything is fetched. */
 export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   const { config, clock, events, places } = parts;
-  const workers = new Workers(config, parts.version, places, parts.confine, parts.serverDoors, events);
+  const certificates = await Certificates.open(config, { clock, events, readIdentity: parts.readIdentity });
+  const serverDoors = { ...parts.serverDoors, certificates };
+  const workers = new Workers(config, parts.version, places, parts.confine, serverDoors, events);
   const doors = doorsOf(parts, workers);
   const checkpoints = new Checkpoints({
     signer: workers.signer,
@@ -85,6 +91,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     runs,
     schedule,
     workers,
+    certificates,
     checkpoints,
     notifier,
     turnstile,
@@ -97,6 +104,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   let control: ControlServer | null = null;
   const stop = async (): Promise<void> => {
     schedule.stop();
+    certificates.stop();
     await control?.close();
     const ended = Promise.all([runs.stop(), control?.settled()]);
     await within(RUNS_PATIENCE, ended);
@@ -116,6 +124,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     void workers.warm();
     checkpoints.start();
     notifier.start();
+    certificates.start((channel, by, identity) => workers.servers.get(channel)?.show(by, identity));
     events.emit("daemon.started", { version: parts.version, ...recovered });
   } catch (error) {
     await stop();
@@ -125,6 +134,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     get urls() {
       return new Map([...workers.servers].map(([channel, { url }]) => [channel, url]));
     },
+    reload: () => certificates.reload(),
     stop,
   };
 }

@@ -13,6 +13,7 @@ import { compareRevisions } from "../operations/compare-revisions.ts";
 import { type MoveWish, promoteChannel, rollBackChannel } from "../operations/promote.ts";
 import { removeSource, setUpSource } from "../operations/set-up-source.ts";
 import type { SyncDoors } from "../operations/sync-run.ts";
+import type { Certificates } from "./certificates.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 import type { Answers, Verbs } from "./control-server.ts";
 import { describeJail } from "./jails.ts";
@@ -27,6 +28,7 @@ export interface VerbParts {
   readonly runs: Runs;
   readonly schedule: Schedule;
   readonly workers: Workers;
+  readonly certificates: Certificates;
   readonly checkpoints: Checkpoints;
   readonly notifier: Notifier;
   readonly turnstile: Turnstile;
@@ -270,7 +272,12 @@ async function status(parts: VerbParts): Promise<Answers["status"]> {
     data: parts.data,
     store: { blobs: blobs.size, bytes, freeBytes: await doors.blobs.freeBytes() },
     processes: workers.states().map(({ state, jail }) => ({ ...state, permissions: describeJail(jail) })),
-    channels: [...workers.servers.values()].map(({ channel, url, ftpUrl }) => ({ channel, url, ftp: ftpUrl })),
+    channels: [...workers.servers.values()].map(({ channel, url, ftpUrl }) => ({
+      channel,
+      url,
+      ftp: ftpUrl,
+      certificates: [...parts.certificates.states(channel)],
+    })),
     sources: await summaries(parts),
     positions: await positionsOf(parts, null),
   };

@@ -3,7 +3,8 @@ import { fileURLToPath } from "node:url";
 import type { Config, FtpConfig } from "../core/config.ts";
 import { LIMITS } from "../core/kernel/limits.ts";
 import type { Events } from "../core/ports.ts";
-import type { ServeFtpInput } from "../wire/jobs.ts";
+import type { ServeFtpInput, TlsIdentity } from "../wire/jobs.ts";
+import type { Certificates } from "./certificates.ts";
 import { ChannelServer } from "./channel-server.ts";
 import type { Confine, Jail } from "./jails.ts";
 import { JobLanes } from "./job-lanes.ts";
@@ -27,13 +28,14 @@ export interface Places {
   };
 }
 
-/** What main opens and reads for the servers, which can do neither. */
+/** What main opens for the servers, which can open nothing. */
 export interface ServerDoors {
   /** Opens an access log for appending, by its name: the server inherits the descriptor. */
   readonly openLog: (name: string) => number;
-  /** A PEM file of the configuration. Throws `Failure` `config.*`. */
-  readonly readPem: (file: string) => string;
 }
+
+/** What a channel's server shows in its handshakes, from its start. */
+type Identities = Pick<Certificates, "shown">;
 
 /** How many files are inspected side by side: inspection is work for the processor, not for the line. */
 const INSPECT_LANES = 2;
@@ -52,7 +54,14 @@ export class Workers {
   /** One process for each folder that a `file:` address names: it has no network, and reads that folder alone. */
   readonly #offline = new Map<string, JobLanes>();
 
-  constructor(config: Config, version: string, places: Places, confine: Confine, doors: ServerDoors, events: Events) {
+  constructor(
+    config: Config,
+    version: string,
+    places: Places,
+    confine: Confine,
+    doors: ServerDoors & { readonly certificates: Identities },
+    events: Events,
+  ) {
     this.#places = places;
     this.#confine = confine;
     this.#fetchLanes = config.fetch.lanes;
@@ -139,7 +148,7 @@ function channelServer(
   { channels, limits, session }: Config,
   places: Places,
   confine: Confine,
-  { openLog, readPem }: ServerDoors,
+  { openLog, certificates }: ServerDoors & { readonly certificates: Identities },
   events: Events,
 ): ChannelServer {
   const where = channels[channel];
@@ -165,7 +174,7 @@ function channelServer(
     kind: "serve-start",
     channel,
     listen: hostAndPort(where.listen),
-    ftp: where.ftp === undefined ? null : ftpStart(where.ftp, readPem),
+    ftp: where.ftp === undefined ? null : ftpStart(where.ftp, certificates.shown(channel, "ftp")),
     blobs: places.blobs,
     views: places.views,
     limits,
@@ -176,7 +185,7 @@ function channelServer(
 
 function ftpStart(
   { listen, passive, active, allow, password, tls, ...limits }: FtpConfig,
-  readPem: ServerDoors["readPem"],
+  identity: TlsIdentity | null,
 ): ServeFtpInput {
   const { sessions, sessionsPerClient, idle, longest } = limits;
   return {
@@ -186,14 +195,9 @@ function ftpStart(
     allow,
     password: password ?? null,
     tls:
-      tls === undefined
+      tls === undefined || identity === null
         ? null
-        : {
-            required: tls.mode === "required",
-            certificate: readPem(tls.certificate),
-            key: readPem(tls.key),
-            boundData: tls.boundData,
-          },
+        : { required: tls.mode === "required", leastVersion: tls.leastVersion, boundData: tls.boundData, ...identity },
     limits: { sessions, sessionsPerClient, idle, longest },
   };
 }

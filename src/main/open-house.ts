@@ -17,6 +17,7 @@ import { blobStores, ledgers } from "../store/registry.ts";
 import { openViews } from "../store/views.ts";
 import { keepNote } from "../store/witness-file.ts";
 import { severityOf } from "../wire/syslog-severity.ts";
+import { readIdentity } from "./tls-files.ts";
 
 /** src, or what was compiled of it. */
 const sources = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
@@ -26,8 +27,6 @@ const ending = path.extname(fileURLToPath(import.meta.url));
 
 /** Bytes of a password file. */
 const MOST_SECRET_BYTES = 4_096;
-/** Of a certificate with its chain, or of a key. */
-const MOST_PEM_BYTES = 32 * 1_024;
 
 export interface HouseOptions {
   readonly config: Config;
@@ -86,7 +85,6 @@ export async function openHouse({ config, atStep, echo, onBug }: HouseOptions): 
           logs.push(fd);
           return fd;
         },
-        readPem,
       },
       auditDoors: {
         settleFolder: () => syncDirectory(places.signer.folder),
@@ -100,10 +98,11 @@ export async function openHouse({ config, atStep, echo, onBug }: HouseOptions): 
           tell = listener;
         },
       },
+      readIdentity,
       readSecret,
       onBug,
     });
-    return { urls: daemon.urls, stop: () => daemon.stop().finally(close) };
+    return { urls: daemon.urls, reload: () => daemon.reload(), stop: () => daemon.stop().finally(close) };
   } catch (error) {
     await close();
     throw error;
@@ -161,17 +160,5 @@ async function readSecret(file: string): Promise<string> {
   } catch (cause) {
     if (cause instanceof Failure) throw cause;
     throw new Failure("config.unreadable", `the password file ${file} cannot be read`, { cause });
-  }
-}
-
-function readPem(file: string): string {
-  try {
-    const text = readFileSync(file, "utf8");
-    if (text.length > MOST_PEM_BYTES || !text.includes("-----BEGIN "))
-      throw new Failure("config.invalid", `${file} is no PEM file, or too long for one`);
-    return text;
-  } catch (cause) {
-    if (cause instanceof Failure) throw cause;
-    throw new Failure("config.unreadable", `the file ${file} cannot be read`, { cause });
   }
 }

@@ -14,6 +14,7 @@ const USAGE = `ringfortd: the Ringfort daemon
   ringfortd [--config FILE]     runs in the foreground until SIGTERM or SIGINT
   ringfortd --version
 
+SIGHUP has it read its certificates again; it also does so by itself, every half minute.
 Without --config: $RINGFORT_CONFIG, ./ringfort.yaml, /etc/ringfort/ringfort.yaml, then ./ringfort-data
 with staging on 127.0.0.1:8081 and production on 127.0.0.1:8082.
 Events go to standard error, one JSON line each, unless systemLog in the configuration says otherwise. The command line "ringfort" talks to it.
@@ -45,6 +46,7 @@ async function run(): Promise<void> {
       .then(() => process.exit(EXIT.done), onBug);
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, stop);
+  process.on("SIGHUP", () => void house.reload().catch(onBug));
 }
 
 process.on("unhandledRejection", onBug);

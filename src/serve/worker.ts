@@ -1,7 +1,15 @@
 import { Failure } from "../core/kernel/errors.ts";
 import type { Instant } from "../core/kernel/instant.ts";
 import type { FoundFile } from "../core/publish/channel-view.ts";
-import { type AccessLogField, type ServeAnswer, type ServeFtp, type ServeStart, serveRequest } from "../wire/jobs.ts";
+import {
+  type AccessLogField,
+  type LeastVersion,
+  type ServeAnswer,
+  type ServeFtp,
+  type ServeStart,
+  serveRequest,
+  type TlsIdentity,
+} from "../wire/jobs.ts";
 import { Lane } from "../wire/lane.ts";
 import { AccessLog } from "./access-log.ts";
 import { type BlobFault, Blobs } from "./blobs.ts";
@@ -12,6 +20,7 @@ import type { Listening, Serving } from "./protocol.ts";
 import { Recent } from "./recent.ts";
 import { protocols } from "./registry.ts";
 import { Sessions } from "./sessions.ts";
+import { ShownIdentity } from "./tls/shown-identity.ts";
 
 /** Large buffers of one process: 32 MiB. */
 const MOST_LARGE_BUFFERS = 64;
@@ -59,6 +68,7 @@ class ServeWorker {
   #channel: OpenChannel | null = null;
   readonly #logs: AccessLog[] = [];
   readonly #listening: Listening[] = [];
+  readonly #identities = new Map<"https" | "ftp", ShownIdentity>();
   #started = false;
   #ended = false;
 
@@ -77,6 +87,8 @@ class ServeWorker {
       void this.#start(request);
     } else if (request.kind === "reopen") {
       this.#reopen(request.serial);
+    } else if (request.kind === "identity") {
+      this.#show(request.by, request.identity);
     } else {
       void this.#stop();
     }
@@ -126,11 +138,27 @@ class ServeWorker {
     channel: string,
   ): Promise<{ readonly address: string; readonly port: number }> {
     const log = this.#logOn(this.#options.ftpLogFd, channel, start.logFields);
+    const { tls } = start;
+    const shown = tls === null ? null : this.#identityOf("ftp", tls, tls.leastVersion);
     const listening = await protocols
-      .ftp(start, this.#options.pick)
+      .ftp(start, shown, this.#options.pick)
       .listen({ ...serving, log }, start.host, start.port);
     this.#listening.push(listening);
     return { address: listening.address, port: listening.port };
+  }
+
+  #identityOf(by: "https" | "ftp", { certificate, key, authorities }: TlsIdentity, least: LeastVersion): ShownIdentity {
+    const shown = new ShownIdentity({ certificate, key, authorities }, least);
+    this.#identities.set(by, shown);
+    return shown;
+  }
+
+  #show(by: "https" | "ftp", identity: TlsIdentity): void {
+    try {
+      this.#identities.get(by)?.show(identity);
+    } catch (cause) {
+      this.#failed(cause);
+    }
   }
 
   #logOn(fd: number, channel: string, fields: readonly AccessLogField[]): AccessLog {

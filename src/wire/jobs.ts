@@ -287,6 +287,21 @@ const ftpLimits = z.strictObject({
 
 const portNumber = z.int().min(0).max(65_535);
 
+/** What a TLS server shows: PEM, each. `authorities`: whose certificates a client may show; `null`: none is asked for. */
+const tlsIdentity = z.strictObject({
+  certificate: z.string().max(64 * 1_024),
+  key: z.string().max(64 * 1_024),
+  authorities: z
+    .string()
+    .max(256 * 1_024)
+    .nullable()
+    .default(null),
+});
+export type TlsIdentity = z.infer<typeof tlsIdentity>;
+
+const leastVersion = z.enum(["1.2", "1.3"]).default("1.2");
+export type LeastVersion = z.infer<typeof leastVersion>;
+
 /** How a channel is served by FTP. */
 const serveFtp = z.strictObject({
   host: z.string().max(255),
@@ -304,12 +319,12 @@ const serveFtp = z.strictObject({
   allow: z.array(z.string().max(64)).max(1_024),
   /** What PASS must say; `null`: anything. */
   password: z.string().max(255).nullable(),
-  /** PEM, both; `null`: AUTH is refused. */
+  /** `null`: AUTH is refused. */
   tls: z
     .strictObject({
       required: z.boolean(),
-      certificate: z.string().max(64 * 1_024),
-      key: z.string().max(32 * 1_024),
+      ...tlsIdentity.shape,
+      leastVersion,
       /** A data connection must resume the TLS session of its control connection. */
       boundData: z.boolean(),
     })
@@ -360,6 +375,8 @@ export const serveRequest = z.discriminatedUnion("kind", [
   serveStart,
   /** The channel's pointer file has been replaced: read it again. */
   z.strictObject({ kind: z.literal("reopen"), serial: z.int() }),
+  /** What the next handshakes show; connections that are there keep what they saw. */
+  z.strictObject({ kind: z.literal("identity"), by: z.enum(["https", "ftp"]), identity: tlsIdentity }),
   /** Stop accepting, finish what is under way, exit. */
   z.strictObject({ kind: z.literal("stop") }),
 ]);

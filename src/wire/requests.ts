@@ -189,6 +189,17 @@ export const results = {
         channel: z.string(),
         url: z.string().nullable().describe("where clients find it by HTTP"),
         ftp: z.string().nullable().default(null).describe("where clients find it by FTP; null where they do not"),
+        certificates: z
+          .array(
+            z.strictObject({
+              by: z.enum(["https", "ftp"]),
+              fingerprint: z.string().describe("SHA-256 of the certificate that is shown, hexadecimal"),
+              notAfter: instant,
+              names: z.array(z.string()),
+              refused: z.string().nullable().describe("why what lies in the files now is not shown: a code"),
+            }),
+          )
+          .default([]),
       }),
     ),
     sources: z.array(sourceSummary),

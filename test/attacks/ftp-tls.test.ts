@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { X509Certificate } from "node:crypto";
 import { after, afterEach, before, describe, test } from "node:test";
 import { TLSSocket } from "node:tls";
 import { promisify } from "node:util";
@@ -8,6 +9,11 @@ import { needsProgram } from "../fixtures/needs.ts";
 import { drain, RawFtp, underTls } from "../fixtures/raw-ftp.ts";
 import { ftpStart, ServeProcess } from "../fixtures/serve-process.ts";
 import { makeCertificate } from "../upstream/certificate.ts";
+
+function fingerprintOf({ socket }: RawFtp): string {
+  assert.ok(socket instanceof TLSSocket);
+  return socket.getPeerCertificate().fingerprint256;
+}
 
 const run = promisify(execFile);
 const VERSIONS = ["TLSv1.2", "TLSv1.3"] as const;
@@ -156,6 +162,58 @@ describe("FTP under TLS", () => {
     // Inside the tunnel its verbs end the session as outside.
     right.send("GET / HTTP/1.1\r\n");
     assert.equal(await right.reply(), "");
+  });
+
+  test("a client that means another host is refused in the handshake", async () => {
+    const ftp = await RawFtp.open(offered.ftpPort);
+    await ftp.reply();
+    await assert.rejects(ftp.secure({ servername: "mail.example" }));
+    await ftp.ended();
+    const right = await RawFtp.open(offered.ftpPort);
+    await right.reply();
+    await right.secure({ servername: "localhost" });
+    right.destroy();
+  });
+
+  for (const version of VERSIONS) {
+    test(`${version}: a certificate that is exchanged leaves sessions their data connections, and greets the next`, async () => {
+      const before = await secured(offered.ftpPort, version);
+      await before.ask("PBSZ 0");
+      await before.ask("PROT P");
+      assert.equal((await retrieve(before, before.session)).bytes.toString(), "the file");
+      const first = fingerprintOf(before);
+      const { cert: certificate, key } = await makeCertificate(["localhost"]);
+      offered.send({ kind: "identity", by: "ftp", identity: { certificate, key } });
+      // What is no pair changes nothing, and the worker says so.
+      const other = await makeCertificate(["localhost"]);
+      offered.send({ kind: "identity", by: "ftp", identity: { certificate: other.cert, key } });
+      await offered.hear((answer) => answer.kind === "failed" && answer.code === "config.invalid");
+      assert.equal((await retrieve(before, before.session, "big")).bytes.length, big.length);
+      const next = await secured(offered.ftpPort, version);
+      assert.notEqual(fingerprintOf(next), first);
+      assert.equal(fingerprintOf(next), new X509Certificate(certificate).fingerprint256);
+      // A session of the old one is nobody's on the new.
+      await next.ask("PBSZ 0");
+      await next.ask("PROT P");
+      assert.match((await retrieve(next, before.session)).reply, /^522 /);
+      assert.equal((await retrieve(next, next.session)).bytes.toString(), "the file");
+      before.destroy();
+      next.destroy();
+    });
+  }
+
+  test("TLS 1.1, and of TLS 1.2 what is not forward secret or not authenticated, is not spoken", async () => {
+    const attempts = [
+      { minVersion: "TLSv1.1", maxVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" },
+      { maxVersion: "TLSv1.2", ciphers: "AES128-GCM-SHA256" },
+      { maxVersion: "TLSv1.2", ciphers: "ECDHE-ECDSA-AES128-SHA256" },
+    ] as const;
+    for (const options of attempts) {
+      const ftp = await RawFtp.open(offered.ftpPort);
+      await ftp.reply();
+      await assert.rejects(ftp.secure(options), JSON.stringify(options));
+      await ftp.ended();
+    }
   });
 
   test("where clients cannot resume, an option takes them", async () => {

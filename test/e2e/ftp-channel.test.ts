@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
+import { TLSSocket } from "node:tls";
 import { startTestDaemon, type TestDaemon } from "../fixtures/daemon.ts";
 import { RawFtp } from "../fixtures/raw-ftp.ts";
 import { makeCertificate } from "../upstream/certificate.ts";
@@ -103,5 +105,44 @@ describe("a channel that listens on HTTP and on FTP", () => {
     await ftp.secure();
     assert.match(await ftp.ask("USER anonymous"), /^331 /);
     ftp.destroy();
+  });
+
+  test("a certificate that is renewed is shown to the next session; one that is broken is refused, said and shown by status", async () => {
+    const folder = path.dirname(daemon.configFile);
+    const shown = async (): Promise<string> => {
+      const ftp = await RawFtp.open(Number(new URL((await ftpOf("staging")) ?? "").port));
+      await ftp.reply();
+      await ftp.secure();
+      assert.ok(ftp.socket instanceof TLSSocket);
+      const { fingerprint256 } = ftp.socket.getPeerCertificate();
+      ftp.destroy();
+      return fingerprint256;
+    };
+    const seen = async (word: string): Promise<void> => {
+      process.kill(daemon.pid, "SIGHUP");
+      for (let i = 0; i < 100 && !daemon.events().includes(word); i++)
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      assert.ok(daemon.events().includes(word), daemon.events());
+    };
+    const first = await shown();
+    const { cert, key } = await makeCertificate(["localhost"]);
+    await writeFile(path.join(folder, "ftp.key"), key);
+    await seen("certificate.refused");
+    assert.equal(await shown(), first);
+    const { channels } = await daemon.must({ verb: "status" });
+    assert.equal(channels[0]?.certificates[0]?.refused, "certificate.key-differs");
+    assert.match((await daemon.cli("status")).stdout, /certificate\.key-differs/);
+    await writeFile(path.join(folder, "ftp.pem"), cert);
+    await seen("certificate.loaded");
+    const renewed = new X509Certificate(cert).fingerprint256;
+    assert.equal(await shown(), renewed);
+    // A server that has to be started again shows the new one too.
+    const { processes } = await daemon.must({ verb: "status" });
+    process.kill(processes.find(({ role }) => role === "serve-staging")?.pid ?? 0, "SIGKILL");
+    for (let i = 0; i < 100 && (await shown().catch(() => null)) === null; i++)
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.equal(await shown(), renewed);
+    const line = key.split("\n")[1] ?? "";
+    assert.ok(line.length > 40 && !daemon.events().includes(line));
   });
 });

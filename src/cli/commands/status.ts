@@ -75,7 +75,28 @@ function statusText(status: Results["status"], context: CommandContext): string 
     ]),
     paint,
   );
-  const blocks = [head, processes, sourceTable(status.sources, context)];
+  const certificates = certificateTable(status.channels, context);
+  const blocks = [head, processes, ...certificates, sourceTable(status.sources, context)];
   if (status.positions.length > 0) blocks.push(positionTable(status.positions, context));
   return blocks.join("\n");
+}
+
+function certificateTable(
+  channels: Results["status"]["channels"],
+  { paint, terminal }: CommandContext,
+): readonly string[] {
+  const rows = channels.flatMap(({ channel, certificates }) =>
+    certificates.map(({ by, names, notAfter, refused }) => {
+      const left = notAfter - terminal.now();
+      const ends = left > 0 ? `in ${formatDuration(left)}` : "has ended";
+      return [
+        quoteOutside(channel),
+        by,
+        quoteOutside(names.join(" ")),
+        left > 0 ? ends : { text: ends, tone: "bad" as const },
+        refused === null ? "-" : { text: refused, tone: "bad" as const },
+      ];
+    }),
+  );
+  return rows.length === 0 ? [] : [table(["CERTIFICATE", "BY", "NAMES", "ENDS", "NEW ONE REFUSED"], rows, paint)];
 }

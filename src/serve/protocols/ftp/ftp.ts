@@ -4,9 +4,9 @@ import type { ServeFtp } from "../../../wire/jobs.ts";
 import { beginListening } from "../../begin-listening.ts";
 import { plainAddress } from "../../connections.ts";
 import type { Listening, Protocol, Serving } from "../../protocol.ts";
+import type { ShownIdentity } from "../../tls/shown-identity.ts";
 import { openListeners, passivePool } from "./passive.ts";
 import { FtpSession } from "./session.ts";
-import { checkIdentity } from "./session-tls.ts";
 import { type Source, Sources } from "./sources.ts";
 import type { FtpService } from "./talk.ts";
 
@@ -18,9 +18,9 @@ const MOST_TOLD = 64;
 /** How long one that is told may take to read it. */
 const TELLING = 1_000;
 
-/** FTP, read-only. `pick` gives a whole number below its argument that nobody can foresee. */
-export function ftp(options: ServeFtp, pick: (below: number) => number): Protocol {
-  return { listen: (serving, host, port) => listen(serving, host, port, options, pick) };
+/** FTP, read-only. `tls`: what AUTH shows, `null` where it is refused. `pick` gives a whole number below its argument that nobody can foresee. */
+export function ftp(options: ServeFtp, tls: ShownIdentity | null, pick: (below: number) => number): Protocol {
+  return { listen: (serving, host, port) => listen(serving, host, port, options, tls, pick) };
 }
 
 async function listen(
@@ -28,10 +28,10 @@ async function listen(
   host: string,
   port: number,
   options: ServeFtp,
+  tls: ShownIdentity | null,
   pick: (below: number) => number,
 ): Promise<Listening> {
-  const { limits, tls, passive } = options;
-  if (tls !== null) checkIdentity(tls);
+  const { limits, passive } = options;
   const server = createServer({ noDelay: true });
   await beginListening(server, { host, port }, `ftp ${host}:${port}`);
   // All that this process will ever listen on is opened here: afterwards it gives up the right to.

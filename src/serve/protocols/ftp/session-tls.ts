@@ -1,20 +1,14 @@
-import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import { createSecureContext, createServer, type SecureContext, type Server, TLSSocket } from "node:tls";
-import { Failure } from "../../../core/kernel/errors.ts";
 import type { Duration } from "../../../core/kernel/instant.ts";
-
-/** What AUTH TLS shows. PEM, both. */
-export interface TlsIdentity {
-  readonly certificate: string;
-  readonly key: string;
-}
+import type { ShownIdentity } from "../../tls/shown-identity.ts";
 
 /** The TLS of one control connection, which those of its data connections have to come from. */
 export interface SessionTls {
   readonly socket: TLSSocket;
   readonly context: SecureContext;
   readonly memory: Server;
+  readonly checkName: ShownIdentity["checkName"];
 }
 
 /** TLS sessions remembered for one control connection; each full handshake under it makes one. */
@@ -26,36 +20,23 @@ export const HANDSHAKE_COST = 20;
 /** The name of FTP in ALPN: a client that means to speak HTTP is refused in the handshake (CVE-2021-3618). */
 const ALPN = ["ftp"];
 
-/** Throws `Failure` `config.invalid` when AUTH could not be answered with these. */
-export function checkIdentity({ certificate, key }: TlsIdentity): void {
-  try {
-    createSecureContext({ cert: certificate, key });
-  } catch (cause) {
-    throw new Failure("config.invalid", "ftp: this certificate and this key are no pair for TLS", { cause });
-  }
-}
-
 /**
  * Goes on with a control connection under TLS (RFC 4217 section 4); `null` when the handshake fails or takes too long.
  * Every session has ticket keys of its own: what is resumed under them can come from this session alone, which is what
- * makes resumption a proof that both connections are one client's. `life`: how long tickets are taken.
+ * makes resumption a proof that both connections are one client's, also when the certificate is exchanged meanwhile.
+ * `life`: how long tickets are taken.
  */
 export async function secureControl(
   socket: Socket,
-  { certificate, key }: TlsIdentity,
+  identity: ShownIdentity,
   wait: Duration,
   life: Duration,
 ): Promise<SessionTls | null> {
-  const context = createSecureContext({
-    cert: certificate,
-    key,
-    minVersion: "TLSv1.2",
-    ticketKeys: randomBytes(48),
-    sessionTimeout: Math.ceil(life / 1_000),
-  });
-  const memory = rememberSessions();
-  const secured = await handshake(socket, context, memory, wait);
-  return secured === null ? null : { socket: secured, context, memory };
+  const { checkName } = identity;
+  const context = createSecureContext({ ...identity.contextOptions(), sessionTimeout: Math.ceil(life / 1_000) });
+  const session = { context, memory: rememberSessions(), checkName };
+  const secured = await handshake(socket, session, wait);
+  return secured === null ? null : { ...session, socket: secured };
 }
 
 /**
@@ -82,11 +63,11 @@ function rememberSessions(): Server {
  */
 export async function secureData(
   socket: Socket,
-  { context, memory }: SessionTls,
+  session: SessionTls,
   bound: boolean,
   wait: Duration,
 ): Promise<TLSSocket | null> {
-  const secured = await handshake(socket, context, memory, wait);
+  const secured = await handshake(socket, session, wait);
   if (secured === null || !bound || secured.isSessionReused()) return secured;
   secured.destroy();
   return null;
@@ -94,11 +75,16 @@ export async function secureData(
 
 async function handshake(
   socket: Socket,
-  secureContext: SecureContext,
-  server: Server,
+  { context, memory, checkName }: Omit<SessionTls, "socket">,
   wait: Duration,
 ): Promise<TLSSocket | null> {
-  const secured = new TLSSocket(socket, { isServer: true, server, secureContext, ALPNProtocols: ALPN });
+  const secured = new TLSSocket(socket, {
+    isServer: true,
+    server: memory,
+    secureContext: context,
+    ALPNProtocols: ALPN,
+    SNICallback: checkName,
+  });
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const timer = setTimeout(() => resolve(false), wait);
   secured.once("secure", () => resolve(true));

@@ -4,12 +4,13 @@ import type { Instant } from "../../../core/kernel/instant.ts";
 import { plainAddress } from "../../connections.ts";
 import type { ChannelView } from "../../open-view.ts";
 import type { Session } from "../../sessions.ts";
+import type { ShownIdentity } from "../../tls/shown-identity.ts";
 import { unsentBytes } from "../../unsent-bytes.ts";
 import { ANSWERS } from "./answers.ts";
 import { needsLogin, parseCommand } from "./command.ts";
 import { CommandReader, type Received } from "./command-reader.ts";
 import { FACTS } from "./listing.ts";
-import { secureControl, type TlsIdentity } from "./session-tls.ts";
+import { secureControl } from "./session-tls.ts";
 import type { Source } from "./sources.ts";
 import type { FtpService, LogEntry, SessionState, Talk } from "./talk.ts";
 import type { Transfer } from "./transfer.ts";
@@ -94,7 +95,7 @@ export class FtpSession implements Talk {
     else if (this.#wire.destroyed) transfer.cut("aborted");
   }
 
-  async secure(reply: string, identity: TlsIdentity): Promise<boolean> {
+  async secure(reply: string, identity: ShownIdentity): Promise<boolean> {
     const { limits } = this.service.options;
     this.#socket.removeAllListeners("data");
     this.#socket.pause();

@@ -5,10 +5,11 @@ import type { ServeFtp } from "../../../wire/jobs.ts";
 import type { ChannelView } from "../../open-view.ts";
 import type { Serving } from "../../protocol.ts";
 import type { Session } from "../../sessions.ts";
+import type { ShownIdentity } from "../../tls/shown-identity.ts";
 import { wellKnown } from "../http/well-known.ts";
 import type { Fact } from "./listing.ts";
 import type { DataPort, PassiveListeners } from "./passive.ts";
-import type { SessionTls, TlsIdentity } from "./session-tls.ts";
+import type { SessionTls } from "./session-tls.ts";
 import type { Source, Sources } from "./sources.ts";
 import type { Transfer } from "./transfer.ts";
 
@@ -19,7 +20,7 @@ export interface FtpService {
   readonly listeners: PassiveListeners;
   readonly sources: Sources;
   /** `null`: AUTH is refused. */
-  readonly tls: TlsIdentity | null;
+  readonly tls: ShownIdentity | null;
   readonly startedAt: Instant;
 }
 
@@ -71,7 +72,7 @@ export interface Talk {
   /** Ends the session when the reply has left. */
   leave(): void;
   /** Sends a reply in clear and goes on under TLS; `false` when that failed, and the session has ended. */
-  secure(reply: string, identity: TlsIdentity): Promise<boolean>;
+  secure(reply: string, identity: ShownIdentity): Promise<boolean>;
   log(entry: LogEntry): void;
 }
 
