@@ -1,33 +1,30 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { networkInterfaces } from "node:os";
-import path from "node:path";
+import { rm, stat, writeFile } from "node:fs/promises";
 import { after, before, beforeEach, describe, test } from "node:test";
-import { promisify } from "node:util";
+import { Client } from "basic-ftp";
 import { ChannelFolder, MOVED_AT } from "../fixtures/channel-folder.ts";
-import { needsProgram } from "../fixtures/needs.ts";
+import { ClientDesk, LOOPBACKS, shownHost } from "../fixtures/client-desk.ts";
+import { needsFile, needsProgram } from "../fixtures/needs.ts";
 import { ftpStart, ServeProcess } from "../fixtures/serve-process.ts";
 
-const run = promisify(execFile);
 const body = Buffer.from(Array.from({ length: 3_000_000 }, (_, i) => (i * 7 + (i >> 8)) & 0xff));
-const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === "::1"));
 
 /** What this machine has of real clients, each with what it sends by itself. */
 const needsCurl = needsProgram("curl", "curl");
 const needsWget = needsProgram("wget", "wget");
-const APT_METHOD = existsSync("/usr/lib/apt/methods/ftp") ? false : "needs apt and its ftp method";
+const APT_METHOD = needsFile("/usr/lib/apt/methods/ftp", "apt");
 const needsPython = needsProgram("python3", "python3");
 
-for (const host of hasIpv6 ? ["127.0.0.1", "::1"] : ["127.0.0.1"]) {
+for (const host of LOOPBACKS) {
   describe(`real FTP clients, at ${host}`, () => {
-    const shown = host.includes(":") ? `[${host}]` : host;
     let folder: ChannelFolder;
     let serve: ServeProcess;
-    let here = "";
+    let desk: ClientDesk;
     let base = "";
-    const at = (name: string): string => path.join(here, name);
+    const at = (name: string): string => desk.at(name);
+    const client = (program: string, args: readonly string[], input = ""): Promise<string> =>
+      desk.run(program, args, input);
+    const gives = (name: string, content: Uint8Array | string): Promise<void> => desk.gives(name, content);
 
     before(async () => {
       folder = await ChannelFolder.make();
@@ -40,34 +37,17 @@ for (const host of hasIpv6 ? ["127.0.0.1", "::1"] : ["127.0.0.1"]) {
       });
       await folder.point("staging", { one: 1 });
       serve = await ServeProcess.start(folder, { ftp: ftpStart({ host, active: true }) });
-      base = `ftp://${shown}:${serve.ftpPort}`;
+      base = `ftp://${shownHost(host)}:${serve.ftpPort}`;
     });
 
     beforeEach(async () => {
-      here = await mkdtemp(path.join(folder.root, "client-"));
+      desk = await ClientDesk.make(folder.root);
     });
 
     after(async () => {
       await serve?.stop();
       await folder?.end();
     });
-
-    /** Runs a client in a folder of its own, with a home of its own. */
-    async function client(program: string, args: readonly string[], input = ""): Promise<string> {
-      const running = run(program, args, {
-        cwd: here,
-        env: { ...process.env, HOME: here, LC_ALL: "C.UTF-8" },
-        timeout: 20_000,
-      });
-      running.child.stdin?.end(input);
-      const { stdout, stderr } = await running;
-      return stdout + stderr;
-    }
-
-    async function gives(name: string, content: Uint8Array | string): Promise<void> {
-      assert.deepEqual(await readFile(at(name)), Buffer.from(content));
-      await rm(at(name));
-    }
 
     test("curl: download, listings, resume, range, head, PORT, EPRT", { skip: needsCurl }, async () => {
       const out = ["-sS", "-f", "-o", "data.bin"];
@@ -235,7 +215,8 @@ for (const host of hasIpv6 ? ["127.0.0.1", "::1"] : ["127.0.0.1"]) {
     });
 
     test("aria2: four connections, each from its offset", { skip: needsProgram("aria2c", "aria2") }, async () => {
-      // Slowed down: when it has all before its last session is up, it forgets to end (with other servers too).
+      // Slowed down: on loopback its first session takes all before the last has come to REST; that one then gives up a
+      // connection that it has pooled away, and waits for ever (seen with other servers too, where they are as quick).
       const four = ["-x4", "-s4", "-k1M", "--max-overall-download-limit=8M", "--file-allocation=none"];
       await client("aria2c", ["-q", ...four, `${base}/one/data.bin`]);
       await gives("data.bin", body);
@@ -297,23 +278,53 @@ print(len(urllib.request.urlopen(base + "/one/data.bin").read()), urllib.request
 
     test("apt's ftp method, as apt speaks to it", { skip: APT_METHOD }, async () => {
       // Without its own user: the folder is ours.
-      const configured =
-        "601 Configuration\nConfig-Item: APT::Sandbox::User=\nConfig-Item: Acquire::ftp::Timeout=5\n\n";
+      const configured = (passive: boolean): string =>
+        `601 Configuration\nConfig-Item: APT::Sandbox::User=\nConfig-Item: Acquire::ftp::Timeout=5\nConfig-Item: Acquire::ftp::Passive=${passive}\n\n`;
       const wanted = `600 URI Acquire\nURI: ${base}/one/data.bin\nFilename: ${at("data.bin")}\n\n`;
-      const said = await client("/usr/lib/apt/methods/ftp", [], configured + wanted);
-      assert.match(said, /^201 URI Done\n(?:.+\n)*Size: 3000000\n/m);
-      assert.match(said, /^Last-Modified: Mon, 23 Nov 2026 14:00:01 (?:GMT|\+0000)$/m);
-      await gives("data.bin", body);
+      for (const passive of [true, false]) {
+        const said = await client("/usr/lib/apt/methods/ftp", [], configured(passive) + wanted);
+        assert.match(said, /^201 URI Done\n(?:.+\n)*Size: 3000000\n/m);
+        assert.match(said, /^Last-Modified: Mon, 23 Nov 2026 14:00:01 (?:GMT|\+0000)$/m);
+        await gives("data.bin", body);
+      }
     });
 
-    test("perl Net::FTP", { skip: needsProgram("perl", "perl") }, async () => {
+    test("perl Net::FTP, active by itself, and passive", { skip: needsProgram("perl", "perl") }, async () => {
       const script = `
-use Net::FTP; my $f = Net::FTP->new($ARGV[0], Port => $ARGV[1], Timeout => 5) or die $@;
+use Net::FTP; my $f = Net::FTP->new($ARGV[0], Port => $ARGV[1], Passive => $ARGV[2], Timeout => 5) or die $@;
 $f->login("anonymous", "me@") or die; $f->binary; $f->cwd("one") or die; $f->get("data.bin") or die;
 print join(",", $f->ls), " ", $f->size("data.bin"), " ", $f->mdtm("data.bin"), " ", scalar(@{$f->dir}), " ", $f->supported("MDTM"), "\\n"; $f->quit;`;
-      const said = await client("perl", ["-e", script, host, String(serve.ftpPort)]);
-      assert.match(said, /^data\.bin,empty,pool,small\.txt 3000000 \d+ 4 1\n$/);
-      await gives("data.bin", body);
+      for (const passive of ["0", "1"]) {
+        const said = await client("perl", ["-e", script, host, String(serve.ftpPort), passive]);
+        assert.match(said, /^data\.bin,empty,pool,small\.txt 3000000 \d+ 4 1\n$/);
+        await gives("data.bin", body);
+      }
+    });
+
+    test("basic-ftp: download, resume, listings by LIST and MLSD", async () => {
+      const client = new Client(5_000);
+      try {
+        await client.access({ host, port: serve.ftpPort });
+        await client.downloadTo(at("data.bin"), "one/data.bin");
+        await gives("data.bin", body);
+        await writeFile(at("data.bin"), body.subarray(0, 9_999));
+        await client.downloadTo(at("data.bin"), "one/data.bin", 9_999);
+        await gives("data.bin", body);
+        assert.equal(await client.size("one/data.bin"), 3_000_000);
+        assert.equal((await client.lastMod("one/data.bin")).getTime(), MOVED_AT + 1_000);
+        for (const command of ["LIST", "LIST -a", "MLSD"]) {
+          client.availableListCommands = [command];
+          const names = (await client.list("one")).map(({ name, isDirectory, size }) => [name, isDirectory, size]);
+          assert.deepEqual(names, [
+            ["data.bin", false, 3_000_000],
+            ["empty", false, 0],
+            ["pool", true, 0],
+            ["small.txt", false, 10],
+          ]);
+        }
+      } finally {
+        client.close();
+      }
     });
   });
 }
