@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { after, before, describe, test } from "node:test";
+import { ClientDesk } from "../fixtures/client-desk.ts";
+import { startTestDaemon, type TestDaemon } from "../fixtures/daemon.ts";
+import { DebianRepository } from "../fixtures/debian-repository.ts";
+import { needs, needsFile, needsProgram } from "../fixtures/needs.ts";
+import { type HttpVendor, startHttpVendor } from "../upstream/http-vendor.ts";
+import { SignedListVendor } from "../upstream/signed-list.ts";
+
+const skip = needs(
+  needsProgram("apt-get", "apt"),
+  needsFile("/usr/lib/apt/methods/ftp", "apt"),
+  needsProgram("apt-ftparchive", "apt-utils"),
+  needsProgram("dpkg-deb", "dpkg"),
+  needsProgram("gpg", "gnupg"),
+);
+const METHODS = ["http", "ftp"] as const;
+const CHANNELS = ["staging", "production"] as const;
+
+/** A signed Debian repository takes the whole road, and apt-get and debmirror take it from both channels. */
+describe("a Debian repository through both channels", { skip }, () => {
+  let http: HttpVendor;
+  let daemon: TestDaemon;
+  let vendor: SignedListVendor;
+  let repository: DebianRepository;
+  let first = "";
+
+  before(async () => {
+    http = await startHttpVendor({});
+    vendor = new SignedListVendor(http, "debian");
+    const ftp = { listen: "127.0.0.1:0", active: true };
+    daemon = await startTestDaemon({
+      channels: { staging: { listen: "127.0.0.1:0", ftp }, production: { listen: "127.0.0.1:0", ftp } },
+    });
+    repository = await DebianRepository.make(daemon.folder);
+    first = await repository.add("libtest++", "1.0+b1", "the first");
+    vendor.publish(await repository.files(), Date.now());
+    await daemon.addSource(vendor.source());
+    await synced();
+    const wish = { source: "debian", channel: "production", revision: null, reason: "test", by: "test" };
+    await daemon.must({ verb: "promote", ...wish });
+    await repository.add("libtest++", "2.0+b1", "the second");
+    vendor.publish(await repository.files(), Date.now() + 60_000);
+    await synced();
+  });
+
+  after(async () => {
+    await repository?.end();
+    await daemon?.end();
+    await http?.close();
+  });
+
+  async function synced(): Promise<void> {
+    const result = await daemon.sync("debian");
+    assert.ok("run" in result && result.run.outcome === "new-revision", JSON.stringify(result));
+  }
+
+  async function addressOf(method: (typeof METHODS)[number], channel: string): Promise<string> {
+    const { channels } = await daemon.must({ verb: "status" });
+    const entry = channels.find((one) => one.channel === channel);
+    return `${(method === "http" ? entry?.url : entry?.ftp) ?? "none"}debian`;
+  }
+
+  /** A machine's apt with nothing of this machine's configuration. */
+  async function machine(address: string): Promise<{ desk: ClientDesk; apt: (...args: string[]) => Promise<string> }> {
+    const desk = await ClientDesk.make(daemon.folder);
+    for (const folder of ["etc/sources.list.d", "etc/preferences.d", "state/lists/partial", "cache/archives/partial"])
+      await mkdir(desk.at(folder), { recursive: true });
+    await writeFile(desk.at("state/status"), "");
+    await writeFile(desk.at("empty.conf"), 'Dir::Etc::parts "/dev/null";\nDir::Etc::main "/dev/null";\n');
+    await writeFile(desk.at("etc/sources.list"), `deb [signed-by=${repository.keyring}] ${address} stable main\n`);
+    const settings = {
+      "Dir::Etc": desk.at("etc"),
+      "Dir::State": desk.at("state"),
+      "Dir::State::Lists": desk.at("state/lists"),
+      "Dir::State::status": desk.at("state/status"),
+      "Dir::Cache": desk.at("cache"),
+      "Dir::Etc::sourcelist": desk.at("etc/sources.list"),
+      "Dir::Etc::sourceparts": desk.at("etc/sources.list.d"),
+      "Dir::Bin::Methods::ftp": "ftp",
+      "APT::Sandbox::User": "",
+      "APT::Architecture": "amd64",
+      "Acquire::Retries": "0",
+      "Acquire::Languages": "none",
+      "Acquire::http::Proxy": "DIRECT",
+      "Debug::NoLocking": "true",
+    };
+    const flags = Object.entries(settings).flatMap(([name, value]) => ["-o", `${name}=${value}`]);
+    return {
+      desk,
+      apt: (...args) => desk.run("env", [`APT_CONFIG=${desk.at("empty.conf")}`, "apt-get", ...flags, ...args]),
+    };
+  }
+
+  for (const method of METHODS) {
+    for (const channel of CHANNELS) {
+      test(`apt-get by ${method} from ${channel}: update, again, download, the channel's own version`, async () => {
+        const { desk, apt } = await machine(await addressOf(method, channel));
+        assert.match(await apt("update"), /^Get:1 .* InRelease/m);
+        assert.match(await apt("update"), /^Hit:1 /m);
+        await apt("download", "libtest++");
+        const version = channel === "staging" ? "2.0+b1" : "1.0+b1";
+        const want = (await repository.files()).get(`pool/main/libtest++_${version}_all.deb`) ?? "";
+        await desk.gives(`libtest++_${version}_all.deb`, want);
+      });
+    }
+  }
+
+  test("apt-get by ftp in active mode", async () => {
+    const { desk, apt } = await machine(await addressOf("ftp", "production"));
+    await apt("-o", "Acquire::ftp::Passive=false", "update");
+    await apt("-o", "Acquire::ftp::Passive=false", "download", "libtest++");
+    await desk.gives("libtest++_1.0+b1_all.deb", (await repository.files()).get(first) ?? "");
+  });
+
+  for (const channel of CHANNELS) {
+    for (const mode of [["--passive"], []]) {
+      test(`debmirror by ftp from ${channel}, ${mode[0] === undefined ? "active" : "passive"}, signatures checked`, {
+        skip: needsProgram("debmirror", "debmirror"),
+      }, async () => {
+        const desk = await ClientDesk.make(daemon.folder);
+        await writeFile(desk.at("debmirror.conf"), "1;\n");
+        const { host } = new URL(await addressOf("ftp", channel));
+        const options = {
+          host,
+          root: "debian",
+          dist: "stable",
+          section: "main",
+          arch: "amd64",
+          keyring: repository.keyring,
+          diff: "none",
+          "rsync-extra": "none",
+          timeout: "10",
+        };
+        const flags = Object.entries(options).map(([name, value]) => `--${name}=${value}`);
+        const more = ["--method=ftp", "--nosource", `--config-file=${desk.at("debmirror.conf")}`, ...mode];
+        await desk.run("debmirror", ["mirror", ...flags, ...more]);
+        const files = await repository.files();
+        const versions = channel === "staging" ? ["1.0+b1", "2.0+b1"] : ["1.0+b1"];
+        for (const version of versions) {
+          const file = `pool/main/libtest++_${version}_all.deb`;
+          assert.deepEqual(await readFile(desk.at(path.join("mirror", file))), Buffer.from(files.get(file) ?? ""));
+        }
+        await rm(desk.at("mirror"), { recursive: true });
+      });
+    }
+  }
+});
