@@ -53,6 +53,26 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
   "promotion.already-there": "nothing: the channel already shows it",
   "promotion.changed-meanwhile": "look at the channel again (ringfort channels), then decide again",
   "promotion.not-newer": "if you mean to go back, say so: ringfort rollback SOURCE --channel CHANNEL --revision NUMBER",
+  "promotion.no-ring": "compare the policy with the configured channels: ringfort policy show NAME, ringfort channels",
+  "promotion.withdrawn":
+    "find out why the ring before was taken back; if the revision is good after all, promote that ring to it again first",
+  "promotion.soaking":
+    "wait, or see both clocks with ringfort policy explain NAME; what can't wait has ringfort propose --emergency",
+  "promotion.health-unproven":
+    "wait until clients of the ring before have come back; ringfort policy explain NAME says how many are missing",
+  "promotion.health-suspect":
+    "look at the clients of the ring before; hold the channel with ringfort hold NAME, or take the ring before back",
+  "promotion.outside-hours": "wait for the time that is named; what can't wait has ringfort propose --emergency",
+  "promotion.sign-off-missing":
+    "propose it with ringfort propose NAME, and have the others sign with ringfort sign-off",
+  "promotion.by-hand": "promote it yourself when you have looked: ringfort promote NAME --to CHANNEL",
+  "promotion.after-rollback":
+    "look why it was rolled back; then move it forward yourself: ringfort promote NAME --to CHANNEL",
+  "channel.held": "see who holds it and why with ringfort restraints; then ringfort release NUMBER",
+  "channel.pinned": "see who pinned it and why with ringfort restraints; then ringfort release NUMBER",
+  "channel.shut-off": "see why with ringfort status; ringfort resume serves again",
+  "revision.blocked": "see what is blocked and why with ringfort restraints; wait for a revision without it",
+  "policy.changed-meanwhile": "look at it with ringfort policy show NAME, then set yours again",
   "rollback.nothing-older": "there is nothing to go back to; ringfort revisions SOURCE shows what is held",
   "rollback.never-there": "choose a revision that the channel has shown: ringfort log --moves --source SOURCE",
   "revision.gone": "choose a revision that is still held: ringfort revisions SOURCE",
@@ -114,6 +134,7 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
   "source.invalid": "mend what is named above; docs/reference/source.md describes every field",
   "source.busy": "wait for the run that is going: ringfort status --watch",
   "source.in-use": "if its clients may lose it, say --force",
+  "policy.invalid": "mend what is named; docs/reference/policy.md has every key, ringfort policy presets has examples",
   "channel.unknown": "ringfort channels shows the names; channels are declared in the configuration file",
   "revision.unknown": "ringfort revisions SOURCE shows the numbers",
   "daemon.unreachable":

@@ -11,6 +11,10 @@ const TIMES: ReadonlySet<string> = new Set([
   "headerTimeout",
   "keepAlive",
   "grace",
+  "soak",
+  "staleness",
+  "watch",
+  "expires",
 ]);
 const SIZES: ReadonlySet<string> = new Set(["bytes", "artifactBytes", "leastRate", "freeDisk"]);
 

@@ -8,6 +8,7 @@ import { addHostfileCommands } from "./commands/hostfile.ts";
 import { addKeyCommands } from "./commands/key.ts";
 import { addLogCommand } from "./commands/log.ts";
 import { addNotifyCommands } from "./commands/notify.ts";
+import { addPolicyCommands } from "./commands/policy.ts";
 import { addPublishCommand } from "./commands/publish.ts";
 import { addRecallCommands } from "./commands/recall.ts";
 import { addReleaseCommands } from "./commands/release.ts";
@@ -44,6 +45,7 @@ export function buildProgram(perform: Perform): Command {
   addSyncCommand(program, perform);
   addChannelCommands(program, perform);
   addReleaseCommands(program, perform);
+  addPolicyCommands(program, perform);
   addPublishCommand(program, perform);
   addRecallCommands(program, perform);
   addKeyCommands(program, perform);

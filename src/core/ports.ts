@@ -6,6 +6,7 @@ import type { AuditCheckpoint, AuditDraft, AuditKind } from "./model/audit-entry
 import type { ChannelMove, ChannelPosition } from "./model/channel.ts";
 import type { FeedListing, ListedArtifact, ListingFindings } from "./model/feed-listing.ts";
 import type { ContentFindings } from "./model/findings.ts";
+import type { StoredPolicy } from "./model/policy.ts";
 import type { Revision, RevisionDraft, RevisionEntry } from "./model/revision.ts";
 import type { SourceSpec } from "./model/source.ts";
 
@@ -180,7 +181,17 @@ interface AuditLog {
   checkpoints(limit: number): Promise<readonly AuditCheckpoint[]>;
 }
 
-export interface Ledger extends AuditLog, NoticeQueue {
+/** What was ordered about releases: each change is recorded in the audit log in the same transaction. */
+interface ReleaseRecord {
+  /** The newest state of a source's policy; `null` when it never had one. */
+  policy(source: string): Promise<StoredPolicy | null>;
+  /** Newest first. */
+  policyHistory(source: string, limit: number): Promise<readonly StoredPolicy[]>;
+  /** Adds a state; `false` and nothing done when its version is not the one after the newest. */
+  putPolicy(stored: StoredPolicy): Promise<boolean>;
+}
+
+export interface Ledger extends AuditLog, NoticeQueue, ReleaseRecord {
   sources(): Promise<readonly SourceSpec[]>;
   source(name: string): Promise<SourceSpec | null>;
   putSource(spec: SourceSpec): Promise<void>;

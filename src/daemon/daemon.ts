@@ -3,6 +3,7 @@ import { Failure } from "../core/kernel/errors.ts";
 import { SECOND } from "../core/kernel/instant.ts";
 import type { AtStep, BlobStore, Clock, EventRecord, Events, Ledger, Quarantine, Views } from "../core/ports.ts";
 import { recover } from "../operations/recover.ts";
+import { judgeUnseen } from "../operations/release-facts.ts";
 import type { SyncDoors } from "../operations/sync-run.ts";
 import { type CertificateParts, Certificates } from "./certificates.ts";
 import { type CheckpointParts, Checkpoints } from "./checkpoints.ts";
@@ -14,7 +15,8 @@ import { Notifier, type NotifierParts } from "./notifier.ts";
 import { Runs } from "./runs.ts";
 import { Schedule } from "./schedule.ts";
 import { Turnstile } from "./turnstile.ts";
-import { runNow, type VerbParts, verbsOf } from "./verbs.ts";
+import type { VerbParts } from "./verb-parts.ts";
+import { runNow, verbsOf } from "./verbs.ts";
 import { type Places, type ServerDoors, Workers } from "./workers.ts";
 
 /** How long a stop waits for runs to end by themselves, before the workers that they may wait for are ended. */
@@ -159,6 +161,8 @@ function doorsOf(parts: DaemonParts, workers: Workers): SyncDoors {
     views,
     events,
     channels: Object.keys(parts.config.channels),
+    // Until sightings are counted nobody is known: a policy that asks for health gets "unproven", never a pass.
+    health: async ({ policy }) => judgeUnseen(policy),
     announce: async (channel) => workers.servers.get(channel)?.reopen(),
     inTurn: (work) => {
       const turn = last.then(work, work);

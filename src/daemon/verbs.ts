@@ -1,43 +1,22 @@
 import * as z from "zod";
 import { Failure, type Refusal } from "../core/kernel/errors.ts";
-import type { Duration } from "../core/kernel/instant.ts";
 import type { ChannelMove } from "../core/model/channel.ts";
 import type { Series } from "../core/model/feed-listing.ts";
 import type { Revision } from "../core/model/revision.ts";
 import { mountOf, type SourceSpec, sourceSpec } from "../core/model/source.ts";
-import type { AtStep, SyncRecord } from "../core/ports.ts";
+import type { SyncRecord } from "../core/ports.ts";
 import { recoveryAfterRollback } from "../core/release/recovery.ts";
 import { checkStore } from "../operations/check-store.ts";
 import { collectGarbage } from "../operations/collect-garbage.ts";
 import { compareRevisions } from "../operations/compare-revisions.ts";
 import { type MoveWish, promoteChannel, rollBackChannel } from "../operations/promote.ts";
 import { removeSource, setUpSource } from "../operations/set-up-source.ts";
-import type { SyncDoors } from "../operations/sync-run.ts";
-import type { Certificates } from "./certificates.ts";
-import type { Checkpoints } from "./checkpoints.ts";
 import type { Answers, Verbs } from "./control-server.ts";
 import { describeJail } from "./jails.ts";
-import type { Notifier } from "./notifier.ts";
+import { releaseVerbs } from "./release-verbs.ts";
 import type { Runs } from "./runs.ts";
-import { nextRun, type Schedule } from "./schedule.ts";
-import type { Turnstile } from "./turnstile.ts";
-import type { Workers } from "./workers.ts";
-
-export interface VerbParts {
-  readonly doors: SyncDoors;
-  readonly runs: Runs;
-  readonly schedule: Schedule;
-  readonly workers: Workers;
-  readonly certificates: Certificates;
-  readonly checkpoints: Checkpoints;
-  readonly notifier: Notifier;
-  readonly turnstile: Turnstile;
-  readonly atStep: AtStep;
-  readonly grace: Duration;
-  readonly version: string;
-  readonly data: string;
-  readonly startedAt: number;
-}
+import { nextRun } from "./schedule.ts";
+import { known, type VerbParts } from "./verb-parts.ts";
 
 type Summary = Answers["source-list"]["sources"][number];
 type Position = Answers["channels"]["positions"][number];
@@ -95,6 +74,7 @@ export function verbsOf(parts: VerbParts): Verbs {
       const recovery = recoveryAfterRollback(spec, { channel: move.channel, from, to });
       return { move, url: urlOf(parts, wish), recovery };
     },
+    ...releaseVerbs(parts),
     status: () => status(parts),
     "store-check": ({ repair }, report, gone) => turnstile.shared(() => checkStore(doors, repair, gone, report)),
     gc: async ({ preview }, report, gone) => {
@@ -125,16 +105,6 @@ export function verbsOf(parts: VerbParts): Verbs {
           : [],
     }),
   };
-}
-
-async function known({ doors }: VerbParts, name: string): Promise<SourceSpec> {
-  const spec = await doors.ledger.source(name);
-  if (spec !== null) return spec;
-  const names = (await doors.ledger.sources()).map((other) => other.name);
-  throw new Failure(
-    "source.unknown",
-    `no source "${name}"; ${names.length === 0 ? "there is none yet" : `there are ${names.join(", ")}`}`,
-  );
 }
 
 async function putSource(

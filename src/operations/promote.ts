@@ -3,7 +3,9 @@ import type { ChannelMove, ChannelPosition, MoveKind } from "../core/model/chann
 import type { Revision } from "../core/model/revision.ts";
 import { mountOf } from "../core/model/source.ts";
 import { nextMove } from "../core/publish/last-modified.ts";
-import { decidePromotion, decideRollback } from "../core/release/decide-move.ts";
+import { decidePromotion, refusalOf } from "../core/release/decide-promotion.ts";
+import { decideRollback } from "../core/release/decide-rollback.ts";
+import { checkChannel, promotionFacts, sourceFacts } from "./release-facts.ts";
 import type { ChannelDoors } from "./sync-run.ts";
 
 /** Who asks for which move, and why. `revision`: by number, or what the channel before (or its own past) suggests. */
@@ -17,17 +19,15 @@ export interface MoveWish {
 
 const ALL_MOVES = 1_000_000;
 
-/** Promotes a channel: to the revision asked for, or to the one that the channel before it points at. */
+/** Promotes a channel: to the revision asked for, or to the one that the ring before it points at. */
 export async function promoteChannel(doors: ChannelDoors, wish: MoveWish): Promise<ChannelMove | Refusal> {
-  const { ledger, channels } = doors;
-  const index = channels.indexOf(wish.channel);
-  if (index === -1)
-    throw new Failure("channel.unknown", `no channel "${wish.channel}"; there are ${channels.join(", ")}`);
-  const before = index === 0 ? null : (channels[index - 1] ?? null);
+  const { ledger } = doors;
+  checkChannel(doors, wish.channel);
+  const all = await sourceFacts(doors, wish.source);
+  const rings = all.policy.rings.map(({ channel }) => channel);
+  const before = rings[rings.indexOf(wish.channel) - 1] ?? null;
   const suggested =
-    before === null
-      ? (await ledger.latestRevision(wish.source))?.number
-      : (await ledger.position(wish.source, before))?.revision;
+    before === null ? (await ledger.latestRevision(wish.source))?.number : all.positions.get(before)?.revision;
   const number = wish.revision ?? suggested;
   if (number === undefined)
     throw new Failure(
@@ -35,19 +35,16 @@ export async function promoteChannel(doors: ChannelDoors, wish: MoveWish): Promi
       `${wish.source} has no revision ${before === null ? "yet: sync it first" : `in ${before} yet`}`,
     );
   const revision = await knownRevision(doors, wish.source, number);
-  const moves = await ledger.moves(wish.source, ALL_MOVES);
-  const earlier = new Set(moves.filter((move) => move.channel === before).map((move) => move.to));
-  const position = await ledger.position(wish.source, wish.channel);
-  const decision = decidePromotion({ channels, channel: wish.channel, revision, position, earlier });
-  if (decision.kind === "refused") return refused(doors, wish, decision);
-  return moveTo(doors, wish, "promotion", position, decision.revision);
+  const facts = await promotionFacts(doors, all, { channel: wish.channel, revision, asked: "person", proposal: null });
+  const decision = decidePromotion(facts);
+  if (decision.kind === "may-not-move") return refused(doors, wish, refusalOf(decision));
+  return moveTo(doors, wish, "promotion", facts.position, decision.revision);
 }
 
 /** Takes a channel back: to the revision asked for, or to the newest older one that it has pointed at. */
 export async function rollBackChannel(doors: ChannelDoors, wish: MoveWish): Promise<ChannelMove | Refusal> {
   const { ledger, channels } = doors;
-  if (!channels.includes(wish.channel))
-    throw new Failure("channel.unknown", `no channel "${wish.channel}"; there are ${channels.join(", ")}`);
+  checkChannel(doors, wish.channel);
   const position = await ledger.position(wish.source, wish.channel);
   const moves = await ledger.moves(wish.source, ALL_MOVES);
   const history = new Set(moves.filter((move) => move.channel === wish.channel).map((move) => move.to));

@@ -1,6 +1,7 @@
 import { Failure } from "../core/kernel/errors.ts";
 import { mountOf, type SourceSpec } from "../core/model/source.ts";
 import { publishChannel } from "./promote.ts";
+import { setPolicy } from "./set-policy.ts";
 import type { ChannelDoors } from "./sync-run.ts";
 
 /** Takes a new source, or a changed description of one that exists. */
@@ -49,6 +50,9 @@ export async function removeSource(doors: ChannelDoors, name: string, force: boo
   const revisions = await ledger.revisions(name);
   await ledger.audit([{ at: clock.now(), kind: "source.removed", fields: { source: name, force, by } }]);
   await ledger.removeSource(name);
+  // Another source of this name, some day, is not to go by a policy that nobody gave it.
+  if ((await ledger.policy(name))?.policy != null)
+    await setPolicy(doors, { source: name, policy: null, after: null, by, reason: "the source was removed" });
   for (const channel of doors.channels) await publishChannel(doors, channel);
   for (const { number } of revisions) await views.removeRevision(name, number);
   events.emit("source.removed", { source: name, by });

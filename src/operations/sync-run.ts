@@ -1,5 +1,6 @@
 import { Failure, type Refusal } from "../core/kernel/errors.ts";
 import type { Instant } from "../core/kernel/instant.ts";
+import type { HealthPolicy } from "../core/model/health-policy.ts";
 import type { Revision } from "../core/model/revision.ts";
 import type {
   BlobStore,
@@ -12,6 +13,15 @@ import type {
   SyncRecord,
   Views,
 } from "../core/ports.ts";
+import type { HealthVerdict } from "../core/release/health.ts";
+
+interface HealthQuestion {
+  readonly source: string;
+  readonly ring: string;
+  readonly revision: number;
+  readonly policy: HealthPolicy;
+  readonly now: Instant;
+}
 
 /** Everything that moving channels asks of the world. `channels`: the configured names in order of promotion. */
 export interface ChannelDoors {
@@ -20,6 +30,8 @@ export interface ChannelDoors {
   readonly views: Views;
   readonly events: Events;
   readonly channels: readonly string[];
+  /** What the clients of a ring say of a revision. */
+  readonly health: (asked: HealthQuestion) => Promise<HealthVerdict>;
   /** Tells a channel's server that its pointer file was replaced; resolves when it serves the new one. */
   readonly announce: (channel: string) => Promise<void>;
   /** One pointer file is written at a time: the later of two writers must have seen the earlier one's move. */

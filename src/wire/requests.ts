@@ -1,7 +1,9 @@
 import * as z from "zod";
 import { FAILURES, type FailureCode, REFUSALS, type RefusalCode } from "../core/kernel/errors.ts";
 import { series } from "../core/model/feed-listing.ts";
+import { releasePolicy } from "../core/model/policy.ts";
 import { channelName, sourceName, sourceSpec } from "../core/model/source.ts";
+import { policyState, ringOutlook } from "./release-answers.ts";
 
 /**
  * What the command line (and later the console) may ask of the daemon over its control socket: one request a
@@ -41,6 +43,16 @@ export const request = z.discriminatedUnion("verb", [
     reason,
     by,
   }),
+  z.strictObject({
+    verb: z.literal("policy-set"),
+    source: sourceName,
+    policy: z.unknown().describe("null: none"),
+    after: z.int().nonnegative().nullable(),
+    reason,
+    by,
+  }),
+  z.strictObject({ verb: z.literal("policy-show"), source: sourceName, limit: z.int().min(1).max(1_000) }),
+  z.strictObject({ verb: z.literal("policy-explain"), source: sourceName }),
   z.strictObject({ verb: z.literal("status") }),
   z.strictObject({ verb: z.literal("store-check"), repair: z.boolean(), by }),
   z.strictObject({ verb: z.literal("gc"), preview: z.boolean(), by }),
@@ -169,6 +181,20 @@ export const results = {
     move,
     url: z.string().nullable(),
     recovery: z.array(z.string()).describe("who follows by itself, who does not, and what to do about it"),
+  }),
+  "policy-set": z.strictObject({ state: policyState }),
+  "policy-show": z.strictObject({
+    source: z.string(),
+    policy: releasePolicy,
+    version: z.int().describe("of the policy; 0: none was ever set, and the default stands in"),
+    history: z.array(policyState).describe("newest first"),
+  }),
+  "policy-explain": z.strictObject({
+    source: z.string(),
+    at: instant,
+    version: z.int().describe("of the policy; 0: the default"),
+    zone: z.string().describe("in which hours are meant"),
+    rings: z.array(ringOutlook).describe("in order"),
   }),
   status: z.strictObject({
     version: z.string(),

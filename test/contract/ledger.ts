@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
 import { continues, type TreeHash } from "../../src/core/audit/merkle-tree.ts";
+import { releasePolicy, type StoredPolicy } from "../../src/core/model/policy.ts";
 import type { EventRecord, Ledger, NoticeDraft, SyncRecord } from "../../src/core/ports.ts";
 import { modelled } from "./ledger-model.ts";
 import { AT, digestOf, draftOf, failsWith, moveTo, specOf } from "./ledger-samples.ts";
@@ -30,9 +31,39 @@ export function ledgerContract(name: string, open: () => Promise<OpenedLedger>):
     sourcesAndRevisions(given);
     channels(given);
     records(given);
+    policies(given);
     auditLog(given);
     notices(given);
     void test("it says what the naive ledger says, whatever is done in whatever order", () => modelled(open));
+  });
+}
+
+function policies(given: Given): void {
+  const state = (source: string, version: number, by = "ann"): StoredPolicy => {
+    const policy = version === 3 ? null : releasePolicy.parse({ rings: [{ channel: "staging" }] });
+    return { source, version, policy, at: AT + version, by, reason: "agreed" };
+  };
+  given("a policy keeps every state, is written by its version, and is audited", async (ledger, opened) => {
+    for (const version of [1, 2, 3]) assert.equal(await ledger.putPolicy(state("s", version)), true);
+    assert.equal(await ledger.putPolicy(state("t", 1)), true);
+    const again = await opened.reopen();
+    assert.deepEqual(await again.policy("s"), state("s", 3));
+    assert.deepEqual(await again.policyHistory("s", 2), [state("s", 3), state("s", 2)]);
+    assert.equal(await again.policy("nobody"), null);
+    assert.equal((await again.auditFound("policy.set", '"version":2', 10)).length, 1);
+  });
+  given("of two who write one version the second learns of it, and nothing of it is kept", async (ledger) => {
+    assert.equal(await ledger.putPolicy(state("s", 2)), false);
+    const written = await Promise.all([ledger.putPolicy(state("s", 1)), ledger.putPolicy(state("s", 1, "bob"))]);
+    assert.equal(written.filter(Boolean).length, 1);
+    assert.equal((await ledger.policyHistory("s", 9)).length, 1);
+    assert.equal(await ledger.auditSize(), 1);
+  });
+  given("a policy's history outlives its source", async (ledger) => {
+    await ledger.putSource(specOf("s"));
+    await ledger.putPolicy(state("s", 1));
+    await ledger.removeSource("s");
+    assert.equal((await ledger.policy("s"))?.version, 1);
   });
 }
 

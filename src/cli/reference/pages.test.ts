@@ -47,7 +47,7 @@ test("every command that does something has a description and an example of its 
 test("every verb's result is on the JSON page, and every field of a source has its words", async () => {
   const json = await reference("json.md");
   for (const verb of Object.keys(results)) {
-    const title = verb.startsWith("source-") || verb.startsWith("store-") ? verb.replace("-", " ") : verb;
+    const title = /^(?:source|store|policy)-/.test(verb) ? verb.replace("-", " ") : verb;
     assert.ok(json.includes(`\n## ${title}\n`), title);
   }
   assert.doesNotMatch(json, /\| anything \|/);

@@ -1,5 +1,6 @@
 import type * as z from "zod";
 import { config } from "../../core/config.ts";
+import { releasePolicy } from "../../core/model/policy.ts";
 import { sourceSpec } from "../../core/model/source.ts";
 import { results } from "../../wire/requests.ts";
 import { shapeOf } from "../schema-shape.ts";
@@ -69,7 +70,40 @@ budget:
 `;
 }
 
+export function policyPage(): string {
+  return `${pageHead("The release policy of a source", "src/core/model/policy.ts")}What \`ringfort policy set NAME --from FILE\` takes, as YAML 1.2 of at most 1 MiB; \`ringfort policy show NAME --yaml\` prints one, and
+\`ringfort policy presets PRESET\` one to begin with. Editors complete and check it when its first line is
+\`# yaml-language-server: $schema=docs/reference/policy.schema.json\` with the way to that file. What it means is in
+[release.md](../release.md).
+
+${UNITS}
+${written(releasePolicy)}
+## Example
+
+\`\`\`yaml
+zone: Europe/Helsinki
+rings:
+  - channel: staging
+  - channel: pilot
+    automatic: true
+    soak: 1h
+    health: { canaries: 3 }
+    share: 0.1
+  - channel: production
+    automatic: true
+    soak: 4h
+    staleness: 24h
+    collision: ask
+    health: {}
+    signOffs: [{ role: approver, people: 1 }]
+    hours: [{ days: [mon, tue, wed, thu], from: "08:00", to: "16:00" }]
+    blackout: [{ begin: "2026-12-18T16:00", end: "2027-01-07T08:00" }]
+\`\`\`
+`;
+}
+
 const SPEC = {
+  policy: "a release policy, complete: [policy.md](policy.md); times in milliseconds",
   spec: "a source's description, complete: [source.md](source.md); times in milliseconds, sizes in bytes",
 };
 
@@ -100,6 +134,17 @@ const LOCAL: readonly (readonly [title: string, rows: readonly (readonly string[
       ["`sources[].source`", "text", "in the order of the run"],
       ["`sources[].result`", "object", "as of `sync`, where it went well"],
       ["`sources[].error`", "object", "`kind`, `code`, `detail` as above, where it did not"],
+    ],
+  ],
+  [
+    "policy presets",
+    [
+      ["`presets[].name`, `.says`", "text", "without a name"],
+      [
+        "`name`, `policy`",
+        "text, object",
+        "with a name: the preset over this installation's channels ([policy.md](policy.md))",
+      ],
     ],
   ],
   [
@@ -174,7 +219,7 @@ const LOCAL: readonly (readonly [title: string, rows: readonly (readonly string[
 
 /** The command line that each verb of the daemon belongs to. */
 function commandOf(verb: string): string {
-  return verb.startsWith("source-") || verb.startsWith("store-") ? verb.replace("-", " ") : verb;
+  return /^(?:source|store|policy)-/.test(verb) ? verb.replace("-", " ") : verb;
 }
 
 export function jsonPage(): string {

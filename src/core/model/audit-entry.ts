@@ -1,6 +1,7 @@
 import type { Instant } from "../kernel/instant.ts";
 import type { ChannelMove } from "./channel.ts";
 import type { SignatureFinding } from "./feed-listing.ts";
+import type { StoredPolicy } from "./policy.ts";
 import type { Revision, RevisionEntry } from "./revision.ts";
 
 /**
@@ -10,6 +11,7 @@ import type { Revision, RevisionEntry } from "./revision.ts";
 export const AUDIT_KINDS = {
   "source.set": "a source was set up, or given another description",
   "source.removed": "a source and its revisions were forgotten",
+  "policy.set": "a source got another release policy, or lost it",
   "feed.judged": "a vendor's index was judged: which signatures were found, and the verdict",
   "artifact.judged": "a file that proves itself was inspected: which signatures were found, and the verdict",
   "revision.admitted": "files that are new in a revision, with their digests; as many lines as they take",
@@ -56,6 +58,11 @@ export function auditLine({ n, at, kind, fields }: AuditEntry): string {
 
 export function auditOfMove({ source, channel, kind, from, to, at, by, reason }: ChannelMove): AuditDraft {
   return { at, kind: "channel.moved", fields: { source, channel, move: kind, from, to, by, reason: cut(reason) } };
+}
+
+export function auditOfPolicy({ source, version, policy, at, by, reason }: StoredPolicy): AuditDraft {
+  const said = policy === null ? null : cut(JSON.stringify(policy));
+  return { at, kind: "policy.set", fields: { source, version, policy: said, by, reason: cut(reason) } };
 }
 
 /** Signatures of one entry; what stands behind them is counted. */

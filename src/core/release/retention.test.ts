@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 import { digestOf, NOW, revisionOf } from "../../../test/fixtures/intake.ts";
 import { HOUR } from "../kernel/instant.ts";
 import type { ChannelPosition } from "../model/channel.ts";
-import { decideRollback } from "./decide-move.ts";
+import { decideRollback } from "./decide-rollback.ts";
 import { planBlobCollection, surplusRevisions } from "./retention.ts";
 
 function position(channel: string, revision: number): ChannelPosition {

@@ -56,6 +56,10 @@ function json<T>(value: SQLOutputValue | undefined, schema: z.ZodType<T>, what: 
   }
 }
 
+export function jsonOrNull<T>(value: SQLOutputValue | undefined, schema: z.ZodType<T>, what: string): T | null {
+  return value === null ? null : json(value, schema, what);
+}
+
 const steps = z.array(z.strictObject({ revision: z.int(), movedAt: z.int() }));
 const fields = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]));
 const allSeries = z.array(series);

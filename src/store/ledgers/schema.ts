@@ -140,10 +140,37 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX notice_by_subscriber ON notice (subscriber, id);
   `,
+  // By the source's name: a policy's history outlives its source, as its runs do.
+  `
+  CREATE TABLE policy (
+    source TEXT NOT NULL,
+    version INTEGER NOT NULL CHECK (version > 0),
+    policy TEXT,
+    at INTEGER NOT NULL,
+    by TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (source, version)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Tables whose rows are written once: the authorizer lets no statement change them. */
-export const APPEND_ONLY: ReadonlySet<string> = new Set(["move", "sync", "event", "audit", "audit_node", "checkpoint"]);
+export const APPEND_ONLY: ReadonlySet<string> = new Set([
+  "move",
+  "sync",
+  "event",
+  "audit",
+  "audit_node",
+  "checkpoint",
+  "policy",
+]);
 
 /** Those that not even the removal of a source takes anything from. Of events only the newest are kept: they are a log. */
-export const NEVER_DELETED: ReadonlySet<string> = new Set(["sync", "numbering", "audit", "audit_node", "checkpoint"]);
+export const NEVER_DELETED: ReadonlySet<string> = new Set([
+  "sync",
+  "numbering",
+  "audit",
+  "audit_node",
+  "checkpoint",
+  "policy",
+]);

@@ -10,6 +10,7 @@ import {
   auditOfSync,
 } from "../../core/model/audit-entry.ts";
 import type { ChannelMove, ChannelPosition } from "../../core/model/channel.ts";
+import type { StoredPolicy } from "../../core/model/policy.ts";
 import type { Revision, RevisionDraft, RevisionEntry } from "../../core/model/revision.ts";
 import type { SourceSpec } from "../../core/model/source.ts";
 import type {
@@ -34,6 +35,7 @@ import {
 } from "./audit-rows.ts";
 import { Connection } from "./connection.ts";
 import { dueNotices, endNotices, putNotices, trimNotices, waitingNotices } from "./notice-rows.ts";
+import { policyRows, putPolicyRow } from "./release-rows.ts";
 import { entryRows, removeRows, sealRows, sourceId } from "./revision-rows.ts";
 import {
   blobFrom,
@@ -312,6 +314,18 @@ class SqliteLedger implements Ledger {
 
   async trimNotices(subscriber: string, most: number): Promise<number> {
     return trimNotices(this.#connection, subscriber, most);
+  }
+
+  async policy(source: string): Promise<StoredPolicy | null> {
+    return policyRows(this.#connection, source, 1)[0] ?? null;
+  }
+
+  async policyHistory(source: string, limit: number): Promise<readonly StoredPolicy[]> {
+    return policyRows(this.#connection, source, limit);
+  }
+
+  async putPolicy(stored: StoredPolicy): Promise<boolean> {
+    return this.#connection.transaction(() => putPolicyRow(this.#connection, stored));
   }
 
   async close(): Promise<void> {

@@ -16,10 +16,12 @@ import {
   type AuditKind,
   auditLine,
   auditOfMove,
+  auditOfPolicy,
   auditOfRevision,
   auditOfSync,
 } from "../../../src/core/model/audit-entry.ts";
 import type { ChannelMove, ChannelPosition } from "../../../src/core/model/channel.ts";
+import type { StoredPolicy } from "../../../src/core/model/policy.ts";
 import type { Revision, RevisionDraft, RevisionEntry } from "../../../src/core/model/revision.ts";
 import type { SourceSpec } from "../../../src/core/model/source.ts";
 import type {
@@ -53,6 +55,7 @@ export class MemoryLedger implements Ledger {
   readonly #sources = new Map<string, HeldSource>();
   readonly #numbers = new Map<string, number>();
   #loose: ReadonlyMap<Sha256, Instant> = new Map();
+  #policies: readonly StoredPolicy[] = [];
   #syncs: readonly SyncRecord[] = [];
   #events: readonly EventRecord[] = [];
   readonly #audit = new MemoryAudit();
@@ -287,6 +290,22 @@ export class MemoryLedger implements Ledger {
     const gone = new Set(own.slice(0, Math.max(0, own.length - most)));
     this.#notices = this.#notices.filter((notice) => !gone.has(notice));
     return gone.size;
+  }
+
+  async policy(source: string): Promise<StoredPolicy | null> {
+    return this.#policies.find((stored) => stored.source === source) ?? null;
+  }
+
+  async policyHistory(source: string, limit: number): Promise<readonly StoredPolicy[]> {
+    return this.#policies.filter((stored) => stored.source === source).slice(0, limit);
+  }
+
+  async putPolicy(stored: StoredPolicy): Promise<boolean> {
+    const newest = this.#policies.find(({ source }) => source === stored.source)?.version ?? 0;
+    if (stored.version !== newest + 1) return false;
+    this.#policies = [stored, ...this.#policies];
+    this.#audit.append(auditOfPolicy(stored));
+    return true;
   }
 
   async close(): Promise<void> {}

@@ -2,47 +2,10 @@ import { type Refusal, refuse } from "../kernel/errors.ts";
 import type { ChannelPosition } from "../model/channel.ts";
 import type { Revision } from "../model/revision.ts";
 
-/** A channel may move to this revision. */
-export interface MayMove {
+/** A channel may go back to this revision. */
+export interface MayGoBack {
   readonly kind: "may-move";
   readonly revision: Revision;
-}
-
-export interface PromotionFacts {
-  /** The configured channels in order of promotion. */
-  readonly channels: readonly string[];
-  readonly channel: string;
-  readonly revision: Revision;
-  readonly position: ChannelPosition | null;
-  /** The numbers of the revisions that the channel before this one has ever pointed at. */
-  readonly earlier: ReadonlySet<number>;
-}
-
-/**
- * Whether a channel may be promoted to a revision. What rests on nobody's word never leaves the first channel, and
- * nothing skips the channel before. Pure.
- */
-export function decidePromotion({ channels, channel, revision, position, earlier }: PromotionFacts): MayMove | Refusal {
-  const first = channels[0] === channel;
-  if (!first && revision.unsigned) {
-    return refuse(
-      "promotion.unsigned-source",
-      `revision ${revision.number} of ${revision.source} was accepted with trust "none"`,
-    );
-  }
-  if (position?.revision === revision.number)
-    return refuse("promotion.already-there", `${channel} is at revision ${revision.number}`);
-  if (position !== null && revision.number < position.revision) {
-    return refuse(
-      "promotion.not-newer",
-      `${channel} is at revision ${position.revision}; revision ${revision.number} is older`,
-    );
-  }
-  if (!first && !earlier.has(revision.number)) {
-    const before = channels[channels.indexOf(channel) - 1] ?? "";
-    return refuse("promotion.not-in-earlier-channel", `revision ${revision.number} has never been in ${before}`);
-  }
-  return { kind: "may-move", revision };
 }
 
 export interface RollbackFacts {
@@ -59,7 +22,7 @@ export interface RollbackFacts {
 }
 
 /** Whether, and to which revision, a channel goes back. Pure. */
-export function decideRollback(facts: RollbackFacts): MayMove | Refusal {
+export function decideRollback(facts: RollbackFacts): MayGoBack | Refusal {
   const found = rollbackTarget(facts);
   // A channel that was the first when it showed an unsigned revision may be a later one today.
   return found.kind === "may-move" && found.revision.unsigned && !facts.first
@@ -67,7 +30,7 @@ export function decideRollback(facts: RollbackFacts): MayMove | Refusal {
     : found;
 }
 
-function rollbackTarget({ channel, asked, position, history, held }: RollbackFacts): MayMove | Refusal {
+function rollbackTarget({ channel, asked, position, history, held }: RollbackFacts): MayGoBack | Refusal {
   const current = position?.revision ?? 0;
   const older = [...history].filter((number) => number < current).toSorted((a, b) => b - a);
   if (asked === null) {

@@ -1,0 +1,42 @@
+import type { Instant } from "../kernel/instant.ts";
+import type { ChannelMove } from "../model/channel.ts";
+import type { Revision } from "../model/revision.ts";
+
+/** What a channel's moves say of one revision's time in it. */
+export interface Stay {
+  /** Since when it has been there or behind the channel, without the channel being taken back from it; `null`: never. */
+  readonly since: Instant | null;
+  /** The channel was taken back from it, and has not been moved to it again. */
+  readonly withdrawn: boolean;
+}
+
+/**
+ * A later revision in the same channel does not end a stay: what a channel shows holds what it showed, until somebody
+ * takes it back. `moves`: of one source, newest first. Pure.
+ */
+export function stayIn(moves: readonly ChannelMove[], channel: string, revision: number): Stay {
+  let since: Instant | null = null;
+  let withdrawn = false;
+  for (const move of moves.toReversed()) {
+    if (move.channel !== channel) continue;
+    if (move.to === revision) [since, withdrawn] = [since ?? move.at, false];
+    else if (move.kind === "rollback" && move.to < revision && since !== null) [since, withdrawn] = [null, true];
+  }
+  return { since, withdrawn };
+}
+
+/**
+ * Since when a channel at `present` has been without something that was accepted: the first revision after it that was
+ * sealed, or seen in any channel, for a collection may have taken it since. `null`: it has the newest.
+ */
+export function laggingSince(
+  present: number | null,
+  revisions: readonly Pick<Revision, "number" | "sealedAt">[],
+  moves: readonly ChannelMove[],
+): Instant | null {
+  const at = present ?? 0;
+  const sealed = revisions.filter(({ number }) => number > at).map(({ sealedAt }) => sealedAt);
+  const newest = Math.max(at, ...revisions.map(({ number }) => number));
+  const seen = moves.filter(({ to, kind }) => kind === "promotion" && to > at && to <= newest).map((move) => move.at);
+  return sealed.length === 0 ? null : Math.min(...sealed, ...seen);
+}

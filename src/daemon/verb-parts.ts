@@ -1,0 +1,39 @@
+import { Failure } from "../core/kernel/errors.ts";
+import type { Duration } from "../core/kernel/instant.ts";
+import type { SourceSpec } from "../core/model/source.ts";
+import type { AtStep } from "../core/ports.ts";
+import type { SyncDoors } from "../operations/sync-run.ts";
+import type { Certificates } from "./certificates.ts";
+import type { Checkpoints } from "./checkpoints.ts";
+import type { Notifier } from "./notifier.ts";
+import type { Runs } from "./runs.ts";
+import type { Schedule } from "./schedule.ts";
+import type { Turnstile } from "./turnstile.ts";
+import type { Workers } from "./workers.ts";
+
+/** What the verbs of the command line work with. */
+export interface VerbParts {
+  readonly doors: SyncDoors;
+  readonly runs: Runs;
+  readonly schedule: Schedule;
+  readonly workers: Workers;
+  readonly certificates: Certificates;
+  readonly checkpoints: Checkpoints;
+  readonly notifier: Notifier;
+  readonly turnstile: Turnstile;
+  readonly atStep: AtStep;
+  readonly grace: Duration;
+  readonly version: string;
+  readonly data: string;
+  readonly startedAt: number;
+}
+
+export async function known({ doors }: VerbParts, name: string): Promise<SourceSpec> {
+  const spec = await doors.ledger.source(name);
+  if (spec !== null) return spec;
+  const names = (await doors.ledger.sources()).map((other) => other.name);
+  throw new Failure(
+    "source.unknown",
+    `no source "${name}"; ${names.length === 0 ? "there is none yet" : `there are ${names.join(", ")}`}`,
+  );
+}
