@@ -4,6 +4,7 @@ import { addAuditLogCommands } from "./commands/audit-log.ts";
 import { addChannelCommands } from "./commands/channels.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
 import { addConfigCommands } from "./commands/config.ts";
+import { addEvidenceCommands } from "./commands/evidence.ts";
 import { addHostfileCommands } from "./commands/hostfile.ts";
 import { addKeyCommands } from "./commands/key.ts";
 import { addLogCommand } from "./commands/log.ts";
@@ -46,6 +47,7 @@ export function buildProgram(perform: Perform): Command {
   addChannelCommands(program, perform);
   addReleaseCommands(program, perform);
   addPolicyCommands(program, perform);
+  addEvidenceCommands(program, perform);
   addPublishCommand(program, perform);
   addRecallCommands(program, perform);
   addKeyCommands(program, perform);

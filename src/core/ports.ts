@@ -4,6 +4,8 @@ import type { Instant } from "./kernel/instant.ts";
 import type { SafePath } from "./kernel/safe-path.ts";
 import type { AuditCheckpoint, AuditDraft, AuditKind } from "./model/audit-entry.ts";
 import type { ChannelMove, ChannelPosition } from "./model/channel.ts";
+import type { CheckSpec } from "./model/check.ts";
+import type { Evidence, EvidenceCode } from "./model/evidence.ts";
 import type { FeedListing, ListedArtifact, ListingFindings } from "./model/feed-listing.ts";
 import type { ContentFindings } from "./model/findings.ts";
 import type { StoredPolicy } from "./model/policy.ts";
@@ -233,6 +235,11 @@ export interface Ledger extends AuditLog, NoticeQueue, ReleaseRecord {
   /** Replaces what `upstreamNotes` answers. */
   putUpstreamNotes(source: string, notes: readonly UpstreamNote[]): Promise<void>;
 
+  /** Adds what was found of a revision, with its entry in the audit log. */
+  recordEvidence(found: readonly Evidence[]): Promise<void>;
+  /** Of one revision, in the order in which it was found. */
+  evidence(source: string, revision: number): Promise<readonly Evidence[]>;
+
   recordSync(record: SyncRecord): Promise<void>;
   /** Newest first. */
   syncs(source: string | null, limit: number): Promise<readonly SyncRecord[]>;
@@ -333,6 +340,18 @@ export interface Inspector {
     now: Instant,
     caps: { readonly expandedBytes: number },
   ): Promise<ContentFindings>;
+}
+
+/** What a check says of a revision; `note`: nothing for or against it. */
+export interface CheckWord {
+  readonly outcome: Evidence["outcome"];
+  readonly code: EvidenceCode;
+  readonly detail: string;
+}
+
+/** Runs the operator's checks over a revision's content, in a jail. */
+export interface Checker {
+  check(check: CheckSpec, entries: readonly RevisionEntry[], signal: AbortSignal): Promise<CheckWord>;
 }
 
 /** Where events go: the log line and the ledger. */

@@ -1,3 +1,4 @@
+import path from "node:path";
 import type { Config } from "../core/config.ts";
 import { Failure } from "../core/kernel/errors.ts";
 import { SECOND } from "../core/kernel/instant.ts";
@@ -6,6 +7,7 @@ import { recover } from "../operations/recover.ts";
 import { judgeUnseen } from "../operations/release-facts.ts";
 import type { SyncDoors } from "../operations/sync-run.ts";
 import { type CertificateParts, Certificates } from "./certificates.ts";
+import { openChecker } from "./checker-door.ts";
 import { type CheckpointParts, Checkpoints } from "./checkpoints.ts";
 import { type ControlServer, openControlServer } from "./control-server.ts";
 import { openFetchDoor } from "./fetch-door.ts";
@@ -175,6 +177,7 @@ function doorsOf(parts: DaemonParts, workers: Workers): SyncDoors {
       readSecret: parts.readSecret,
     }),
     inspector: openInspectDoor(workers.inspect),
+    checker: openChecker(path.join(parts.places.blobs, "sha256")),
   };
 }
 

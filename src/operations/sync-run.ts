@@ -4,6 +4,7 @@ import type { HealthPolicy } from "../core/model/health-policy.ts";
 import type { Revision } from "../core/model/revision.ts";
 import type {
   BlobStore,
+  Checker,
   Clock,
   Events,
   Fetcher,
@@ -43,6 +44,7 @@ export interface SyncDoors extends ChannelDoors {
   readonly inspector: Inspector;
   readonly quarantine: Quarantine;
   readonly blobs: BlobStore;
+  readonly checker: Checker;
 }
 
 /** How far a piece of work is, for whoever watches. */

@@ -8,6 +8,7 @@ import type { Instant } from "../core/kernel/instant.ts";
 import type { Revision, RevisionEntry } from "../core/model/revision.ts";
 import type { SourceSpec } from "../core/model/source.ts";
 import type { SyncRecord, UpstreamNote } from "../core/ports.ts";
+import { checkRevision, noteSilence } from "./check-revision.ts";
 import { obtainAll } from "./obtain-artifacts.ts";
 import { ensureView, promoteChannel } from "./promote.ts";
 import { type FeedRead, readFeed } from "./read-feed.ts";
@@ -42,7 +43,15 @@ export async function syncSource(doors: SyncDoors, spec: SourceSpec, by: string,
     revision: record.revision,
     bytes: record.bytes,
   });
+  await lookAt(doors, spec, record, run);
   return record;
+}
+
+/** What is new is checked while its first clients fetch it; where nothing is, the vendor may be too quiet. */
+async function lookAt(doors: SyncDoors, spec: SourceSpec, { revision, outcome }: SyncRecord, run: Run): Promise<void> {
+  if (outcome === "nothing-new") await noteSilence(doors, spec);
+  const sealed = revision === null ? null : await doors.ledger.revision(spec.name, revision);
+  if (sealed !== null) await checkRevision(doors, spec, sealed, run.report, run.signal);
 }
 
 async function walk(doors: SyncDoors, spec: SourceSpec, by: string, run: Run): Promise<Revision | Refusal | null> {

@@ -53,6 +53,17 @@ export const request = z.discriminatedUnion("verb", [
   }),
   z.strictObject({ verb: z.literal("policy-show"), source: sourceName, limit: z.int().min(1).max(1_000) }),
   z.strictObject({ verb: z.literal("policy-explain"), source: sourceName }),
+  z.strictObject({ verb: z.literal("check"), source: sourceName, revision: revisionNumber.nullable(), by }),
+  z.strictObject({ verb: z.literal("evidence"), source: sourceName, revision: revisionNumber.nullable() }),
+  z.strictObject({
+    verb: z.literal("evidence-give"),
+    source: sourceName,
+    revision: revisionNumber,
+    name: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,62}$/, "a name is 1 to 63 of a-z, 0-9, . and -"),
+    good: z.boolean(),
+    detail: reason,
+    by,
+  }),
   z.strictObject({ verb: z.literal("status") }),
   z.strictObject({ verb: z.literal("store-check"), repair: z.boolean(), by }),
   z.strictObject({ verb: z.literal("gc"), preview: z.boolean(), by }),
@@ -133,6 +144,17 @@ const event = z.strictObject({
   fields: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
 });
 
+const evidence = z.strictObject({
+  source: z.string(),
+  revision: z.int(),
+  name: z.string().describe("of the check, the alarm or the reporter; of two with one name the later counts"),
+  outcome: z.enum(["good", "bad", "note"]).describe("note: neither for nor against"),
+  code: z.string().describe("what was found (docs/health.md)"),
+  detail: z.string(),
+  at: instant,
+  by: z.string().describe("who says so: an operating-system user, 'check', or 'history'"),
+});
+
 const sourceSummary = z.strictObject({
   name: z.string(),
   format: z.string(),
@@ -196,6 +218,9 @@ export const results = {
     zone: z.string().describe("in which hours are meant"),
     rings: z.array(ringOutlook).describe("in order"),
   }),
+  check: z.strictObject({ source: z.string(), revision: z.int(), evidence: z.array(evidence) }),
+  evidence: z.strictObject({ source: z.string(), revision: z.int(), evidence: z.array(evidence) }),
+  "evidence-give": z.strictObject({ evidence }),
   status: z.strictObject({
     version: z.string(),
     startedAt: instant,

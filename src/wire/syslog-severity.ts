@@ -37,6 +37,7 @@ const SEVERITIES: Readonly<Record<string, Severity | ((fields: EventFields) => S
   "feed.refused": warning,
   "artifact.refused": warning,
   "revision.sealed": info,
+  "evidence.found": ({ outcome }) => (outcome === "bad" ? warning : notice),
   "store.recovered": warning,
   "store.collected": info,
   "blob.missing": error,

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
 import { continues, type TreeHash } from "../../src/core/audit/merkle-tree.ts";
+import type { Evidence } from "../../src/core/model/evidence.ts";
 import { releasePolicy, type StoredPolicy } from "../../src/core/model/policy.ts";
 import type { EventRecord, Ledger, NoticeDraft, SyncRecord } from "../../src/core/ports.ts";
 import { modelled } from "./ledger-model.ts";
@@ -34,6 +35,7 @@ export function ledgerContract(name: string, open: () => Promise<OpenedLedger>):
     policies(given);
     auditLog(given);
     notices(given);
+    evidence(given);
     void test("it says what the naive ledger says, whatever is done in whatever order", () => modelled(open));
   });
 }
@@ -362,6 +364,36 @@ function auditLog(given: Given): void {
       ],
     );
   });
+}
+
+function evidence(given: Given): void {
+  const found = (revision: number, name: string, outcome: Evidence["outcome"]): Evidence => ({
+    source: "s",
+    revision,
+    name,
+    outcome,
+    code: outcome === "bad" ? "check.sample-missed" : "check.passed",
+    detail: `of ${name}`,
+    at: AT + revision,
+    by: "check",
+  });
+  given(
+    "evidence stands with its revision in its order, outlives a stop, and is in the audit log",
+    async (ledger, opened) => {
+      const first = [found(1, "clamscan", "bad"), found(2, "clamscan", "good")];
+      await ledger.recordEvidence(first);
+      await ledger.recordEvidence([found(1, "clamscan", "good"), found(1, "report", "note")]);
+      await ledger.recordEvidence([]);
+      const again = await opened.reopen();
+      assert.deepEqual(
+        (await again.evidence("s", 1)).map(({ name, outcome }) => `${name} ${outcome}`),
+        ["clamscan bad", "clamscan good", "report note"],
+      );
+      assert.deepEqual(await again.evidence("s", 2), first.slice(1));
+      assert.deepEqual(await again.evidence("t", 1), []);
+      assert.equal((await again.auditFound("evidence.found", '"check.sample-missed"', 10)).length, 1);
+    },
+  );
 }
 
 function notices(given: Given): void {

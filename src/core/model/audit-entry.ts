@@ -1,5 +1,6 @@
 import type { Instant } from "../kernel/instant.ts";
 import type { ChannelMove } from "./channel.ts";
+import type { Evidence } from "./evidence.ts";
 import type { SignatureFinding } from "./feed-listing.ts";
 import type { StoredPolicy } from "./policy.ts";
 import type { Revision, RevisionEntry } from "./revision.ts";
@@ -18,6 +19,7 @@ export const AUDIT_KINDS = {
   "revision.sealed": "a revision became complete: who vouches for it, and how many files it has",
   "revisions.removed": "revisions were forgotten by a collection",
   "channel.moved": "a channel was promoted or rolled back, by whom and why",
+  "evidence.found": "a check, the vendor's own behaviour or somebody from outside spoke of a revision, with a code",
   "sync.ended": "a run of a source ended: with a new revision, with nothing new, refused or failed",
 } as const satisfies Record<string, string>;
 
@@ -63,6 +65,10 @@ export function auditOfMove({ source, channel, kind, from, to, at, by, reason }:
 export function auditOfPolicy({ source, version, policy, at, by, reason }: StoredPolicy): AuditDraft {
   const said = policy === null ? null : cut(JSON.stringify(policy));
   return { at, kind: "policy.set", fields: { source, version, policy: said, by, reason: cut(reason) } };
+}
+
+export function auditOfEvidence({ source, revision, name, outcome, code, detail, at, by }: Evidence): AuditDraft {
+  return { at, kind: "evidence.found", fields: { source, revision, name, outcome, code, detail: cut(detail), by } };
 }
 
 /** Signatures of one entry; what stands behind them is counted. */

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { alarmSpec, checkName, checkSpec } from "./check.ts";
 import { address, artifactPath, duration, size } from "./written-value.ts";
 
 export const sourceName = z
@@ -337,6 +338,13 @@ export const sourceSpec = z
       .describe("A run begins up to so much later than scheduled, so that mirrors do not come all at once."),
     budget: budget.prefault({}).describe("Checked while bytes arrive: the limit comes before trust."),
     network: network.prefault({}).describe("How the upstream is reached."),
+    checks: z
+      .array(checkSpec)
+      .max(16)
+      .default([])
+      .refine((checks) => new Set(checks.map(checkName)).size === checks.length, "two checks have one name")
+      .describe("Run over each new revision, in order, in a jail without network; evidence for the health gate."),
+    alarms: alarmSpec.prefault({}).describe("When the vendor's own behaviour is unusual."),
     retention: z
       .strictObject({
         revisions: z

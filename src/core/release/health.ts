@@ -5,7 +5,7 @@ import type { HealthPolicy } from "../model/health-policy.ts";
  * Why a revision is not healthy, one code each: what the gate shows, stores and counts. Those of `unproven` clear by
  * themselves or by waiting; those of `suspect` need the canaries back, or a person.
  */
-const HEALTH_REASONS = {
+export const HEALTH_REASONS = {
   "health.too-few-canaries": "fewer canaries than the policy asks have fetched the revision and come back well",
   "health.check-missing": "a check that the policy asks for has not spoken yet",
   "health.silent-canaries":

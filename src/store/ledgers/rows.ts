@@ -14,7 +14,7 @@ import type { Row } from "./connection.ts";
  * Rows of the ledger as the model's values. What the file says is not believed because it is our file: a path from a
  * damaged or doctored ledger must not reach a view. Everything here throws `Failure` `store.damaged`.
  */
-function damaged(what: string, cause?: unknown): Failure {
+export function damaged(what: string, cause?: unknown): Failure {
   return new Failure("store.damaged", `the ledger holds a ${what} that is none`, { cause });
 }
 

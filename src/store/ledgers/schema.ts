@@ -152,6 +152,21 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (source, version)
   ) STRICT, WITHOUT ROWID;
   `,
+  // By the source's name: what was found of a revision outlives it, as the record of its moves does.
+  `
+  CREATE TABLE evidence (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    source TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    outcome TEXT NOT NULL CHECK (outcome IN ('good', 'bad', 'note')),
+    code TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    by TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX evidence_by_revision ON evidence (source, revision, id);
+  `,
 ];
 
 /** Tables whose rows are written once: the authorizer lets no statement change them. */
@@ -163,6 +178,7 @@ export const APPEND_ONLY: ReadonlySet<string> = new Set([
   "audit_node",
   "checkpoint",
   "policy",
+  "evidence",
 ]);
 
 /** Those that not even the removal of a source takes anything from. Of events only the newest are kept: they are a log. */
@@ -173,4 +189,5 @@ export const NEVER_DELETED: ReadonlySet<string> = new Set([
   "audit_node",
   "checkpoint",
   "policy",
+  "evidence",
 ]);

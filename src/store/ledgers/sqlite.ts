@@ -10,6 +10,7 @@ import {
   auditOfSync,
 } from "../../core/model/audit-entry.ts";
 import type { ChannelMove, ChannelPosition } from "../../core/model/channel.ts";
+import type { Evidence } from "../../core/model/evidence.ts";
 import type { StoredPolicy } from "../../core/model/policy.ts";
 import type { Revision, RevisionDraft, RevisionEntry } from "../../core/model/revision.ts";
 import type { SourceSpec } from "../../core/model/source.ts";
@@ -34,6 +35,7 @@ import {
   putCheckpoint,
 } from "./audit-rows.ts";
 import { Connection } from "./connection.ts";
+import { evidenceOf, putEvidence } from "./evidence-rows.ts";
 import { dueNotices, endNotices, putNotices, trimNotices, waitingNotices } from "./notice-rows.ts";
 import { policyRows, putPolicyRow } from "./release-rows.ts";
 import { entryRows, removeRows, sealRows, sourceId } from "./revision-rows.ts";
@@ -228,6 +230,14 @@ class SqliteLedger implements Ledger {
       const sql = "INSERT INTO upstream_note (source, path, etag, last_modified, sha256) VALUES (?, ?, ?, ?, ?)";
       for (const note of notes) this.#connection.run(sql, id, note.path, note.etag, note.lastModified, note.sha256);
     });
+  }
+
+  async recordEvidence(found: readonly Evidence[]): Promise<void> {
+    if (found.length > 0) this.#connection.transaction(() => putEvidence(this.#connection, found));
+  }
+
+  async evidence(source: string, revision: number): Promise<readonly Evidence[]> {
+    return evidenceOf(this.#connection, source, revision);
   }
 
   async recordSync(record: SyncRecord): Promise<void> {

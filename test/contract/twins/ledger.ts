@@ -15,12 +15,14 @@ import {
   type AuditDraft,
   type AuditKind,
   auditLine,
+  auditOfEvidence,
   auditOfMove,
   auditOfPolicy,
   auditOfRevision,
   auditOfSync,
 } from "../../../src/core/model/audit-entry.ts";
 import type { ChannelMove, ChannelPosition } from "../../../src/core/model/channel.ts";
+import type { Evidence } from "../../../src/core/model/evidence.ts";
 import type { StoredPolicy } from "../../../src/core/model/policy.ts";
 import type { Revision, RevisionDraft, RevisionEntry } from "../../../src/core/model/revision.ts";
 import type { SourceSpec } from "../../../src/core/model/source.ts";
@@ -62,6 +64,7 @@ export class MemoryLedger implements Ledger {
   #checkpoints: readonly AuditCheckpoint[] = [];
   #notices: readonly Notice[] = [];
   #noticeId = 0;
+  #evidence: readonly Evidence[] = [];
 
   #held(name: string): HeldSource {
     const held = this.#sources.get(name);
@@ -210,6 +213,15 @@ export class MemoryLedger implements Ledger {
     const held = this.#held(source);
     held.notes.clear();
     for (const note of notes) held.notes.set(note.path, note);
+  }
+
+  async recordEvidence(found: readonly Evidence[]): Promise<void> {
+    this.#evidence = [...this.#evidence, ...found];
+    for (const each of found) this.#audit.append(auditOfEvidence(each));
+  }
+
+  async evidence(source: string, revision: number): Promise<readonly Evidence[]> {
+    return this.#evidence.filter((each) => each.source === source && each.revision === revision);
   }
 
   async recordSync(record: SyncRecord): Promise<void> {
