@@ -65,28 +65,26 @@ export async function layOut(tree: string, entries: readonly Pick<RevisionEntry,
 
 /** What bubblewrap reads from its descriptor: arguments, each ended by NUL. Throws for what would end one early. */
 export function jailArguments(jail: CheckJail): Buffer {
-  const args = [
-    ...["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"],
-    ...[
-      "--setenv",
-      "PATH",
-      "/usr/bin:/usr/sbin:/bin:/sbin",
-      "--setenv",
-      "LC_ALL",
-      "C.UTF-8",
-      "--setenv",
-      "HOME",
-      "/tmp",
-    ],
-    ...["--proc", "/proc", "--dev", "/dev", "--size", String(SCRATCH_BYTES), "--tmpfs", "/tmp"],
-    ...["--json-status-fd", String(JAIL_FDS.status)],
-    ...[...PROGRAMS, ...ETC].flatMap((place) => ["--ro-bind-try", place, place]),
-    ...jail.reads.filter((place) => existsSync(place)).flatMap((place) => ["--ro-bind", place, place]),
-    ...["--ro-bind", jail.blobs, "/blobs"],
-    ...["--ro-bind-data", String(JAIL_FDS.sample), SAMPLE],
-    ...["--ro-bind", jail.tree, "/revision", "--chdir", "/revision"],
-    ...["--remount-ro", "/"],
+  const places = [...PROGRAMS, ...ETC].map((place) => ["--ro-bind-try", place, place]);
+  const reads = jail.reads.filter((place) => existsSync(place)).map((place) => ["--ro-bind", place, place]);
+  const options: readonly (readonly string[])[] = [
+    ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"],
+    ["--setenv", "PATH", "/usr/bin:/usr/sbin:/bin:/sbin"],
+    ["--setenv", "LC_ALL", "C.UTF-8"],
+    ["--setenv", "HOME", "/tmp"],
+    ["--proc", "/proc"],
+    ["--dev", "/dev"],
+    ["--size", String(SCRATCH_BYTES), "--tmpfs", "/tmp"],
+    ["--json-status-fd", String(JAIL_FDS.status)],
+    ...places,
+    ...reads,
+    ["--ro-bind", jail.blobs, "/blobs"],
+    ["--ro-bind-data", String(JAIL_FDS.sample), SAMPLE],
+    ["--ro-bind", jail.tree, "/revision"],
+    ["--chdir", "/revision"],
+    ["--remount-ro", "/"],
   ];
+  const args = options.flat();
   if (args.some((arg) => arg.includes("\0"))) throw new Error("an argument of a jail holds a NUL");
   return Buffer.from(args.map((arg) => `${arg}\0`).join(""));
 }
