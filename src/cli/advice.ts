@@ -109,6 +109,13 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
   "audit.unsigned-tail": "export the log again: an export begins with a fresh checkpoint over all entries",
   "audit.signature-wrong":
     "compare the key with the one that you kept (ringfort audit-log key); if it is right, the checkpoint is forged",
+  "login.refused": "log in again, or ask an admin for a new token: ringfort token make NAME",
+  "login.too-often": "wait as long as it takes; an admin can set another password: ringfort user password NAME",
+  "login.role-missing": "ask an admin: ringfort user set NAME --role ROLE",
+  "password.unfit": "take a few words that nobody would put together",
+  "person.unknown": "ringfort user list shows who is known; ringfort user add NAME makes somebody known",
+  "person.exists": "take another name, or change the one that is there: ringfort user set NAME",
+  "token.unknown": "ringfort token list shows the tokens that there are",
   "notice.refused":
     "look at what the receiver said: an address, a login or a secret is wrong; ringfort notify test NAME tries again at once",
   "notice.undelivered":

@@ -58,19 +58,21 @@ async function exists(file: string): Promise<boolean> {
   }
 }
 
+/** Every path of the configuration is taken from the folder that the file stands in. */
 function rooted(loaded: Config, folder: string): Config {
-  const channels = Object.entries(loaded.channels).map(([name, channel]) => [name, rootedChannel(channel, folder)]);
+  const rooting = <T>(values: Readonly<Record<string, T>>, root: (value: T, folder: string) => T): Record<string, T> =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, root(value, folder)]));
   const { witness } = loaded.auditLog;
-  const auditLog = { ...loaded.auditLog, ...(witness === undefined ? {} : { witness: path.resolve(folder, witness) }) };
-  const notify = Object.fromEntries(
-    Object.entries(loaded.notify).map(([name, each]) => [name, rootedSubscriber(each, folder)]),
-  );
+  const pair = loaded.console?.tls;
   return {
     ...loaded,
-    auditLog,
-    notify,
     data: path.resolve(folder, loaded.data),
-    channels: Object.fromEntries(channels),
+    channels: rooting(loaded.channels, rootedChannel),
+    notify: rooting(loaded.notify, rootedSubscriber),
+    auditLog: { ...loaded.auditLog, ...(witness === undefined ? {} : { witness: path.resolve(folder, witness) }) },
+    ...(loaded.console === undefined || pair === undefined
+      ? {}
+      : { console: { ...loaded.console, tls: rootedPair(pair, (file) => path.resolve(folder, file)) } }),
   };
 }
 
@@ -85,6 +87,5 @@ function rootedSubscriber(each: Config["notify"][string], folder: string): Confi
 function rootedChannel(channel: Config["channels"][string], folder: string): Config["channels"][string] {
   const tls = channel.ftp?.tls;
   if (channel.ftp === undefined || tls === undefined) return channel;
-  const resolve = (file: string): string => path.resolve(folder, file);
-  return { ...channel, ftp: { ...channel.ftp, tls: rootedPair(tls, resolve) } };
+  return { ...channel, ftp: { ...channel.ftp, tls: rootedPair(tls, (file) => path.resolve(folder, file)) } };
 }

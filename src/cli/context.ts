@@ -19,6 +19,10 @@ export interface Surroundings {
   pause(milliseconds: number): Promise<boolean>;
   /** Asks a mirror of a host file for its channel, over the mirror's own transport, under a cap of bytes and of time. */
   probe(entry: HostEntry): Promise<Probed>;
+  /** Whether a person types the standard input. */
+  readonly inIsTerminal: boolean;
+  /** A line of the standard input that no terminal shows; `null` when there is none. */
+  readSecret(prompt: string): Promise<string | null>;
 }
 
 /** What came from a mirror that was asked for its channel; nothing in it is trusted. */

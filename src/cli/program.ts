@@ -17,6 +17,8 @@ import { addSourceCommands } from "./commands/source.ts";
 import { addStatusCommand } from "./commands/status.ts";
 import { addStoreCommands } from "./commands/store.ts";
 import { addSyncCommand } from "./commands/sync.ts";
+import { addTokenCommands } from "./commands/token.ts";
+import { addUserCommands } from "./commands/user.ts";
 import { addVersionCommand } from "./commands/version.ts";
 import {
   commandContext,
@@ -54,6 +56,8 @@ export function buildProgram(perform: Perform): Command {
   addStatusCommand(program, perform);
   addHostfileCommands(program, perform);
   addLogCommand(program, perform);
+  addUserCommands(program, perform);
+  addTokenCommands(program, perform);
   addNotifyCommands(program, perform);
   addAuditLogCommands(program, perform);
   addStoreCommands(program, perform);

@@ -194,6 +194,21 @@ export function syslogAddress(
   };
 }
 
+const consoleConfig = z
+  .strictObject({
+    listen: listen.describe("The address and port of the API; anything but the loopback needs `tls`."),
+    tls: z
+      .strictObject(pairFields)
+      .refine((fields) => pairPlace(fields) !== null, PAIR_ISSUE)
+      .optional()
+      .describe("HTTPS. Without it passwords and tokens would cross the line in clear."),
+  })
+  .refine(
+    ({ listen: at, tls }) => tls !== undefined || /^(?:127\.|localhost:|\[::1\]:)/.test(at),
+    "an address that others can reach needs tls: people log in there",
+  );
+export type ConsoleConfig = z.infer<typeof consoleConfig>;
+
 const auditLog = z.strictObject({
   name: z
     .string()
@@ -241,6 +256,11 @@ export const config = z
       .strictObject({ lanes: z.int().min(1).max(16).default(8).describe("Transfers at once, all sources together.") })
       .prefault({})
       .describe("The fetch process."),
+    console: consoleConfig
+      .optional()
+      .describe(
+        "Serves the API to people with accounts and to programs with tokens (docs/api.md). Absent: it does not.",
+      ),
     auditLog: auditLog.prefault({}).describe("The proof of what was done (docs/audit-log.md)."),
     notify: z
       .record(z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, "a name of small letters, digits and -"), subscriber)

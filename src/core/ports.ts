@@ -11,6 +11,7 @@ import type { ContentFindings } from "./model/findings.ts";
 import type { StoredPolicy } from "./model/policy.ts";
 import type { Revision, RevisionDraft, RevisionEntry } from "./model/revision.ts";
 import type { SourceSpec } from "./model/source.ts";
+import type { Person, Token } from "./people/person.ts";
 
 /** The doors of the house: what the operations ask of the world. Each has a contract suite in test/contract/. */
 
@@ -154,7 +155,7 @@ export interface Notice extends NoticeDraft {
 export type NoticeEnd = { readonly kind: "done" } | { readonly kind: "later"; readonly dueAt: Instant };
 
 /** Notices that wait: they outlive a stop, and are told in their order. */
-interface NoticeQueue {
+export interface NoticeQueue {
   putNotices(drafts: readonly NoticeDraft[]): Promise<void>;
   /** The oldest of one subscriber that are due. */
   dueNotices(subscriber: string, now: Instant, limit: number): Promise<readonly Notice[]>;
@@ -165,7 +166,24 @@ interface NoticeQueue {
   trimNotices(subscriber: string, most: number): Promise<number>;
 }
 
-interface AuditLog {
+/** Who may ask what: people and their tokens. Secrets are kept as hashes alone. */
+export interface PeopleBook {
+  people(): Promise<readonly Person[]>;
+  person(name: string): Promise<Person | null>;
+  /** The stored form of a password, which `Passwords` understands; `null` where there is none. */
+  passwordOf(name: string): Promise<string | null>;
+  /** Sets a person, and their password where `password` is given. `null` takes it away. */
+  putPerson(person: Omit<Person, "hasPassword">, password?: string | null): Promise<void>;
+  /** All, or one person's; the newest first. */
+  tokens(person: string | null): Promise<readonly Token[]>;
+  putToken(token: Token, secretHash: Sha256): Promise<void>;
+  tokenBy(id: string): Promise<{ readonly token: Token; readonly secretHash: Sha256 } | null>;
+  touchToken(id: string, at: Instant): Promise<void>;
+  /** `false` when there is none. */
+  removeToken(id: string): Promise<boolean>;
+}
+
+export interface AuditLog {
   /** Adds these entries, all or none. */
   audit(drafts: readonly AuditDraft[]): Promise<void>;
   auditSize(): Promise<number>;
@@ -184,7 +202,7 @@ interface AuditLog {
 }
 
 /** What was ordered about releases: each change is recorded in the audit log in the same transaction. */
-interface ReleaseRecord {
+export interface ReleaseRecord {
   /** The newest state of a source's policy; `null` when it never had one. */
   policy(source: string): Promise<StoredPolicy | null>;
   /** Newest first. */
@@ -193,7 +211,7 @@ interface ReleaseRecord {
   putPolicy(stored: StoredPolicy): Promise<boolean>;
 }
 
-export interface Ledger extends AuditLog, NoticeQueue, ReleaseRecord {
+export interface Ledger extends AuditLog, NoticeQueue, PeopleBook, ReleaseRecord {
   sources(): Promise<readonly SourceSpec[]>;
   source(name: string): Promise<SourceSpec | null>;
   putSource(spec: SourceSpec): Promise<void>;

@@ -1,8 +1,11 @@
 import type * as z from "zod";
 import { Failure, type Refusal } from "../core/kernel/errors.ts";
 import type { Report } from "../operations/sync-run.ts";
+import { apiRequest } from "../wire/api-requests.ts";
 import { type Caller, type LocalServer, listenLocally } from "../wire/local-server.ts";
 import { type Request, type Results, request as requestSchema, type Verb } from "../wire/requests.ts";
+import type { Gate } from "./gate.ts";
+import { NEEDED_ROLES } from "./needed-roles.ts";
 
 type Reading<T> = T extends readonly (infer E)[]
   ? readonly Reading<E>[]
@@ -30,15 +33,53 @@ export interface ControlServer extends LocalServer {
   settled(): Promise<void>;
 }
 
-/** Answers the command line on the control socket. */
+/** Answers the command line on the control socket: whoever may open it is the daemon's own user, and is asked for nothing. */
 export async function openControlServer(
   path: string,
   verbs: Verbs,
   onBug: (error: unknown) => void,
 ): Promise<ControlServer> {
+  return openServer(path, onBug, async (value, caller) => {
+    const parsed = requestSchema.safeParse(value);
+    if (!parsed.success) throw new Failure("request.malformed", describe(parsed.error));
+    return perform(parsed.data, verbs, reporter(caller), caller.gone);
+  });
+}
+
+/** Answers the console's process: each request comes with what somebody showed, and is done as who that is. */
+export async function openApiServer(
+  path: string,
+  verbs: Verbs,
+  gate: Gate,
+  onBug: (error: unknown) => void,
+): Promise<ControlServer> {
+  return openServer(path, onBug, async (value, caller) => {
+    const parsed = apiRequest.safeParse(value);
+    if (!parsed.success) throw new Failure("request.malformed", describe(parsed.error));
+    const asked = parsed.data;
+    if (asked.kind === "log-in") return gate.logIn(asked.name, asked.password);
+    if (asked.kind === "log-out") {
+      gate.logOut(asked.session);
+      return {};
+    }
+    const actor = await gate.who(asked.credential);
+    if (asked.kind === "who") return { actor };
+    const { request } = asked;
+    gate.require(actor, NEEDED_ROLES[request.verb]);
+    const named = "by" in request ? { ...request, by: actor.name } : request;
+    return perform(named, verbs, reporter(caller), caller.gone);
+  });
+}
+
+/** Gives every request to `answer`, and sends what comes of it: a result, a refusal or a failure. */
+async function openServer(
+  path: string,
+  onBug: (error: unknown) => void,
+  answer: (value: unknown, caller: Caller) => Promise<object>,
+): Promise<ControlServer> {
   const going = new Set<Promise<void>>();
   const server = await listenLocally(path, (value, caller) => {
-    const work = answer(value, verbs, caller)
+    const work = conclude(caller, () => answer(value, caller))
       .catch(onBug)
       .finally(() => going.delete(work));
     going.add(work);
@@ -51,11 +92,9 @@ export async function openControlServer(
   };
 }
 
-async function answer(value: unknown, verbs: Verbs, caller: Caller): Promise<void> {
-  const parsed = requestSchema.safeParse(value);
+async function conclude(caller: Caller, work: () => Promise<object>): Promise<void> {
   try {
-    if (!parsed.success) throw new Failure("request.malformed", describe(parsed.error));
-    const result = await perform(parsed.data, verbs, reporter(caller), caller.gone);
+    const result = await work();
     if (isRefusal(result)) caller.reply(result);
     else caller.reply({ kind: "result", value: result });
   } catch (error) {

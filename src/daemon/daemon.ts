@@ -1,19 +1,23 @@
 import path from "node:path";
 import type { Config } from "../core/config.ts";
+import { pairPlace } from "../core/config-tls.ts";
 import { Failure } from "../core/kernel/errors.ts";
 import { SECOND } from "../core/kernel/instant.ts";
 import type { AtStep, BlobStore, Clock, EventRecord, Events, Ledger, Quarantine, Views } from "../core/ports.ts";
 import { recover } from "../operations/recover.ts";
 import { judgeUnseen } from "../operations/release-facts.ts";
 import type { SyncDoors } from "../operations/sync-run.ts";
+import type { TlsIdentity } from "../wire/jobs.ts";
 import { type CertificateParts, Certificates } from "./certificates.ts";
 import { openChecker } from "./checker-door.ts";
 import { type CheckpointParts, Checkpoints } from "./checkpoints.ts";
-import { type ControlServer, openControlServer } from "./control-server.ts";
+import { type ControlServer, openApiServer, openControlServer } from "./control-server.ts";
 import { openFetchDoor } from "./fetch-door.ts";
+import { Gate } from "./gate.ts";
 import { openInspectDoor } from "./inspect-door.ts";
 import type { Confine } from "./jails.ts";
 import { Notifier, type NotifierParts } from "./notifier.ts";
+import { Passwords } from "./passwords.ts";
 import { Runs } from "./runs.ts";
 import { Schedule } from "./schedule.ts";
 import { Turnstile } from "./turnstile.ts";
@@ -62,7 +66,7 @@ export interface Daemon {
 export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   const { config, clock, events, places } = parts;
   const certificates = await Certificates.open(config, { clock, events, readIdentity: parts.readIdentity });
-  const serverDoors = { ...parts.serverDoors, certificates };
+  const serverDoors = { ...parts.serverDoors, certificates, consoleIdentity: await consoleIdentity(parts) };
   const workers = new Workers(config, parts.version, places, parts.confine, serverDoors, events);
   const doors = doorsOf(parts, workers);
   const checkpoints = new Checkpoints({
@@ -83,6 +87,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     onBug: parts.onBug,
   });
   parts.notices.listen((event) => notifier.take(event));
+  const passwords = new Passwords();
   const turnstile = new Turnstile();
   const runs = new Runs(doors, turnstile);
   const schedule = new Schedule(
@@ -98,6 +103,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     certificates,
     checkpoints,
     notifier,
+    passwords,
     turnstile,
     atStep: parts.atStep,
     grace: config.collect.grace,
@@ -105,12 +111,12 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     data: config.data,
     startedAt: clock.now(),
   };
-  let control: ControlServer | null = null;
+  const sockets: ControlServer[] = [];
   const stop = async (): Promise<void> => {
     schedule.stop();
     certificates.stop();
-    await control?.close();
-    const ended = Promise.all([runs.stop(), control?.settled()]);
+    for (const socket of sockets) await socket.close();
+    const ended = Promise.all([runs.stop(), ...sockets.map((socket) => socket.settled())]);
     await within(RUNS_PATIENCE, ended);
     await checkpoints.stop();
     await workers.stop();
@@ -122,7 +128,13 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   try {
     const recovered = await recover(doors);
     await Promise.all([...workers.servers.values()].map((server) => server.start()));
-    control = await openControlServer(places.control, verbsOf(verbParts), parts.onBug);
+    const verbs = verbsOf(verbParts);
+    sockets.push(await openControlServer(places.control, verbs, parts.onBug));
+    if (workers.console !== null) {
+      const gate = new Gate({ ledger: parts.ledger, clock, events, passwords });
+      sockets.push(await openApiServer(places.api, verbs, gate, parts.onBug));
+      await workers.console.start();
+    }
     for (const spec of await parts.ledger.sources())
       schedule.plan(spec, (await parts.ledger.syncs(spec.name, 1))[0]?.startedAt ?? null);
     void workers.warm();
@@ -141,6 +153,12 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     reload: () => certificates.reload(),
     stop,
   };
+}
+
+/** What the console shows in its handshakes; `null` where it speaks on the loopback alone. Throws `Failure` `config.*`. */
+async function consoleIdentity({ config, readIdentity }: DaemonParts): Promise<TlsIdentity | null> {
+  const pair = config.console?.tls === undefined ? null : pairPlace(config.console.tls);
+  return pair === null ? null : (await readIdentity({ pair, authorities: null })).identity;
 }
 
 async function within(patience: number, work: Promise<unknown>): Promise<void> {

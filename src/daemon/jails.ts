@@ -14,7 +14,7 @@ export interface Jail {
   readonly writes?: readonly string[];
   /**
    * "listen": it gives the right to connect up when it listens (`serve/worker.ts`); "listen-and-connect": it cannot,
-   * because active FTP connects to clients.
+   * because active FTP connects to clients, and the console to the keeper.
    */
   readonly network: "none" | "connect" | "listen" | "listen-and-connect";
 }
@@ -46,7 +46,7 @@ export function describeJail({ reads, writes = [], network }: Jail): string {
     none: "no network",
     connect: "connects outside",
     listen: "listens, connects nowhere",
-    "listen-and-connect": "listens, connects outside (active FTP)",
+    "listen-and-connect": "listens, may connect",
   } as const;
   return `${net[network]}; reads ${["its program", ...reads].join(", ")}; writes ${writes.join(", ") || "nothing"}`;
 }

@@ -6,6 +6,7 @@ import type { SyncDoors } from "../operations/sync-run.ts";
 import type { Certificates } from "./certificates.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 import type { Notifier } from "./notifier.ts";
+import type { Passwords } from "./passwords.ts";
 import type { Runs } from "./runs.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Turnstile } from "./turnstile.ts";
@@ -20,6 +21,7 @@ export interface VerbParts {
   readonly certificates: Certificates;
   readonly checkpoints: Checkpoints;
   readonly notifier: Notifier;
+  readonly passwords: Passwords;
   readonly turnstile: Turnstile;
   readonly atStep: AtStep;
   readonly grace: Duration;

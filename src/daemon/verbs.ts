@@ -10,9 +10,11 @@ import { checkRevision, recordWord } from "../operations/check-revision.ts";
 import { checkStore } from "../operations/check-store.ts";
 import { collectGarbage } from "../operations/collect-garbage.ts";
 import { compareRevisions } from "../operations/compare-revisions.ts";
+import { makeToken, revokeToken, setPassword, setPerson } from "../operations/keep-people.ts";
 import { type MoveWish, promoteChannel, rollBackChannel } from "../operations/promote.ts";
 import { removeSource, setUpSource } from "../operations/set-up-source.ts";
 import type { Answers, Verbs } from "./control-server.ts";
+import { newToken } from "./gate.ts";
 import { describeJail } from "./jails.ts";
 import { releaseVerbs } from "./release-verbs.ts";
 import type { Runs } from "./runs.ts";
@@ -107,6 +109,21 @@ export function verbsOf(parts: VerbParts): Verbs {
       return { verifier, size, at, note };
     },
     "audit-checkpoints": async ({ limit }) => ({ checkpoints: await ledger.checkpoints(limit) }),
+    people: async () => ({ people: await ledger.people() }),
+    "person-set": async ({ person, ...wish }) => ({ person: await setPerson(doors, { name: person, ...wish }) }),
+    "person-password": async ({ person, password, by }) => {
+      await setPassword(doors, person, password === null ? null : await parts.passwords.hash(password), by);
+      return { person };
+    },
+    tokens: async ({ person }) => ({ tokens: await ledger.tokens(person) }),
+    "token-make": async (wish) => {
+      const { text, ...fresh } = newToken();
+      return { token: await makeToken(doors, wish, fresh), text };
+    },
+    "token-revoke": async ({ id, by }) => {
+      await revokeToken(doors, id, by);
+      return { id };
+    },
     "notify-list": async () => ({ subscribers: await parts.notifier.state() }),
     "notify-test": async ({ subscriber, by }) => {
       await parts.notifier.test(subscriber, by);

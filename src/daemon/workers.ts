@@ -1,11 +1,12 @@
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Config, FtpConfig } from "../core/config.ts";
+import type { Config, ConsoleConfig, FtpConfig } from "../core/config.ts";
 import { LIMITS } from "../core/kernel/limits.ts";
 import type { Events } from "../core/ports.ts";
 import type { ServeFtpInput, TlsIdentity } from "../wire/jobs.ts";
 import type { Certificates } from "./certificates.ts";
 import { ChannelServer } from "./channel-server.ts";
+import { ConsoleServer } from "./console-server.ts";
 import type { Confine, Jail } from "./jails.ts";
 import { JobLanes } from "./job-lanes.ts";
 import { WorkerProcess, type WorkerState } from "./worker-process.ts";
@@ -17,6 +18,8 @@ export interface Places {
   readonly quarantine: string;
   readonly blobs: string;
   readonly views: string;
+  /** The keeper's socket for the console. */
+  readonly api: string;
   /** The signer's own folder, and the audit log's name for a key that has to be made. */
   readonly signer: { readonly folder: string; readonly logName: string };
   readonly entries: {
@@ -25,6 +28,7 @@ export interface Places {
     readonly serve: string;
     readonly sign: string;
     readonly notify: string;
+    readonly console: string;
   };
 }
 
@@ -34,8 +38,12 @@ export interface ServerDoors {
   readonly openLog: (name: string) => number;
 }
 
-/** What a channel's server shows in its handshakes, from its start. */
-type Identities = Pick<Certificates, "shown">;
+/** What servers show in their handshakes, from their start. */
+interface Identities {
+  readonly certificates: Pick<Certificates, "shown">;
+  /** `null`: the console speaks in clear, on the loopback. */
+  readonly consoleIdentity: TlsIdentity | null;
+}
 
 /** How many files are inspected side by side: inspection is work for the processor, not for the line. */
 const INSPECT_LANES = 2;
@@ -46,6 +54,8 @@ export class Workers {
   readonly signer: JobLanes;
   readonly notify: JobLanes;
   readonly servers: ReadonlyMap<string, ChannelServer>;
+  /** `null`: there is none. */
+  readonly console: ConsoleServer | null;
   readonly #places: Places;
   readonly #confine: Confine;
   readonly #fetchLanes: number;
@@ -59,7 +69,7 @@ export class Workers {
     version: string,
     places: Places,
     confine: Confine,
-    doors: ServerDoors & { readonly certificates: Identities },
+    doors: ServerDoors & Identities,
     events: Events,
   ) {
     this.#places = places;
@@ -95,6 +105,8 @@ export class Workers {
       channelServer(channel, config, places, confine, doors, events),
     ]);
     this.servers = new Map(servers);
+    this.console =
+      config.console === undefined ? null : consoleServer(config.console, version, places, confine, doors, events);
   }
 
   #lanes(jail: Jail, entry: string, lanes: number, args: readonly string[]): JobLanes {
@@ -130,17 +142,33 @@ export class Workers {
         jail: worker.role.jail,
       }),
     );
-    const servers = [...this.servers.values()].map((server) => ({ state: server.state, jail: server.jail }));
-    return [...jobs, ...servers];
+    return [...jobs, ...this.#listeners().map(({ state, jail }) => ({ state, jail }))];
   }
 
   async stop(): Promise<void> {
     const jobs = [this.#online, this.inspect, this.signer, this.notify, ...this.#offline.values()];
-    await Promise.all([
-      ...jobs.map((lanes) => lanes.stop()),
-      ...[...this.servers.values()].map((server) => server.stop()),
-    ]);
+    await Promise.all([...jobs.map((lanes) => lanes.stop()), ...this.#listeners().map((server) => server.stop())]);
   }
+
+  #listeners(): readonly (ChannelServer | ConsoleServer)[] {
+    return [...this.servers.values(), ...(this.console === null ? [] : [this.console])];
+  }
+}
+
+function consoleServer(
+  { listen }: ConsoleConfig,
+  version: string,
+  places: Places,
+  confine: Confine,
+  { consoleIdentity: tls }: Identities,
+  events: Events,
+): ConsoleServer {
+  // It connects to the keeper's socket, which Node's flags do not tell from a network.
+  const jail: Jail = { role: "console", program: places.program, reads: [], network: "listen-and-connect" };
+  const { shortMessageBytes: mostMessageBytes } = LIMITS;
+  const role = { jail, entry: places.entries.console, args: [], lanes: 1, mostMessageBytes, inherits: [] };
+  const start = { kind: "console-start", ...hostAndPort(listen), tls, socket: places.api, version } as const;
+  return new ConsoleServer(new WorkerProcess(role, confine), start, events);
 }
 
 function channelServer(
@@ -148,7 +176,7 @@ function channelServer(
   { channels, limits, session }: Config,
   places: Places,
   confine: Confine,
-  { openLog, certificates }: ServerDoors & { readonly certificates: Identities },
+  { openLog, certificates }: ServerDoors & Identities,
   events: Events,
 ): ChannelServer {
   const where = channels[channel];

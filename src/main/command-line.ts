@@ -30,6 +30,8 @@ const surroundings: Surroundings = {
     return true;
   },
   // Loaded when it is needed: no other command opens a connection to anybody but the daemon.
+  inIsTerminal: process.stdin.isTTY,
+  readSecret: async (prompt) => (await import("./read-secret.ts")).readSecretHere(prompt),
   probe: async (entry) => (await import("./probe-host.ts")).probeHost(entry),
 };
 

@@ -133,6 +133,7 @@ function placesOf({ data, auditLog }: Config): DaemonParts["places"] & { readonl
     views: path.join(data, "views"),
     logs: path.join(data, "logs"),
     control: path.join(data, "control.sock"),
+    api: path.join(data, "api.sock"),
     signer: { folder: path.join(data, "signer"), logName: auditLog.name ?? `ringfort/${hostname()}` },
     entries: {
       fetch: entry("fetch-worker"),
@@ -140,6 +141,7 @@ function placesOf({ data, auditLog }: Config): DaemonParts["places"] & { readonl
       serve: entry("serve-worker"),
       sign: entry("sign-worker"),
       notify: entry("notify-worker"),
+      console: entry("console"),
     },
   };
 }

@@ -1,6 +1,7 @@
 import type * as z from "zod";
 import { Failure, type Refusal, refuse } from "../core/kernel/errors.ts";
 import { LIMITS } from "../core/kernel/limits.ts";
+import { type ApiRequest, apiResults } from "./api-requests.ts";
 import { messageFrame } from "./frame.ts";
 import { Lane } from "./lane.ts";
 import { type Progress, type Request, type Results, reply, results, type Verb } from "./requests.ts";
@@ -9,7 +10,13 @@ import { type Progress, type Request, type Results, reply, results, type Verb } 
 export type RequestOf<V extends Verb> = Extract<Request, { readonly verb: V }>;
 
 /** What the conversation has come to, once it has ended. */
-type Ending<V extends Verb> = { readonly value: Results[V] | Refusal } | { readonly failure: Failure };
+type Ending<T> = { readonly value: T | Refusal } | { readonly failure: Failure };
+
+/** What closes the conversation when all goes well. */
+interface Expected {
+  readonly name: string;
+  readonly schema: z.ZodType;
+}
 
 const OTHER_VERSION = "the daemon is of another version";
 
@@ -23,12 +30,34 @@ export async function askDaemon<V extends Verb>(
   request: RequestOf<V>,
   onProgress: (progress: Progress) => void,
 ): Promise<Results[V] | Refusal> {
+  return converse(socketPath, request, { name: request.verb, schema: results[request.verb] }, onProgress);
+}
+
+/** As `askDaemon`, over the socket for the console, as whoever showed what the request carries. */
+export async function askDaemonAs(
+  socketPath: string,
+  request: ApiRequest,
+  onProgress: (progress: Progress) => void,
+): Promise<unknown> {
+  const answer =
+    request.kind === "ask"
+      ? { name: request.request.verb, schema: results[request.request.verb] }
+      : { name: request.kind, schema: apiResults[request.kind] };
+  return converse(socketPath, request, answer, onProgress);
+}
+
+async function converse<T>(
+  socketPath: string,
+  request: object,
+  answer: Expected,
+  onProgress: (progress: Progress) => void,
+): Promise<T | Refusal> {
   if (messageFrame(request).length > LIMITS.requestBytes) {
     throw new Failure("request.malformed", `the request is larger than ${LIMITS.requestBytes} bytes`);
   }
-  const ended = Promise.withResolvers<Ending<V>>();
+  const ended = Promise.withResolvers<Ending<T>>();
   const lane = await connect(socketPath, (message) => {
-    const ending = understand<V>(request.verb, message, onProgress);
+    const ending = understand<T>(answer, message, onProgress);
     if (ending !== null) ended.resolve(ending);
   });
   lane.onClose((cause) => ended.resolve({ failure: goneEarly(cause) }));
@@ -72,11 +101,11 @@ function goneEarly(cause: Error | null): Failure {
 }
 
 /** What one message means: `null` while the work goes on. */
-function understand<V extends Verb>(
-  verb: V,
+function understand<T>(
+  { name, schema }: Expected,
   message: unknown,
   onProgress: (progress: Progress) => void,
-): Ending<V> | null {
+): Ending<T> | null {
   const parsed = reply.safeParse(message);
   if (!parsed.success) return { failure: new Failure("worker.protocol", `${OTHER_VERSION}: ${place(parsed.error)}`) };
   const said = parsed.data;
@@ -86,14 +115,14 @@ function understand<V extends Verb>(
   }
   if (said.kind === "refused") return { value: refuse(said.code, said.detail) };
   if (said.kind === "failed") return { failure: new Failure(said.code, said.detail, { retry: said.retry }) };
-  const value = results[verb].safeParse(said.value);
+  const value = schema.safeParse(said.value);
   if (!value.success) {
     return {
-      failure: new Failure("worker.protocol", `${OTHER_VERSION}: its answer to ${verb}, ${place(value.error)}`),
+      failure: new Failure("worker.protocol", `${OTHER_VERSION}: its answer to ${name}, ${place(value.error)}`),
     };
   }
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `results[verb]` has just made sure of it
-  return { value: value.data as Results[V] };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the schema has just made sure of it
+  return { value: value.data as T };
 }
 
 function place(error: z.ZodError): string {

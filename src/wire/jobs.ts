@@ -299,6 +299,25 @@ const tlsIdentity = z.strictObject({
 });
 export type TlsIdentity = z.infer<typeof tlsIdentity>;
 
+/** The first and only message to the console's process; its lane is descriptor 3. */
+export const consoleStart = z.strictObject({
+  kind: z.literal("console-start"),
+  host: z.string().max(255),
+  port: z.int().min(0).max(65_535),
+  /** PEM, both; `null` only on the loopback. */
+  tls: tlsIdentity.nullable(),
+  /** The keeper's socket for it. */
+  socket: z.string().max(4_096),
+  version: z.string().max(64),
+});
+export type ConsoleStart = z.infer<typeof consoleStart>;
+
+export const consoleAnswer = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("listening"), address: z.string().max(64), port: z.int() }),
+  failed,
+]);
+export type ConsoleAnswer = z.infer<typeof consoleAnswer>;
+
 const leastVersion = z.enum(["1.2", "1.3"]).default("1.2");
 export type LeastVersion = z.infer<typeof leastVersion>;
 

@@ -1,8 +1,10 @@
 import * as z from "zod";
 import { FAILURES, type FailureCode, REFUSALS, type RefusalCode } from "../core/kernel/errors.ts";
+import { ROLES } from "../core/model/actor.ts";
 import { series } from "../core/model/feed-listing.ts";
 import { releasePolicy } from "../core/model/policy.ts";
 import { channelName, sourceName, sourceSpec } from "../core/model/source.ts";
+import { personName } from "../core/people/person.ts";
 import { policyState, ringOutlook } from "./release-answers.ts";
 
 /**
@@ -14,6 +16,7 @@ const reason = z.string().max(1_000);
 /** Who asks, as the operating system names them. */
 const by = z.string().max(128);
 const revisionNumber = z.int().positive();
+const roles = z.array(z.enum(ROLES)).max(ROLES.length);
 /** A revision by number, or the one that a channel points at. */
 const revisionRef = z.union([revisionNumber, channelName]);
 
@@ -75,6 +78,31 @@ export const request = z.discriminatedUnion("verb", [
   }),
   z.strictObject({ verb: z.literal("audit-checkpoint") }),
   z.strictObject({ verb: z.literal("audit-checkpoints"), limit: z.int().min(1).max(10_000) }),
+  z.strictObject({ verb: z.literal("people") }),
+  z.strictObject({
+    verb: z.literal("person-set"),
+    person: personName,
+    fresh: z.boolean(),
+    roles: roles.nullable(),
+    disabled: z.boolean().nullable(),
+    by,
+  }),
+  z.strictObject({
+    verb: z.literal("person-password"),
+    person: personName,
+    password: z.string().max(1_024).nullable(),
+    by,
+  }),
+  z.strictObject({ verb: z.literal("tokens"), person: personName.nullable() }),
+  z.strictObject({
+    verb: z.literal("token-make"),
+    person: personName,
+    label: z.string().min(1).max(100),
+    roles: roles.nullable(),
+    expiresIn: z.int().positive().nullable(),
+    by,
+  }),
+  z.strictObject({ verb: z.literal("token-revoke"), id: z.string().max(64), by }),
   z.strictObject({ verb: z.literal("notify-list") }),
   z.strictObject({ verb: z.literal("notify-test"), subscriber: z.string().max(64), by }),
   z.strictObject({
@@ -174,6 +202,24 @@ const damaged = z.strictObject({
     .array(z.strictObject({ source: z.string(), revision: z.int(), path: z.string() }))
     .describe("where it is named"),
   repaired: z.boolean(),
+});
+
+const person = z.strictObject({
+  name: z.string(),
+  roles: z.array(z.enum(ROLES)),
+  disabled: z.boolean().describe("may not log in, and no token of theirs is good"),
+  hasPassword: z.boolean(),
+  createdAt: instant,
+});
+
+const token = z.strictObject({
+  id: z.string(),
+  person: z.string(),
+  label: z.string(),
+  roles: z.array(z.enum(ROLES)).nullable().describe("null: all that the person has"),
+  createdAt: instant,
+  expiresAt: instant.nullable(),
+  lastUsedAt: instant.nullable().describe("to the minute"),
 });
 
 /** What each verb answers with when it is done. */
@@ -282,6 +328,12 @@ export const results = {
   "audit-checkpoints": z.strictObject({
     checkpoints: z.array(z.strictObject({ size: z.int(), at: instant, note: z.string() })).describe("newest first"),
   }),
+  people: z.strictObject({ people: z.array(person) }),
+  "person-set": z.strictObject({ person }),
+  "person-password": z.strictObject({ person: z.string() }),
+  tokens: z.strictObject({ tokens: z.array(token) }),
+  "token-make": z.strictObject({ token, text: z.string().describe("the token itself; it is shown this once") }),
+  "token-revoke": z.strictObject({ id: z.string() }),
   "notify-list": z.strictObject({
     subscribers: z.array(
       z.strictObject({

@@ -36,6 +36,7 @@ export function ledgerContract(name: string, open: () => Promise<OpenedLedger>):
     auditLog(given);
     notices(given);
     evidence(given);
+    people(given);
     void test("it says what the naive ledger says, whatever is done in whatever order", () => modelled(open));
   });
 }
@@ -445,5 +446,61 @@ function notices(given: Given): void {
       [2, 3, 4],
     );
     assert.equal((await ledger.dueNotices("pager", 9, 9)).length, 1);
+  });
+}
+
+function people(given: Given): void {
+  const anna = {
+    name: "anna",
+    roles: ["operator", "approver"],
+    disabled: false,
+    subject: null,
+    createdAt: AT,
+  } as const;
+  const token = {
+    id: "abc",
+    person: "anna",
+    label: "cron",
+    roles: ["viewer"],
+    createdAt: AT,
+    expiresAt: AT + 1,
+    lastUsedAt: null,
+  } as const;
+
+  given("people are set, changed and found, with a password or without", async (ledger, opened) => {
+    await ledger.putPerson(anna, "hash one");
+    await ledger.putPerson({ ...anna, name: "ben", roles: [] });
+    await ledger.putPerson({ ...anna, roles: ["viewer"], createdAt: AT + 9 });
+    const again = await opened.reopen();
+    assert.deepEqual(await again.people(), [
+      { ...anna, roles: ["viewer"], hasPassword: true },
+      { ...anna, name: "ben", roles: [], hasPassword: false },
+    ]);
+    assert.equal(await again.passwordOf("anna"), "hash one");
+    await again.putPerson({ ...anna, disabled: true }, null);
+    assert.deepEqual([await again.passwordOf("anna"), (await again.person("anna"))?.disabled], [null, true]);
+    assert.deepEqual([await again.person("nobody"), await again.passwordOf("nobody")], [null, null]);
+  });
+
+  given("tokens are made, used and revoked", async (ledger, opened) => {
+    await ledger.putPerson(anna);
+    await ledger.putToken(token, digestOf("secret"));
+    await ledger.putToken({ ...token, id: "def", roles: null, expiresAt: null, createdAt: AT + 5 }, digestOf("other"));
+    await ledger.touchToken("abc", AT + 3);
+    const again = await opened.reopen();
+    assert.deepEqual(
+      (await again.tokens("anna")).map(({ id, lastUsedAt }) => [id, lastUsedAt]),
+      [
+        ["def", null],
+        ["abc", AT + 3],
+      ],
+    );
+    assert.deepEqual(await again.tokenBy("abc"), {
+      token: { ...token, lastUsedAt: AT + 3 },
+      secretHash: digestOf("secret"),
+    });
+    assert.deepEqual([await again.removeToken("abc"), await again.removeToken("abc")], [true, false]);
+    assert.deepEqual([await again.tokenBy("abc"), (await again.tokens(null)).length], [null, 1]);
+    assert.deepEqual(await again.tokens("ben"), []);
   });
 }

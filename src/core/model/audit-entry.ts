@@ -21,6 +21,9 @@ export const AUDIT_KINDS = {
   "channel.moved": "a channel was promoted or rolled back, by whom and why",
   "evidence.found": "a check, the vendor's own behaviour or somebody from outside spoke of a revision, with a code",
   "sync.ended": "a run of a source ended: with a new revision, with nothing new, refused or failed",
+  "person.set": "somebody was made known, or got other roles or another password",
+  "token.made": "a token was made for somebody",
+  "token.revoked": "a token was revoked",
 } as const satisfies Record<string, string>;
 
 export type AuditKind = keyof typeof AUDIT_KINDS;

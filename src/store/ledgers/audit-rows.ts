@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { completedNodes, consistencyProof, type NodeAt, rootOf, type TreeHash } from "../../core/audit/merkle-tree.ts";
 import { Failure } from "../../core/kernel/errors.ts";
-import { type AuditCheckpoint, type AuditDraft, type AuditKind, auditLine } from "../../core/model/audit-entry.ts";
+import { type AuditDraft, auditLine } from "../../core/model/audit-entry.ts";
+import type { AuditLog } from "../../core/ports.ts";
 import type { Connection } from "./connection.ts";
 import { text, whole } from "./rows.ts";
 
@@ -15,7 +16,7 @@ const hash: TreeHash = (...parts) => {
 
 /** Adds entries to the audit log, within the caller's transaction: what was done and that it was done stand or fall together. */
 export function appendAudit(connection: Connection, drafts: readonly AuditDraft[]): void {
-  let n = auditSize(connection);
+  let n = sizeOf(connection);
   const nodeAt = nodesOf(connection);
   for (const draft of drafts) {
     const line = auditLine({ n, ...draft });
@@ -27,27 +28,33 @@ export function appendAudit(connection: Connection, drafts: readonly AuditDraft[
   }
 }
 
-export function auditSize(connection: Connection): number {
+/** The audit log's part of a ledger. */
+export function auditLog(connection: Connection): AuditLog {
+  const lines = (sql: string, ...values: (string | number)[]): readonly string[] =>
+    connection.arrays(sql, ...values).map(([line]) => text(line));
+  return {
+    audit: async (drafts) => {
+      if (drafts.length > 0) connection.transaction(() => appendAudit(connection, drafts));
+    },
+    auditSize: async () => sizeOf(connection),
+    auditLines: async (from, limit) => lines("SELECT line FROM audit WHERE n >= ? ORDER BY n LIMIT ?", from, limit),
+    auditFound: async (kind, holding, limit) =>
+      lines("SELECT line FROM audit WHERE kind = ? AND instr(line, ?) > 0 ORDER BY n LIMIT ?", kind, holding, limit),
+    auditRoot: async (size) => rootOf(hash, size, nodesOf(connection)),
+    auditConsistency: async (from, to) => consistencyProof(hash, from, to, nodesOf(connection)),
+    putCheckpoint: async ({ size, at, note }) => {
+      const sql = "INSERT INTO checkpoint (size, at, note) VALUES (?, ?, ?) ON CONFLICT (size) DO NOTHING";
+      connection.run(sql, size, at, note);
+    },
+    checkpoints: async (limit) =>
+      connection
+        .all("SELECT size, at, note FROM checkpoint ORDER BY size DESC LIMIT ?", limit)
+        .map((row) => ({ size: whole(row["size"]), at: whole(row["at"]), note: text(row["note"]) })),
+  };
+}
+
+function sizeOf(connection: Connection): number {
   return whole(connection.get("SELECT coalesce(max(n) + 1, 0) AS size FROM audit")?.["size"]);
-}
-
-export function auditLines(connection: Connection, from: number, limit: number): readonly string[] {
-  const rows = connection.arrays("SELECT line FROM audit WHERE n >= ? ORDER BY n LIMIT ?", from, limit);
-  return rows.map(([line]) => text(line));
-}
-
-/** Entries of a kind that hold a text, oldest first. */
-export function auditFound(connection: Connection, kind: AuditKind, holding: string, limit: number): readonly string[] {
-  const sql = "SELECT line FROM audit WHERE kind = ? AND instr(line, ?) > 0 ORDER BY n LIMIT ?";
-  return connection.arrays(sql, kind, holding, limit).map(([line]) => text(line));
-}
-
-export function auditRoot(connection: Connection, size: number): Uint8Array {
-  return rootOf(hash, size, nodesOf(connection));
-}
-
-export function auditConsistency(connection: Connection, from: number, to: number): readonly Uint8Array[] {
-  return consistencyProof(hash, from, to, nodesOf(connection));
 }
 
 function nodesOf(connection: Connection): NodeAt {
@@ -58,20 +65,4 @@ function nodesOf(connection: Connection): NodeAt {
       throw new Failure("store.damaged", `the audit log lacks the hash ${level}/${index}`);
     return bytes;
   };
-}
-
-export function putCheckpoint(connection: Connection, { size, at, note }: AuditCheckpoint): void {
-  connection.run(
-    "INSERT INTO checkpoint (size, at, note) VALUES (?, ?, ?) ON CONFLICT (size) DO NOTHING",
-    size,
-    at,
-    note,
-  );
-}
-
-/** Newest first. */
-export function checkpoints(connection: Connection, limit: number): readonly AuditCheckpoint[] {
-  return connection
-    .all("SELECT size, at, note FROM checkpoint ORDER BY size DESC LIMIT ?", limit)
-    .map((row) => ({ size: whole(row["size"]), at: whole(row["at"]), note: text(row["note"]) }));
 }

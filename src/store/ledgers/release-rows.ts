@@ -1,11 +1,21 @@
 import { auditOfPolicy } from "../../core/model/audit-entry.ts";
 import { releasePolicy, type StoredPolicy } from "../../core/model/policy.ts";
+import type { ReleaseRecord } from "../../core/ports.ts";
 import { appendAudit } from "./audit-rows.ts";
 import type { Connection, Row } from "./connection.ts";
 import { jsonOrNull, text, whole } from "./rows.ts";
 
+/** A ledger's part for what was ordered about releases. */
+export function releaseRecord(connection: Connection): ReleaseRecord {
+  return {
+    policy: async (source) => policyRows(connection, source, 1)[0] ?? null,
+    policyHistory: async (source, limit) => policyRows(connection, source, limit),
+    putPolicy: async (stored) => connection.transaction(() => putPolicyRow(connection, stored)),
+  };
+}
+
 /** Newest first. */
-export function policyRows(connection: Connection, source: string, limit: number): readonly StoredPolicy[] {
+function policyRows(connection: Connection, source: string, limit: number): readonly StoredPolicy[] {
   return connection
     .all("SELECT * FROM policy WHERE source = ? ORDER BY version DESC LIMIT ?", source, limit)
     .map(policyFrom);
@@ -23,7 +33,7 @@ function policyFrom(row: Row): StoredPolicy {
 }
 
 /** Adds the next state of a policy, within the caller's transaction; `false` when another came before. */
-export function putPolicyRow(connection: Connection, stored: StoredPolicy): boolean {
+function putPolicyRow(connection: Connection, stored: StoredPolicy): boolean {
   const { source, version, policy, at, by, reason } = stored;
   const newest = policyRows(connection, source, 1)[0]?.version ?? 0;
   if (version !== newest + 1) return false;

@@ -167,6 +167,26 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX evidence_by_revision ON evidence (source, revision, id);
   `,
+  `
+  CREATE TABLE person (
+    name TEXT PRIMARY KEY,
+    roles TEXT NOT NULL,
+    disabled INTEGER NOT NULL CHECK (disabled IN (0, 1)),
+    password TEXT,
+    created_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE token (
+    id TEXT PRIMARY KEY,
+    person TEXT NOT NULL REFERENCES person (name),
+    label TEXT NOT NULL,
+    roles TEXT,
+    secret_hash TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    last_used_at INTEGER
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Tables whose rows are written once: the authorizer lets no statement change them. */
@@ -190,4 +210,5 @@ export const NEVER_DELETED: ReadonlySet<string> = new Set([
   "checkpoint",
   "policy",
   "evidence",
+  "person",
 ]);

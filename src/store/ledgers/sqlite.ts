@@ -2,42 +2,28 @@ import type { Sha256 } from "../../core/kernel/digest.ts";
 import { Failure } from "../../core/kernel/errors.ts";
 import type { Instant } from "../../core/kernel/instant.ts";
 import type { SafePath } from "../../core/kernel/safe-path.ts";
-import {
-  type AuditCheckpoint,
-  type AuditDraft,
-  type AuditKind,
-  auditOfMove,
-  auditOfSync,
-} from "../../core/model/audit-entry.ts";
+import { auditOfMove, auditOfSync } from "../../core/model/audit-entry.ts";
 import type { ChannelMove, ChannelPosition } from "../../core/model/channel.ts";
 import type { Evidence } from "../../core/model/evidence.ts";
-import type { StoredPolicy } from "../../core/model/policy.ts";
 import type { Revision, RevisionDraft, RevisionEntry } from "../../core/model/revision.ts";
 import type { SourceSpec } from "../../core/model/source.ts";
 import type {
   AtStep,
+  AuditLog,
   EventRecord,
   Ledger,
-  Notice,
-  NoticeDraft,
-  NoticeEnd,
+  NoticeQueue,
+  PeopleBook,
+  ReleaseRecord,
   SyncRecord,
   UpstreamNote,
 } from "../../core/ports.ts";
-import {
-  appendAudit,
-  auditConsistency,
-  auditFound,
-  auditLines,
-  auditRoot,
-  auditSize,
-  checkpoints,
-  putCheckpoint,
-} from "./audit-rows.ts";
+import { appendAudit, auditLog } from "./audit-rows.ts";
 import { Connection } from "./connection.ts";
 import { evidenceOf, putEvidence } from "./evidence-rows.ts";
-import { dueNotices, endNotices, putNotices, trimNotices, waitingNotices } from "./notice-rows.ts";
-import { policyRows, putPolicyRow } from "./release-rows.ts";
+import { noticeQueue } from "./notice-rows.ts";
+import { peopleBook } from "./people-rows.ts";
+import { releaseRecord } from "./release-rows.ts";
 import { entryRows, removeRows, sealRows, sourceId } from "./revision-rows.ts";
 import {
   blobFrom,
@@ -68,13 +54,23 @@ const TRIM_EVERY = 1_000;
  * `store.schema` when a newer Ringfort wrote it, `store.damaged`, `store.full`, `store.io`.
  */
 export async function openSqliteLedger({ file, atStep, mostEvents = 100_000 }: LedgerOptions): Promise<Ledger> {
-  return new SqliteLedger(await Connection.open(file), atStep, mostEvents);
+  const connection = await Connection.open(file);
+  const doors = [
+    auditLog(connection),
+    noticeQueue(connection),
+    peopleBook(connection),
+    releaseRecord(connection),
+  ] as const;
+  return Object.assign(new SqliteLedger(connection, atStep, mostEvents), ...doors);
 }
 
 const REVISIONS = "SELECT r.*, s.name AS source_name FROM revision r JOIN source s ON s.id = r.source WHERE s.name = ?";
 const POSITIONS = "SELECT p.*, s.name AS source_name FROM position p JOIN source s ON s.id = p.source";
 
-class SqliteLedger implements Ledger {
+/** Sources, revisions, channels, runs and events; what has nothing to do with them stands in files of its own. */
+class SqliteLedger
+  implements Omit<Ledger, keyof AuditLog | keyof NoticeQueue | keyof PeopleBook | keyof ReleaseRecord>
+{
   readonly #connection: Connection;
   readonly #atStep: AtStep;
   readonly #mostEvents: number;
@@ -232,14 +228,6 @@ class SqliteLedger implements Ledger {
     });
   }
 
-  async recordEvidence(found: readonly Evidence[]): Promise<void> {
-    if (found.length > 0) this.#connection.transaction(() => putEvidence(this.#connection, found));
-  }
-
-  async evidence(source: string, revision: number): Promise<readonly Evidence[]> {
-    return evidenceOf(this.#connection, source, revision);
-  }
-
   async recordSync(record: SyncRecord): Promise<void> {
     const { source, startedAt, endedAt, outcome, code, detail, revision, bytes, requests, by } = record;
     const values = [source, startedAt, endedAt, outcome, code, detail, revision, bytes, requests, by];
@@ -261,6 +249,14 @@ class SqliteLedger implements Ledger {
     return rows.map(syncFrom);
   }
 
+  async recordEvidence(found: readonly Evidence[]): Promise<void> {
+    if (found.length > 0) this.#connection.transaction(() => putEvidence(this.#connection, found));
+  }
+
+  async evidence(source: string, revision: number): Promise<readonly Evidence[]> {
+    return evidenceOf(this.#connection, source, revision);
+  }
+
   async recordEvent(event: EventRecord): Promise<void> {
     const sql = "INSERT INTO event (at, name, fields) VALUES (?, ?, ?)";
     this.#connection.runLazily(sql, event.at, event.name, JSON.stringify(event.fields));
@@ -272,70 +268,6 @@ class SqliteLedger implements Ledger {
 
   async events(limit: number): Promise<readonly EventRecord[]> {
     return this.#connection.all("SELECT * FROM event ORDER BY id DESC LIMIT ?", limit).map(eventFrom);
-  }
-
-  async audit(drafts: readonly AuditDraft[]): Promise<void> {
-    if (drafts.length > 0) this.#connection.transaction(() => appendAudit(this.#connection, drafts));
-  }
-
-  async auditSize(): Promise<number> {
-    return auditSize(this.#connection);
-  }
-
-  async auditLines(from: number, limit: number): Promise<readonly string[]> {
-    return auditLines(this.#connection, from, limit);
-  }
-
-  async auditFound(kind: AuditKind, holding: string, limit: number): Promise<readonly string[]> {
-    return auditFound(this.#connection, kind, holding, limit);
-  }
-
-  async auditRoot(size: number): Promise<Uint8Array> {
-    return auditRoot(this.#connection, size);
-  }
-
-  async auditConsistency(from: number, to: number): Promise<readonly Uint8Array[]> {
-    return auditConsistency(this.#connection, from, to);
-  }
-
-  async putCheckpoint(checkpoint: AuditCheckpoint): Promise<void> {
-    putCheckpoint(this.#connection, checkpoint);
-  }
-
-  async checkpoints(limit: number): Promise<readonly AuditCheckpoint[]> {
-    return checkpoints(this.#connection, limit);
-  }
-
-  async putNotices(drafts: readonly NoticeDraft[]): Promise<void> {
-    if (drafts.length > 0) this.#connection.transaction(() => putNotices(this.#connection, drafts));
-  }
-
-  async dueNotices(subscriber: string, now: Instant, limit: number): Promise<readonly Notice[]> {
-    return dueNotices(this.#connection, subscriber, now, limit);
-  }
-
-  async endNotices(ids: readonly number[], end: NoticeEnd): Promise<void> {
-    this.#connection.transaction(() => endNotices(this.#connection, ids, end));
-  }
-
-  async waitingNotices(): Promise<ReadonlyMap<string, number>> {
-    return waitingNotices(this.#connection);
-  }
-
-  async trimNotices(subscriber: string, most: number): Promise<number> {
-    return trimNotices(this.#connection, subscriber, most);
-  }
-
-  async policy(source: string): Promise<StoredPolicy | null> {
-    return policyRows(this.#connection, source, 1)[0] ?? null;
-  }
-
-  async policyHistory(source: string, limit: number): Promise<readonly StoredPolicy[]> {
-    return policyRows(this.#connection, source, limit);
-  }
-
-  async putPolicy(stored: StoredPolicy): Promise<boolean> {
-    return this.#connection.transaction(() => putPolicyRow(this.#connection, stored));
   }
 
   async close(): Promise<void> {

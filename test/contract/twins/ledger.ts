@@ -26,6 +26,7 @@ import type { Evidence } from "../../../src/core/model/evidence.ts";
 import type { StoredPolicy } from "../../../src/core/model/policy.ts";
 import type { Revision, RevisionDraft, RevisionEntry } from "../../../src/core/model/revision.ts";
 import type { SourceSpec } from "../../../src/core/model/source.ts";
+import type { Person, Token } from "../../../src/core/people/person.ts";
 import type {
   EventRecord,
   Ledger,
@@ -65,6 +66,8 @@ export class MemoryLedger implements Ledger {
   #notices: readonly Notice[] = [];
   #noticeId = 0;
   #evidence: readonly Evidence[] = [];
+  readonly #people = new Map<string, { readonly person: Person; readonly password: string | null }>();
+  readonly #tokens = new Map<string, { readonly token: Token; readonly secretHash: Sha256 }>();
 
   #held(name: string): HeldSource {
     const held = this.#sources.get(name);
@@ -318,6 +321,48 @@ export class MemoryLedger implements Ledger {
     this.#policies = [stored, ...this.#policies];
     this.#audit.append(auditOfPolicy(stored));
     return true;
+  }
+
+  async people(): Promise<readonly Person[]> {
+    return [...this.#people.values()].map(({ person }) => person).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  async person(name: string): Promise<Person | null> {
+    return this.#people.get(name)?.person ?? null;
+  }
+
+  async passwordOf(name: string): Promise<string | null> {
+    return this.#people.get(name)?.password ?? null;
+  }
+
+  async putPerson(person: Omit<Person, "hasPassword">, password?: string | null): Promise<void> {
+    const held = this.#people.get(person.name);
+    const kept = password === undefined ? (held?.password ?? null) : password;
+    const createdAt = held?.person.createdAt ?? person.createdAt;
+    this.#people.set(person.name, { person: { ...person, createdAt, hasPassword: kept !== null }, password: kept });
+  }
+
+  async tokens(person: string | null): Promise<readonly Token[]> {
+    const all = [...this.#tokens.values()].map(({ token }) => token);
+    const own = all.filter((token) => person === null || token.person === person);
+    return own.toSorted((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? -1 : 1));
+  }
+
+  async putToken(token: Token, secretHash: Sha256): Promise<void> {
+    this.#tokens.set(token.id, { token, secretHash });
+  }
+
+  async tokenBy(id: string): Promise<{ readonly token: Token; readonly secretHash: Sha256 } | null> {
+    return this.#tokens.get(id) ?? null;
+  }
+
+  async touchToken(id: string, at: Instant): Promise<void> {
+    const held = this.#tokens.get(id);
+    if (held !== undefined) this.#tokens.set(id, { ...held, token: { ...held.token, lastUsedAt: at } });
+  }
+
+  async removeToken(id: string): Promise<boolean> {
+    return this.#tokens.delete(id);
   }
 
   async close(): Promise<void> {}

@@ -1,0 +1,41 @@
+import type { Role } from "../core/model/actor.ts";
+import type { Verb } from "../wire/requests.ts";
+
+/**
+ * What somebody must be to ask a verb over the network. Whoever may open the control socket is asked for nothing: it is
+ * the daemon's own user. What is trusted, and who may what, is an admin's; what moves content is an operator's.
+ */
+export const NEEDED_ROLES: Readonly<Record<Verb, Role>> = {
+  "source-add": "admin",
+  "source-change": "admin",
+  "source-list": "viewer",
+  "source-show": "viewer",
+  "source-remove": "admin",
+  sync: "operator",
+  channels: "viewer",
+  revisions: "viewer",
+  diff: "viewer",
+  promote: "operator",
+  rollback: "operator",
+  "policy-set": "admin",
+  "policy-show": "viewer",
+  "policy-explain": "viewer",
+  check: "operator",
+  evidence: "viewer",
+  "evidence-give": "operator",
+  status: "viewer",
+  "store-check": "operator",
+  gc: "operator",
+  "audit-log": "viewer",
+  "audit-checkpoint": "viewer",
+  "audit-checkpoints": "viewer",
+  "notify-list": "viewer",
+  "notify-test": "operator",
+  people: "viewer",
+  "person-set": "admin",
+  "person-password": "admin",
+  tokens: "admin",
+  "token-make": "admin",
+  "token-revoke": "admin",
+  log: "viewer",
+};
