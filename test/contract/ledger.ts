@@ -454,7 +454,6 @@ function people(given: Given): void {
     name: "anna",
     roles: ["operator", "approver"],
     disabled: false,
-    subject: null,
     createdAt: AT,
   } as const;
   const token = {
