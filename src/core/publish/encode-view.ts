@@ -1,16 +1,15 @@
 import type { RevisionEntry } from "../model/revision.ts";
+import { encodeSlots, type Slotted } from "./encode-slots.ts";
 import {
   DIRECTORY_RECORD,
   FILE_RECORD,
-  firstSlot,
   HEADER_BYTES,
-  MOST_PROBES,
   type PathHash,
   RECORD_BYTES,
   recordLength,
   SLOT_BYTES,
-  slotKey,
   VIEW_MAGIC,
+  writeDigest,
 } from "./view-layout.ts";
 
 /** One record to be written. `path` holds its UTF-8 length in `pathBytes`; `offset` is set when the records are laid out. */
@@ -30,20 +29,26 @@ const utf8 = new TextEncoder();
  */
 export function encodeView(revision: number, entries: readonly RevisionEntry[], hash: PathHash): Uint8Array {
   const records = layOut(plant(entries));
-  const table = fillSlots(records, keysOf(records, hash), slotsFor(records.length));
+  const files = records.flatMap((record) => (record.entry === null ? [] : [record]));
+  const paths = encodeSlots(records, (record) => hash(record.path), null);
+  const digestOf = new Uint8Array(32);
+  const digests = encodeSlots(
+    files,
+    ({ entry }) => {
+      if (entry !== null) writeDigest(digestOf, 0, entry.sha256);
+      return digestOf;
+    },
+    (one, other) => one.entry?.sha256 === other.entry?.sha256,
+  );
   const last = records.at(-1);
-  const slotsAt = last === undefined ? HEADER_BYTES : last.offset + recordLength(last.pathBytes);
-  const bytes = new Uint8Array(slotsAt + table.byteLength);
+  const pathsAt = last === undefined ? HEADER_BYTES : last.offset + recordLength(last.pathBytes);
+  const digestsAt = pathsAt + paths.table.byteLength;
+  const bytes = new Uint8Array(digestsAt + digests.table.byteLength);
   const view = new DataView(bytes.buffer);
-  writeHeader(view, bytes, {
-    revision,
-    records: records.length,
-    slots: table.byteLength / SLOT_BYTES,
-    slotsAt,
-    entries,
-  });
+  writeHeader(view, bytes, { revision, records: records.length, paths, pathsAt, digests, digestsAt, entries });
   for (const record of records) writeRecord(view, bytes, record);
-  bytes.set(new Uint8Array(table.buffer), slotsAt);
+  bytes.set(new Uint8Array(paths.table.buffer), pathsAt);
+  bytes.set(new Uint8Array(digests.table.buffer), digestsAt);
   return bytes;
 }
 
@@ -91,57 +96,31 @@ function layOut(root: Draft): readonly Draft[] {
   return records;
 }
 
-function slotsFor(records: number): number {
-  return 2 ** Math.ceil(Math.log2(Math.max(2, records * 2)));
-}
-
-/** What each path's slot is found by, two words each: a million small objects would cost more than the hashing. */
-function keysOf(records: readonly Draft[], hash: PathHash): Uint32Array {
-  const keys = new Uint32Array(records.length * 2);
-  for (const [index, record] of records.entries()) {
-    const { word, tag } = slotKey(hash(record.path));
-    keys[2 * index] = word;
-    keys[2 * index + 1] = tag;
-  }
-  return keys;
-}
-
-/** The table as it stands in the file, little-endian whatever this machine is. */
-function fillSlots(records: readonly Draft[], keys: Uint32Array, slots: number): DataView<ArrayBuffer> {
-  const table = new DataView(new ArrayBuffer(slots * SLOT_BYTES));
-  for (const [index, record] of records.entries()) {
-    let probes = 0;
-    let at = firstSlot(keys[2 * index] ?? 0, slots) * SLOT_BYTES;
-    while (table.getUint32(at + 4, true) !== 0) {
-      probes += 1;
-      if (probes >= Math.min(slots, MOST_PROBES)) return fillSlots(records, keys, slots * 2);
-      at = (at + SLOT_BYTES) % table.byteLength;
-    }
-    table.setUint32(at, keys[2 * index + 1] ?? 0, true);
-    table.setUint32(at + 4, record.offset / 8, true);
-  }
-  return table;
-}
-
 function writeHeader(
   view: DataView,
   bytes: Uint8Array,
   header: {
     readonly revision: number;
     readonly records: number;
-    readonly slots: number;
-    readonly slotsAt: number;
+    readonly paths: Slotted;
+    readonly pathsAt: number;
+    readonly digests: Slotted;
+    readonly digestsAt: number;
     readonly entries: readonly RevisionEntry[];
   },
 ): void {
   utf8.encodeInto(VIEW_MAGIC, bytes);
   view.setUint32(8, header.records, true);
-  view.setUint32(12, header.slots, true);
-  view.setBigUint64(16, BigInt(header.slotsAt), true);
+  view.setUint32(12, header.paths.table.byteLength / SLOT_BYTES, true);
+  view.setBigUint64(16, BigInt(header.pathsAt), true);
   view.setBigUint64(24, BigInt(bytes.length), true);
   view.setUint32(32, header.revision, true);
   view.setUint32(36, header.entries.length, true);
   view.setBigUint64(40, BigInt(header.entries.reduce((sum, entry) => sum + entry.size, 0)), true);
+  view.setUint32(48, header.digests.table.byteLength / SLOT_BYTES, true);
+  view.setUint8(52, header.paths.key);
+  view.setUint8(53, header.digests.key);
+  view.setBigUint64(56, BigInt(header.digestsAt), true);
 }
 
 function writeRecord(view: DataView, bytes: Uint8Array, record: Draft): void {
@@ -151,11 +130,7 @@ function writeRecord(view: DataView, bytes: Uint8Array, record: Draft): void {
   view.setUint32(offset + 4, entry?.since ?? children?.length ?? 0, true);
   writeWhole(view, offset + 8, entry?.size ?? children?.[0]?.offset ?? 0);
   writeWhole(view, offset + 16, entry?.builtAt ?? -1);
-  if (entry !== null) {
-    for (let i = 0; i < 32; i++) {
-      bytes[offset + 24 + i] = digit(entry.sha256.charCodeAt(2 * i)) * 16 + digit(entry.sha256.charCodeAt(2 * i + 1));
-    }
-  }
+  if (entry !== null) writeDigest(bytes, offset + 24, entry.sha256);
   const place = offset + RECORD_BYTES;
   if (record.pathBytes > record.path.length) utf8.encodeInto(record.path, bytes.subarray(place));
   else for (let i = 0; i < record.pathBytes; i++) bytes[place + i] = record.path.charCodeAt(i);
@@ -165,9 +140,4 @@ function writeRecord(view: DataView, bytes: Uint8Array, record: Draft): void {
 function writeWhole(view: DataView, at: number, value: number): void {
   view.setUint32(at, value % 2 ** 32, true);
   view.setInt32(at + 4, Math.floor(value / 2 ** 32), true);
-}
-
-/** The value of a lower-case hexadecimal digit. */
-function digit(code: number): number {
-  return code < 0x3a ? code - 0x30 : code - 0x57;
 }

@@ -7,6 +7,7 @@ import {
   FILE_RECORD,
   firstSlot,
   HEADER_BYTES,
+  KEYS,
   MOST_PROBES,
   type PathHash,
   RECORD_BYTES,
@@ -14,6 +15,7 @@ import {
   SLOT_BYTES,
   slotKey,
   VIEW_MAGIC,
+  writeDigest,
 } from "./view-layout.ts";
 
 /** The bytes of a view file. `read` gives fresh bytes, exactly as many as asked for, or throws. */
@@ -41,6 +43,13 @@ export interface ViewDirectory {
 
 export type ViewRecord = ViewFile | ViewDirectory;
 
+/** One table of slots: how many, where they begin, and by which key of a hash they are found. */
+interface Slots {
+  readonly slots: number;
+  readonly at: number;
+  readonly key: number;
+}
+
 const utf8 = new TextEncoder();
 const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** Slots read in one go: a name is nearly always found in the first such run. */
@@ -61,8 +70,8 @@ export class RevisionView {
   readonly #source: ViewBytes;
   readonly #hash: PathHash;
   readonly #records: number;
-  readonly #slots: number;
-  readonly #slotsAt: number;
+  readonly #paths: Slots;
+  readonly #digests: Slots;
 
   constructor(source: ViewBytes, hash: PathHash) {
     this.#source = source;
@@ -73,43 +82,55 @@ export class RevisionView {
       if (header.getUint8(i) !== VIEW_MAGIC.charCodeAt(i)) throw damaged("not a view file");
     }
     this.#records = header.getUint32(8, true);
-    this.#slots = header.getUint32(12, true);
-    this.#slotsAt = whole(header.getBigUint64(16, true), "offset of the slots");
+    const pathsAt = whole(header.getBigUint64(16, true), "offset of the path slots");
+    this.#paths = { slots: header.getUint32(12, true), at: pathsAt, key: header.getUint8(52) };
+    const digestsAt = whole(header.getBigUint64(56, true), "offset of the digest slots");
+    this.#digests = { slots: header.getUint32(48, true), at: digestsAt, key: header.getUint8(53) };
     this.revision = header.getUint32(32, true);
     this.files = header.getUint32(36, true);
     this.bytes = whole(header.getBigUint64(40, true), "bytes of its files");
     if (whole(header.getBigUint64(24, true), "length") !== source.length)
       throw damaged("its length is not what its header says");
-    if (header.getBigUint64(48, true) !== 0n || header.getBigUint64(56, true) !== 0n) throw damaged("header padding");
+    if (header.getUint16(54, true) !== 0) throw damaged("header padding");
     this.#checkMeasures();
   }
 
   #checkMeasures(): void {
-    const slots = this.#slots;
-    if (slots < 2 || (slots & (slots - 1)) !== 0 || slots < this.#records * 2) throw damaged("number of slots");
-    if (this.#slotsAt % 8 !== 0 || this.#slotsAt + slots * SLOT_BYTES !== this.#source.length)
-      throw damaged("place of the slots");
-    if (this.#records < 1 || HEADER_BYTES + this.#records * RECORD_BYTES > this.#slotsAt)
+    if (this.#records < 1 || HEADER_BYTES + this.#records * RECORD_BYTES > this.#paths.at)
       throw damaged("number of records");
     if (this.files >= this.#records) throw damaged("number of files");
+    checkSlots(this.#paths, this.#records, this.#digests.at);
+    checkSlots(this.#digests, this.files, this.#source.length);
   }
 
   /** The record of a path without leading slash (the root is ""), or `null`. Usually two reads. */
   lookUp(path: string): ViewRecord | null {
     const sought = utf8.encode(path);
     if (sought.length > LIMITS.pathLength) return null;
-    const { word, tag } = slotKey(this.#hash(path));
-    const first = firstSlot(word, this.#slots);
-    const most = Math.min(this.#slots, MOST_PROBES);
+    return this.#walk(this.#paths, this.#hash(path), (place) => this.#recordOf(place, path, sought));
+  }
+
+  /** The first file with these bytes, or `null`. Usually two reads. */
+  lookUpDigest(sha256: Sha256): ViewFile | null {
+    const bytes = new Uint8Array(32);
+    writeDigest(bytes, 0, sha256);
+    return this.#walk(this.#digests, bytes, (place) => this.#fileOf(place, sha256));
+  }
+
+  /** Asks for the record of every slot that the hash may stand in, until one is the one that is sought. */
+  #walk<R>({ slots, at, key }: Slots, hash: Uint8Array, recordAt: (place: number) => R | null): R | null {
+    const { word, tag } = slotKey(hash, key);
+    const first = firstSlot(word, slots);
+    const most = Math.min(slots, MOST_PROBES);
     for (let probed = 0; probed < most; ) {
-      const slot = (first + probed) % this.#slots;
-      const run = Math.min(RUN, this.#slots - slot, most - probed);
-      const slots = this.#read(this.#slotsAt + slot * SLOT_BYTES, run * SLOT_BYTES);
+      const slot = (first + probed) % slots;
+      const run = Math.min(RUN, slots - slot, most - probed);
+      const block = this.#read(at + slot * SLOT_BYTES, run * SLOT_BYTES);
       for (let i = 0; i < run; i++) {
-        const place = slots.getUint32(i * SLOT_BYTES + 4, true);
+        const place = block.getUint32(i * SLOT_BYTES + 4, true);
         if (place === 0) return null;
-        if (slots.getUint32(i * SLOT_BYTES, true) !== tag) continue;
-        const record = this.#recordOf(place * 8, path, sought);
+        if (block.getUint32(i * SLOT_BYTES, true) !== tag) continue;
+        const record = recordAt(place * 8);
         if (record !== null) return record;
       }
       probed += run;
@@ -117,11 +138,21 @@ export class RevisionView {
     throw damaged("a run of slots without end");
   }
 
+  /** The file's record at `offset` if it has the digest. */
+  #fileOf(offset: number, sha256: Sha256): ViewFile | null {
+    if (offset < HEADER_BYTES || offset + RECORD_BYTES > this.#paths.at)
+      throw damaged("a slot points outside the records");
+    const block = this.#read(offset, Math.min(MOST_RECORD_BYTES, this.#paths.at - offset));
+    const record = this.#decode(block, 0, pathAt(block, 0));
+    if (record.kind !== "file") throw damaged("a digest of a directory");
+    return record.sha256 === sha256 ? record : null;
+  }
+
   /** The record at `offset` if it is that of the path. */
   #recordOf(offset: number, path: string, sought: Uint8Array): ViewRecord | null {
-    if (offset < HEADER_BYTES || offset + RECORD_BYTES > this.#slotsAt)
+    if (offset < HEADER_BYTES || offset + RECORD_BYTES > this.#paths.at)
       throw damaged("a slot points outside the records");
-    const length = Math.min(RECORD_BYTES + sought.length, this.#slotsAt - offset);
+    const length = Math.min(RECORD_BYTES + sought.length, this.#paths.at - offset);
     const record = this.#read(offset, length);
     if (record.getUint16(2, true) !== sought.length || length < RECORD_BYTES + sought.length) return null;
     for (let i = 0; i < sought.length; i++) if (record.getUint8(RECORD_BYTES + i) !== sought[i]) return null;
@@ -162,10 +193,10 @@ export class RevisionView {
     let at = directory.firstChild;
     let before = "";
     for (let left = directory.children; left > 0; left--) {
-      if (at % 8 !== 0 || at < HEADER_BYTES || at + RECORD_BYTES > this.#slotsAt)
+      if (at % 8 !== 0 || at < HEADER_BYTES || at + RECORD_BYTES > this.#paths.at)
         throw damaged("a child outside the records");
-      if (at < blockAt || at + Math.min(MOST_RECORD_BYTES, this.#slotsAt - at) > blockAt + block.byteLength) {
-        block = this.#read(at, Math.min(BLOCK_BYTES, this.#slotsAt - at));
+      if (at < blockAt || at + Math.min(MOST_RECORD_BYTES, this.#paths.at - at) > blockAt + block.byteLength) {
+        block = this.#read(at, Math.min(BLOCK_BYTES, this.#paths.at - at));
         blockAt = at;
       }
       const path = pathAt(block, at - blockAt);
@@ -188,6 +219,13 @@ export class RevisionView {
     if (bytes.length !== length) throw damaged("the file ends early");
     return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
+}
+
+/** `keys`: how many may stand in the table; it ends at `end`. */
+function checkSlots({ slots, at, key }: Slots, keys: number, end: number): void {
+  if (slots < 2 || (slots & (slots - 1)) !== 0 || slots < keys * 2) throw damaged("number of slots");
+  if (at % 8 !== 0 || at + slots * SLOT_BYTES !== end) throw damaged("place of the slots");
+  if (key >= KEYS) throw damaged("key of the slots");
 }
 
 function pathAt(block: DataView, at: number): string {
