@@ -1,6 +1,9 @@
 import {
+  BY_HASH,
+  digestAsked,
   type FoundDirectory,
   type FoundFile,
+  findByHash,
   findInChannel,
   inMountOrder,
   type MountedView,
@@ -20,11 +23,16 @@ export class ChannelView implements Counted {
   readonly #mounts: readonly MountedView[];
   readonly #files: ViewFiles;
   readonly #recent = new Recent<string, FoundFile>(RECENT_FILES);
+  readonly #shown: () => ChannelView;
   #users = 1;
 
-  /** Opens what the pointer file names; its maker holds it. Throws `Failure` `store.*`, and then nothing stays open. */
-  constructor(folder: string, channel: string, files: ViewFiles) {
+  /**
+   * Opens what the pointer file names; its maker holds it. `shown`: the view that the channel shows at any later time.
+   * Throws `Failure` `store.*`, and then nothing stays open.
+   */
+  constructor(folder: string, channel: string, files: ViewFiles, shown: () => ChannelView) {
     this.#files = files;
+    this.#shown = shown;
     const opened: MountedView[] = [];
     this.#mounts = opened;
     try {
@@ -42,10 +50,17 @@ export class ChannelView implements Counted {
   find(path: string): FoundFile | FoundDirectory | null {
     const known = this.#recent.get(path);
     if (known !== undefined) return known;
-    const found = findInChannel(this.#mounts, path);
+    const found = path.startsWith(BY_HASH) ? this.#byHash(path) : findInChannel(this.#mounts, path);
     // What is absent is not kept: names are free to invent, and would push out those that are asked for.
     if (found?.kind === "file") this.#recent.put(path, found);
+    // Whoever is held on this view may still ask for what came after it, by digest: that can be mixed with nothing.
+    if (found === null && path.startsWith(BY_HASH) && this.#shown() !== this) return this.#shown().find(path);
     return found;
+  }
+
+  #byHash(path: string): FoundFile | null {
+    const sha256 = digestAsked(path);
+    return sha256 === null ? null : findByHash(this.#mounts, sha256);
   }
 
   retain(): void {
@@ -70,7 +85,7 @@ export class OpenChannel {
     this.#folder = folder;
     this.#channel = channel;
     this.#files = new ViewFiles(folder);
-    this.#current = new ChannelView(folder, channel, this.#files);
+    this.#current = new ChannelView(folder, channel, this.#files, () => this.#current);
   }
 
   get current(): ChannelView {
@@ -85,7 +100,7 @@ export class OpenChannel {
   /** Reads the pointer file again. Throws `Failure` `store.*`, and then the view stays as it was. */
   reopen(): void {
     const before = this.#current;
-    this.#current = new ChannelView(this.#folder, this.#channel, this.#files);
+    this.#current = new ChannelView(this.#folder, this.#channel, this.#files, () => this.#current);
     before.release();
   }
 

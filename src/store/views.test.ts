@@ -46,6 +46,21 @@ describe("view files", () => {
     });
   });
 
+  test("of the form before the digest slots count as absent, and are written anew", async () => {
+    await inFolder(async (folder) => {
+      const views = await openViews(folder, noStep);
+      const entries = entriesOf("a");
+      await views.writeRevision(revisionOf("one", 7, entries), entries);
+      const file = path.join(folder, "revisions/one/7.view");
+      const bytes = await readFile(file);
+      await rm(file);
+      await writeFile(file, Buffer.concat([Buffer.from("RFVIEW1\n"), bytes.subarray(8)]));
+      assert.equal(await views.hasRevision("one", 7), false);
+      await views.writeRevision(revisionOf("one", 7, entries), entries);
+      assert.deepEqual(await readFile(file), bytes);
+    });
+  });
+
   test("announce their steps in order, each once", async () => {
     await inFolder(async (folder) => {
       const steps: WriteStep[] = [];

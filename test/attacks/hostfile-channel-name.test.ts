@@ -35,8 +35,15 @@ test("no source is mounted where the channel answers for itself", () => {
     addresses: ["https://vendor.example/"],
     trust: { kind: "clamav" },
   };
-  for (const mount of ["/.ringfort/", "/.ringfort/deep/", "/.RingFort/"])
+  for (const mount of [
+    "/.ringfort/",
+    "/.ringfort/deep/",
+    "/.RingFort/",
+    "/by-hash/",
+    "/by-hash/sha256/",
+    "/By-Hash/x/",
+  ])
     assert.equal(sourceSpec.safeParse({ ...spec, mount }).success, false, mount);
-  for (const mount of ["/", "/.ringforts/", "/ringfort/", "/a/.ringfort/"])
+  for (const mount of ["/", "/.ringforts/", "/ringfort/", "/a/.ringfort/", "/a/by-hash/"])
     assert.equal(sourceSpec.safeParse({ ...spec, mount }).success, true, mount);
 });

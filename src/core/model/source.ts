@@ -326,6 +326,7 @@ export const sourceSpec = z
       // Clients take such segments out of an address before they ask: nobody would find it there.
       .refine((text) => !/\/\.{1,2}\//.test(text), "a mount has no . or .. between its slashes")
       .refine((text) => !/^\/\.ringfort\//i.test(text), "below /.ringfort/ a channel answers for itself")
+      .refine((text) => !/^\/by-hash\//i.test(text), "below /by-hash/ contents stand under their digests")
       .optional()
       .describe("Where clients find it below a channel's address; `/<name>/` when left out."),
     schedule: z

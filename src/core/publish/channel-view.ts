@@ -1,4 +1,4 @@
-import type { Sha256 } from "../kernel/digest.ts";
+import { parseSha256, type Sha256 } from "../kernel/digest.ts";
 import type { Instant } from "../kernel/instant.ts";
 import type { ChannelStep } from "../model/channel.ts";
 import { lastModified } from "./last-modified.ts";
@@ -24,6 +24,8 @@ export interface FoundFile {
   readonly size: number;
   /** A whole second. */
   readonly lastModified: Instant;
+  /** It was asked for by its digest: nothing else will ever stand under this path. */
+  readonly immutable?: true;
 }
 
 export interface FoundDirectory {
@@ -40,6 +42,30 @@ export interface DirectoryRow {
   readonly name: string;
   /** Of a file; `null` for a directory. */
   readonly file: { readonly size: number; readonly lastModified: Instant } | null;
+}
+
+/**
+ * Below it contents stand under their digests, whatever is mounted: `core/model/source.ts` lets no source stand there, and
+ * of one that is mounted at `/` nothing below it is seen by name.
+ */
+export const BY_HASH = "/by-hash/sha256/";
+
+/** The digest that a path asks for; `null` for one below `BY_HASH` that is none. One content has one such path. */
+export function digestAsked(path: string): Sha256 | null {
+  const digits = path.slice(BY_HASH.length);
+  return /^[0-9a-f]{64}$/.test(digits) ? parseSha256(digits) : null;
+}
+
+/**
+ * A content that some revision shown here has, under its digest; `null` when none has it: what another channel holds, or
+ * what this one showed before, is not reached through this one.
+ */
+export function findByHash(mounts: readonly MountedView[], sha256: Sha256): FoundFile | null {
+  for (const { view, source, steps } of mounts) {
+    const record = view.lookUpDigest(sha256);
+    if (record !== null) return { ...found(record, view.revision, source, steps, BY_HASH + sha256), immutable: true };
+  }
+  return null;
 }
 
 /** The order in which mounts are tried: the longest first, so that a source inside another's mount is reached. */
@@ -64,16 +90,7 @@ export function findInChannel(mounts: readonly MountedView[], path: string): Fou
   const record = owner?.view.lookUp(folder.slice(owner.mount.length, -1)) ?? null;
   if (owner !== undefined && record?.kind === "file" && below.size === 0) {
     if (folder === path) return null;
-    const { sha256, size, since, builtAt } = record;
-    return {
-      kind: "file",
-      path,
-      source: owner.source,
-      revision: owner.view.revision,
-      sha256,
-      size,
-      lastModified: lastModified(since, builtAt, owner.steps),
-    };
+    return found(record, owner.view.revision, owner.source, owner.steps, path);
   }
   // An inner path that is "" is the mount itself, reached by its own name only: `/clamav//` ends in an empty segment.
   const directory = record?.kind === "directory" && !folder.endsWith("//") ? record : null;
@@ -84,6 +101,16 @@ export function findInChannel(mounts: readonly MountedView[], path: string): Fou
     owner: owner === undefined || directory === null ? null : { source: owner.source, revision: owner.view.revision },
     rows: () => rowsOf(owner, directory, below),
   };
+}
+
+function found(
+  { sha256, size, since, builtAt }: ViewFile,
+  revision: number,
+  source: string,
+  steps: readonly ChannelStep[],
+  path: string,
+): FoundFile {
+  return { kind: "file", path, source, revision, sha256, size, lastModified: lastModified(since, builtAt, steps) };
 }
 
 function* rowsOf(

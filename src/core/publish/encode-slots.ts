@@ -16,7 +16,7 @@ const MOST_DOUBLINGS = 4;
 export function encodeSlots<R extends { readonly offset: number }>(
   records: readonly R[],
   hash: (record: R) => Uint8Array,
-  same: ((one: R, other: R) => boolean) | null,
+  same: (one: R, other: R) => boolean,
 ): Slotted {
   const least = 2 ** Math.ceil(Math.log2(Math.max(2, records.length * 2)));
   for (let slots = least; slots <= least * 2 ** MOST_DOUBLINGS; slots *= 2) {
@@ -46,7 +46,7 @@ function fill<R extends { readonly offset: number }>(
   records: readonly R[],
   words: Uint32Array,
   slots: number,
-  same: ((one: R, other: R) => boolean) | null,
+  same: (one: R, other: R) => boolean,
 ): DataView<ArrayBuffer> | null {
   const table = new DataView(new ArrayBuffer(slots * SLOT_BYTES));
   // In each slot the place of its record in `records`, from 1.
@@ -58,7 +58,7 @@ function fill<R extends { readonly offset: number }>(
     let slot = firstSlot(words[2 * index] ?? 0, slots);
     let probes = 1;
     let other = filled[slot] ?? 0;
-    while (other !== 0 && !(same !== null && words[2 * other - 1] === tag && same(records[other - 1] as R, record))) {
+    while (other !== 0 && !(words[2 * other - 1] === tag && same(records[other - 1] as R, record))) {
       if (probes++ >= most) return null;
       slot = (slot + 1) % slots;
       other = filled[slot] ?? 0;

@@ -30,7 +30,11 @@ const utf8 = new TextEncoder();
 export function encodeView(revision: number, entries: readonly RevisionEntry[], hash: PathHash): Uint8Array {
   const records = layOut(plant(entries));
   const files = records.flatMap((record) => (record.entry === null ? [] : [record]));
-  const paths = encodeSlots(records, (record) => hash(record.path), null);
+  const paths = encodeSlots(
+    records,
+    (record) => hash(record.path),
+    () => false,
+  );
   const digestOf = new Uint8Array(32);
   const digests = encodeSlots(
     files,

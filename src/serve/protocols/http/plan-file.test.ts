@@ -198,3 +198,30 @@ test("no type that a browser would run", () => {
   for (const name of active) assert.equal(contentType(`/one/${name}`), "application/octet-stream", name);
   assert.equal(contentType("/one/Packages.GZ"), "application/gzip");
 });
+
+test("the digest of the whole file comes with every answer about it, parts and 304 included", () => {
+  const base64 = Buffer.alloc(32, 0xab).toString("base64");
+  const asked: readonly IncomingHttpHeaders[] = [
+    {},
+    { range: "bytes=0-9" },
+    { range: "bytes=0-1,5-6" },
+    { "if-none-match": TAG },
+  ];
+  assert.deepEqual(
+    asked.map((headers) => plan(headers).status),
+    [200, 206, 206, 304],
+  );
+  for (const answer of [...asked.map((headers) => plan(headers)), plan({}, "HEAD")]) {
+    assert.equal(field(answer, "Repr-Digest"), `sha-256=:${base64}:`);
+    assert.equal(field(answer, "Digest"), `sha-256=${base64}`);
+    // It would be of the part, and is never sent.
+    assert.equal(field(answer, "Content-Digest"), undefined);
+  }
+});
+
+test("what stands under its digest is kept for a year, and its type is that of no name", () => {
+  const answer = planFile({ ...file, path: "/by-hash/x.html", immutable: true }, "GET", {}, NOW, () => "b");
+  assert.equal(field(answer, "Cache-Control"), "public, max-age=31536000, immutable");
+  assert.equal(field(answer, "Content-Type"), "application/octet-stream");
+  assert.equal(field(answer, "ETag"), TAG);
+});
