@@ -14,6 +14,7 @@ import { secureControl } from "./session-tls.ts";
 import type { Source } from "./sources.ts";
 import type { FtpService, LogEntry, SessionState, Talk } from "./talk.ts";
 import type { Transfer } from "./transfer.ts";
+import { WaitingLines } from "./waiting-lines.ts";
 
 /** Commands that may wait behind the one being answered; past it nothing more is read. */
 const MOST_WAITING = 32;
@@ -35,7 +36,7 @@ export class FtpSession implements Talk {
   readonly #wire: Socket;
   readonly #reader: CommandReader;
   readonly #began: Instant;
-  readonly #waiting: Received[] = [];
+  readonly #waiting = new WaitingLines();
   #socket: Socket;
   #transfer: Transfer | null = null;
   #former: Transfer | null = null;
@@ -101,7 +102,7 @@ export class FtpSession implements Talk {
     this.#socket.pause();
     this.say(reply);
     // What was sent in clear behind AUTH is nobody's command: it would be taken for the client's (CVE-2011-1575).
-    this.#waiting.length = 0;
+    this.#waiting.clear();
     this.#reader.drop();
     const tls = await secureControl(this.#wire, identity, limits.idleBeforeLogin, limits.longest);
     if (tls === null) {
@@ -117,7 +118,7 @@ export class FtpSession implements Talk {
   /** The server stops: an idle session ends at once, a busy one with what is under way. */
   finish(): void {
     if (this.#leaving) return;
-    this.#waiting.length = 0;
+    this.#waiting.clear();
     if (this.#busy) this.leave();
     else this.#goodbye("421 The server is stopping.");
   }
@@ -172,7 +173,7 @@ export class FtpSession implements Talk {
   #received(received: Received): void {
     if (this.#leaving) return;
     if (received.kind === "line" && /^ABOR *$/i.test(received.text)) this.#abort();
-    this.#waiting.push(received);
+    this.#waiting.put(received);
     if (!this.#busy) void this.#run();
   }
 
@@ -185,7 +186,7 @@ export class FtpSession implements Talk {
   async #run(): Promise<void> {
     this.#busy = true;
     let turn = 0;
-    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+    for (let next = this.#waiting.take(); next !== undefined; next = this.#waiting.take()) {
       await this.#pace(++turn);
       if (this.#wire.destroyed) break;
       await this.#answer(next);
@@ -265,7 +266,7 @@ export class FtpSession implements Talk {
   #end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#waiting.length = 0;
+    this.#waiting.clear();
     this.#socket.removeAllListeners("data");
     this.#socket.resume();
     this.#socket.end();
@@ -275,7 +276,7 @@ export class FtpSession implements Talk {
   }
 
   #closed(): void {
-    this.#waiting.length = 0;
+    this.#waiting.clear();
     this.#transfer?.cut("aborted");
     this.#former?.forget();
     this.state.data?.close();
