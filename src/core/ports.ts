@@ -5,6 +5,7 @@ import type { SafePath } from "./kernel/safe-path.ts";
 import type { AuditCheckpoint, AuditDraft, AuditKind } from "./model/audit-entry.ts";
 import type { ChannelMove, ChannelPosition } from "./model/channel.ts";
 import type { CheckSpec } from "./model/check.ts";
+import type { ContentSummary, SummaryKind } from "./model/content-summary.ts";
 import type { Evidence, EvidenceCode } from "./model/evidence.ts";
 import type { FeedListing, ListedArtifact, ListingFindings } from "./model/feed-listing.ts";
 import type { ContentFindings } from "./model/findings.ts";
@@ -358,6 +359,8 @@ export interface Inspector {
     now: Instant,
     caps: { readonly expandedBytes: number },
   ): Promise<ContentFindings>;
+  /** What the content of a blob means, for a person who compares two revisions. */
+  summarize(kind: SummaryKind, entry: RevisionEntry, caps: { readonly expandedBytes: number }): Promise<ContentSummary>;
 }
 
 /** What a check says of a revision; `note`: nothing for or against it. */

@@ -35,6 +35,11 @@ export function openInspectDoor(lanes: JobLanes): Inspector {
       if (answer.kind === "content") return answer.findings;
       throw new Failure("worker.protocol", `"${answer.kind}" answers no inspection`);
     },
+    summarize: async (summary, { path, sha256, size }, caps) => {
+      const answer = await ask(lanes, { kind: "summarize", summary, path, sha256, size, caps });
+      if (answer.kind === "summary") return answer.summary;
+      throw new Failure("worker.protocol", `"${answer.kind}" answers no summary`);
+    },
   };
 }
 

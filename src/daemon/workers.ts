@@ -83,10 +83,10 @@ export class Workers {
       [version],
     );
     this.inspect = this.#lanes(
-      { role: "inspect", program: places.program, reads: [places.quarantine], network: "none" },
+      { role: "inspect", program: places.program, reads: [places.quarantine, places.blobs], network: "none" },
       places.entries.inspect,
       INSPECT_LANES,
-      [places.quarantine],
+      [places.quarantine, places.blobs],
     );
     this.signer = this.#lanes(
       { role: "signer", program: places.program, reads: [], writes: [places.signer.folder], network: "none" },

@@ -3,8 +3,10 @@ import { LIMITS } from "../core/kernel/limits.ts";
 import { feed, trust } from "../core/model/source.ts";
 import { type InspectAnswer, type InspectRequest, inspectRequest } from "../wire/jobs.ts";
 import { Lane } from "../wire/lane.ts";
+import type { BlobReader } from "./blob-reader.ts";
 import type { QuarantineReader } from "./feed-format.ts";
 import { formatOf } from "./registry.ts";
+import { summarize } from "./summaries/summarize.ts";
 
 /** Room for all of a listing that is not its names: findings and series, whose schemas bound them to less. */
 const OTHER_BYTES = 4 * 1024 * 1024;
@@ -16,10 +18,10 @@ const OTHER_BYTES = 4 * 1024 * 1024;
  * A message that is no job, or a job while one is going, closes the lane: the daemon on its other end is not the one
  * that this code was written for.
  */
-export function serveInspectLane(fd: number, quarantine: QuarantineReader): Lane {
+export function serveInspectLane(fd: number, quarantine: QuarantineReader, blobs: BlobReader): Lane {
   let busy = false;
   const work = async (request: InspectRequest): Promise<void> => {
-    const answer = await answerJob(request, quarantine);
+    const answer = await answerJob(request, quarantine, blobs);
     busy = false;
     lane.send(answer);
   };
@@ -38,16 +40,35 @@ export function serveInspectLane(fd: number, quarantine: QuarantineReader): Lane
   return lane;
 }
 
-async function answerJob(request: InspectRequest, quarantine: QuarantineReader): Promise<InspectAnswer> {
+async function answerJob(
+  request: InspectRequest,
+  quarantine: QuarantineReader,
+  blobs: BlobReader,
+): Promise<InspectAnswer> {
   try {
-    return await inspect(request, quarantine);
+    return request.kind === "summarize" ? await summary(request, blobs) : await inspect(request, quarantine);
   } catch (cause) {
     if (!(cause instanceof Failure)) throw cause;
     return { kind: "failed", code: cause.code, detail: cause.message.slice(0, 4_096), retry: cause.retry };
   }
 }
 
-async function inspect(request: InspectRequest, quarantine: QuarantineReader): Promise<InspectAnswer> {
+async function summary(
+  { summary: kind, path, sha256, size, caps }: Extract<InspectRequest, { kind: "summarize" }>,
+  blobs: BlobReader,
+): Promise<InspectAnswer> {
+  const handle = await blobs.open(sha256);
+  try {
+    return { kind: "summary", summary: await summarize(kind, { handle, start: 0, end: size }, path, caps) };
+  } finally {
+    await handle.close();
+  }
+}
+
+async function inspect(
+  request: Exclude<InspectRequest, { kind: "summarize" }>,
+  quarantine: QuarantineReader,
+): Promise<InspectAnswer> {
   const source = { feed: feed.safeParse(request.feed), trust: trust.safeParse(request.trust) };
   if (!source.feed.success || !source.trust.success)
     throw new Failure("source.invalid", "the feed or trust part of the source is not valid");

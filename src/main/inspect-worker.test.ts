@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
@@ -16,14 +17,22 @@ const minisign = makeMinisignVendor();
 const list = Buffer.from(`${"a".repeat(64)}  a.zip\n`);
 let folder: string;
 let quarantine: string;
+let blobs: string;
 
 /** The flags that the daemon starts it with. */
-const jailed = (): readonly string[] => ["--permission", `--allow-fs-read=${app}`, `--allow-fs-read=${quarantine}`];
+const jailed = (): readonly string[] => [
+  "--permission",
+  `--allow-fs-read=${app}`,
+  `--allow-fs-read=${quarantine}`,
+  `--allow-fs-read=${blobs}`,
+];
 
 before(() => {
   folder = mkdtempSync(path.join(os.tmpdir(), "inspect-"));
   quarantine = path.join(folder, "quarantine");
+  blobs = path.join(folder, "blobs");
   mkdirSync(quarantine);
+  mkdirSync(blobs);
   writeFileSync(path.join(folder, "outside"), "secret");
 });
 after(() => rmSync(folder, { recursive: true }));
@@ -64,7 +73,7 @@ class Worker implements AsyncDisposable {
     const socket = await accepted;
     const child = spawn(
       process.execPath,
-      [...jailed(), path.join(app, "src/main/inspect-worker.ts"), "1", quarantine],
+      [...jailed(), path.join(app, "src/main/inspect-worker.ts"), "1", quarantine, blobs],
       { stdio: ["ignore", "ignore", "pipe", socket] },
     );
     // The child has its own copy of the descriptor; ours would keep the lane open behind its back.
@@ -247,4 +256,21 @@ test("its jail: nothing outside is read, nothing is written, no connection is ma
     });
     assert.equal(stdout.trim(), "ERR_ACCESS_DENIED", name);
   }
+});
+
+test("it says what a blob means, opened by its digest alone", async () => {
+  const rules = Buffer.from('alert tcp any any -> any any (msg:"one"; sid:1; rev:2;)\n');
+  const sha256 = createHash("sha256").update(rules).digest("hex");
+  mkdirSync(path.join(blobs, "sha256", sha256.slice(0, 2)), { recursive: true });
+  writeFileSync(path.join(blobs, "sha256", sha256.slice(0, 2), sha256), rules);
+  await using worker = await Worker.start();
+  const job = { kind: "summarize", summary: "suricata", path: "a.rules", caps: { expandedBytes: 1_000_000 } } as const;
+  const answer = await worker.ask({ ...job, sha256, size: rules.length });
+  assert.ok(answer.kind === "summary");
+  assert.deepEqual(
+    answer.summary.items.map(([name]) => name),
+    ["1"],
+  );
+  const missing = await worker.ask({ ...job, sha256: "0".repeat(64), size: 1 });
+  assert.ok(missing.kind === "failed" && missing.code === "store.io");
 });

@@ -38,12 +38,13 @@ test("what came, what went, what changed, and which series moved", async () => {
       { name: "left", before: 1, after: null },
       { name: "list", before: 7, after: 8 },
     ],
+    content: [],
   };
   assert.deepEqual(await compareRevisions(doors, "s", 1, 2), difference);
   assert.deepEqual(await compareRevisions(doors, "s", 1, "staging"), difference);
   const back = await compareRevisions(doors, "s", 2, 1);
   assert.deepEqual([back.added, back.removed], [difference.removed, difference.added]);
-  const none = { added: [], removed: [], changed: [], series: [] };
+  const none = { added: [], removed: [], changed: [], series: [], content: [] };
   assert.deepEqual(await compareRevisions(doors, "s", 2, 2), { source: "s", from: 2, to: 2, ...none });
 });
 
@@ -53,4 +54,32 @@ test("what does not exist is a failure with its code", async () => {
   await assert.rejects(compareRevisions(doors, "s", 1, 3), failure("revision.unknown"));
   await assert.rejects(compareRevisions(doors, "s", "production", 1), failure("revision.unknown"));
   await assert.rejects(compareRevisions(doors, "s", "prodution", 1), failure("channel.unknown"));
+});
+
+test("of files whose format is known the meaning is compared, of both, of the new and of the gone", async () => {
+  const house = new House();
+  const spec = specOf({ name: "s" });
+  const read: string[] = [];
+  const inspector = {
+    summarize: async (kind: string, { path, size }: { readonly path: string; readonly size: number }) => {
+      read.push(`${kind} ${path} ${size}`);
+      return { groups: [["alert", size]] as [string, number][], items: [], fault: null };
+    },
+  };
+  house.offer({ "a.rules": "1", "b.rules": "1", "plain.txt": "1", "same.rules": "1" });
+  await house.sync(spec);
+  house.offer({ "a.rules": "22", "plain.txt": "22", "same.rules": "1", Packages: "333" });
+  await house.sync(spec);
+  const { content } = await compareRevisions({ ...house.doors, inspector }, "s", 1, 2);
+  assert.deepEqual(read.toSorted(), [
+    "debian Packages 3",
+    "suricata a.rules 1",
+    "suricata a.rules 2",
+    "suricata b.rules 1",
+  ]);
+  assert.deepEqual(content.map(({ path, groups }) => [path, groups[0]?.before, groups[0]?.after]).toSorted(), [
+    ["Packages", 0, 3],
+    ["a.rules", 1, 2],
+    ["b.rules", 1, 0],
+  ]);
 });

@@ -211,6 +211,7 @@ test("an index without an end is no reason to ask for ever", async () => {
   let round = 0;
   const inspector: Inspector = {
     inspectArtifact: house.inspector.inspectArtifact,
+    summarize: house.inspector.summarize,
     readFeed: async () => {
       round += 1;
       house.upstream.put(1, `page ${round}`, "and so on");

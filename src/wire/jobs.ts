@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { FAILURES, type FailureCode } from "../core/kernel/errors.ts";
 import { LIMITS } from "../core/kernel/limits.ts";
+import { contentSummary, SUMMARY_KINDS } from "../core/model/content-summary.ts";
 import { feedListing, listedArtifact, listingFindings } from "../core/model/feed-listing.ts";
 import { contentFindings } from "../core/model/findings.ts";
 import { channelName, sourceName } from "../core/model/source.ts";
@@ -127,6 +128,15 @@ export const inspectRequest = z.discriminatedUnion("kind", [
     companion: quarantined.nullable(),
     caps: z.strictObject({ expandedBytes: z.int().nonnegative() }),
   }),
+  /** What a blob's content means. The lane's process opens it by its digest, among the blobs that it may read. */
+  z.strictObject({
+    kind: z.literal("summarize"),
+    summary: z.enum(SUMMARY_KINDS),
+    path,
+    sha256: z.string().regex(/^[0-9a-f]{64}$/),
+    size: z.int().nonnegative(),
+    caps: z.strictObject({ expandedBytes: z.int().nonnegative() }),
+  }),
 ]);
 export type InspectRequest = z.infer<typeof inspectRequest>;
 
@@ -134,6 +144,7 @@ export const inspectAnswer = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("needs"), files: z.array(neededFile).max(10_000) }),
   z.strictObject({ kind: z.literal("listing"), listing: feedListing, findings: listingFindings }),
   z.strictObject({ kind: z.literal("content"), findings: contentFindings }),
+  z.strictObject({ kind: z.literal("summary"), summary: contentSummary }),
   failed,
 ]);
 export type InspectAnswer = z.input<typeof inspectAnswer>;

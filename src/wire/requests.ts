@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { FAILURES, type FailureCode, REFUSALS, type RefusalCode } from "../core/kernel/errors.ts";
 import { ROLES } from "../core/model/actor.ts";
+import { SUMMARY_KINDS } from "../core/model/content-summary.ts";
 import { series } from "../core/model/feed-listing.ts";
 import { releasePolicy } from "../core/model/policy.ts";
 import { channelName, sourceName, sourceSpec } from "../core/model/source.ts";
@@ -243,6 +244,32 @@ export const results = {
     removed: z.array(z.strictObject({ path: z.string(), size: bytes })),
     changed: z.array(z.strictObject({ path: z.string(), sizeBefore: bytes, size: bytes })),
     series: z.array(z.strictObject({ name: z.string(), before: z.number().nullable(), after: z.number().nullable() })),
+    content: z
+      .array(
+        z.strictObject({
+          path: z.string(),
+          kind: z.enum(SUMMARY_KINDS),
+          groups: z
+            .array(z.strictObject({ name: z.string(), before: z.int(), after: z.int() }))
+            .describe("how many there are: signatures by type, rules by action, packages by architecture"),
+          added: z.int(),
+          removed: z.int(),
+          changed: z.int(),
+          items: z
+            .array(
+              z.strictObject({
+                change: z.enum(["added", "removed", "changed"]),
+                name: z.string().describe("a rule's sid, a package with its architecture"),
+                group: z.string(),
+                before: z.string().nullable(),
+                after: z.string().nullable(),
+              }),
+            )
+            .describe("the first 1,000, by name"),
+          fault: z.string().nullable().describe("why one of the two could not be read whole"),
+        }),
+      )
+      .describe("what the changes mean, of up to 16 files whose format is known"),
   }),
   promote: z.strictObject({ move, url: z.string().nullable() }),
   rollback: z.strictObject({

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { EXIT } from "../../core/kernel/errors.ts";
+import { EXIT, quoteOutside } from "../../core/kernel/errors.ts";
 import { formatSize } from "../../core/kernel/size.ts";
 import type { Results } from "../../wire/requests.ts";
 import { type CommandContext, isRefusal, type Perform } from "../context.ts";
@@ -87,5 +87,28 @@ function difference(diff: Results["diff"], { paint }: CommandContext): string {
           moved.map(({ name, before, after }) => [name, before, after]),
           paint,
         )}`;
-  return head + files + series;
+  return head + files + series + diff.content.map((each) => meaning(each, paint)).join("");
+}
+
+const UNITS = { clamav: "signatures", suricata: "rules", debian: "packages" } as const;
+/** Things that are listed for a person; --json has more. */
+const MOST_LISTED = 40;
+
+/** What the change of one file means. */
+function meaning(each: Results["diff"]["content"][number], paint: CommandContext["paint"]): string {
+  const unit = UNITS[each.kind];
+  const counted =
+    each.kind === "clamav" ? "" : `: ${each.added} added, ${each.changed} changed, ${each.removed} removed`;
+  const head = `\n${quoteOutside(each.path, 300)}, ${unit}${counted}\n`;
+  const groups = table(
+    [unit.toUpperCase(), "BEFORE", "AFTER", "MORE"],
+    each.groups.map(({ name, before, after }) => [name, before, after, after - before]),
+    paint,
+  );
+  const rows = each.items.slice(0, MOST_LISTED).map(({ change, name, before, after }) => [change, name, before, after]);
+  const items = rows.length === 0 ? "" : `\n${table(["CHANGE", "NAME", "BEFORE", "AFTER"], rows, paint)}`;
+  const rest = each.added + each.changed + each.removed - rows.length;
+  const more = rest > 0 ? `and ${rest} more; --json lists up to 1,000\n` : "";
+  const fault = each.fault === null ? "" : `not read whole: ${quoteOutside(each.fault, 300)}\n`;
+  return head + groups + items + more + fault;
 }
