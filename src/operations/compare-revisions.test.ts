@@ -77,9 +77,8 @@ test("of files whose format is known the meaning is compared, of both, of the ne
     "suricata a.rules 2",
     "suricata b.rules 1",
   ]);
-  assert.deepEqual(content.map(({ path, groups }) => [path, groups[0]?.before, groups[0]?.after]).toSorted(), [
-    ["Packages", 0, 3],
-    ["a.rules", 1, 2],
-    ["b.rules", 1, 0],
-  ]);
+  assert.deepEqual(
+    content.map(({ path, groups }) => `${path}: ${groups[0]?.before} to ${groups[0]?.after}`).toSorted(),
+    ["Packages: 0 to 3", "a.rules: 1 to 2", "b.rules: 1 to 0"],
+  );
 });
