@@ -23,6 +23,8 @@ export interface Surroundings {
   readonly inIsTerminal: boolean;
   /** A line of the standard input that no terminal shows; `null` when there is none. */
   readSecret(prompt: string): Promise<string | null>;
+  /** Whether the person at the terminal says yes; what is typed is shown. */
+  confirm(question: string): Promise<boolean>;
 }
 
 /** What came from a mirror that was asked for its channel; nothing in it is trusted. */

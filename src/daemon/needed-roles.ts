@@ -16,6 +16,7 @@ export const NEEDED_ROLES: Readonly<Record<Verb, Role>> = {
   revisions: "viewer",
   diff: "viewer",
   promote: "operator",
+  "rollback-preview": "viewer",
   rollback: "operator",
   "policy-set": "admin",
   "policy-show": "viewer",

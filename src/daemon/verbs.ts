@@ -11,7 +11,7 @@ import { checkStore } from "../operations/check-store.ts";
 import { collectGarbage } from "../operations/collect-garbage.ts";
 import { compareRevisions } from "../operations/compare-revisions.ts";
 import { makeToken, revokeToken, setPassword, setPerson } from "../operations/keep-people.ts";
-import { type MoveWish, promoteChannel, rollBackChannel } from "../operations/promote.ts";
+import { type MoveWish, previewRollback, promoteChannel, rollBackChannel } from "../operations/promote.ts";
 import { removeSource, setUpSource } from "../operations/set-up-source.ts";
 import type { Answers, Verbs } from "./control-server.ts";
 import { newToken } from "./gate.ts";
@@ -66,16 +66,18 @@ export function verbsOf(parts: VerbParts): Verbs {
       const move = await promoteChannel(doors, wish);
       return "code" in move ? move : { move, url: urlOf(parts, wish) };
     },
+    "rollback-preview": async ({ source, channel, revision }) => {
+      const wish = { source, channel, revision };
+      const spec = await known(parts, source);
+      const step = await previewRollback(doors, wish);
+      if ("code" in step) return step;
+      return { source, channel, ...step, recovery: await recoveryOf(parts, spec, channel, step) };
+    },
     rollback: async (wish) => {
       const spec = await known(parts, wish.source);
       const move = await rollBackChannel(doors, wish);
       if ("code" in move) return move;
-      const [from, to] = await Promise.all([
-        seriesOf(parts, move.source, move.from),
-        seriesOf(parts, move.source, move.to),
-      ]);
-      const recovery = recoveryAfterRollback(spec, { channel: move.channel, from, to });
-      return { move, url: urlOf(parts, wish), recovery };
+      return { move, url: urlOf(parts, wish), recovery: await recoveryOf(parts, spec, move.channel, move) };
     },
     ...releaseVerbs(parts),
     check: async ({ source, revision }, report, gone) => {
@@ -163,6 +165,17 @@ async function putSource(
   await setUpSource(parts.doors, spec, change, by);
   parts.schedule.plan(spec, (await lastRun(parts, spec.name))?.startedAt ?? null);
   return { spec };
+}
+
+/** Who follows a rollback by itself, who does not, and what to do about it. */
+async function recoveryOf(
+  parts: VerbParts,
+  spec: SourceSpec,
+  channel: string,
+  step: { readonly from: number | null; readonly to: number },
+): Promise<readonly string[]> {
+  const [from, to] = await Promise.all([seriesOf(parts, spec.name, step.from), seriesOf(parts, spec.name, step.to)]);
+  return recoveryAfterRollback(spec, { channel, from, to });
 }
 
 async function seriesOf({ doors }: VerbParts, source: string, number: number | null): Promise<readonly Series[]> {

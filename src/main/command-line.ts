@@ -31,7 +31,8 @@ const surroundings: Surroundings = {
   },
   // Loaded when it is needed: no other command opens a connection to anybody but the daemon.
   inIsTerminal: process.stdin.isTTY,
-  readSecret: async (prompt) => (await import("./read-secret.ts")).readSecretHere(prompt),
+  readSecret: async (prompt) => (await import("./read-line.ts")).readSecretHere(prompt),
+  confirm: async (question) => (await import("./read-line.ts")).confirmHere(question),
   probe: async (entry) => (await import("./probe-host.ts")).probeHost(entry),
 };
 

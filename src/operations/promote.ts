@@ -4,7 +4,7 @@ import type { Revision } from "../core/model/revision.ts";
 import { mountOf } from "../core/model/source.ts";
 import { nextMove } from "../core/publish/last-modified.ts";
 import { decidePromotion, refusalOf } from "../core/release/decide-promotion.ts";
-import { decideRollback } from "../core/release/decide-rollback.ts";
+import { decideRollback, type MayGoBack } from "../core/release/decide-rollback.ts";
 import { checkChannel, promotionFacts, sourceFacts } from "./release-facts.ts";
 import type { ChannelDoors } from "./sync-run.ts";
 
@@ -43,6 +43,25 @@ export async function promoteChannel(doors: ChannelDoors, wish: MoveWish): Promi
 
 /** Takes a channel back: to the revision asked for, or to the newest older one that it has pointed at. */
 export async function rollBackChannel(doors: ChannelDoors, wish: MoveWish): Promise<ChannelMove | Refusal> {
+  const { decision, position } = await decideBack(doors, wish);
+  if (decision.kind === "refused") return refused(doors, wish, decision);
+  return moveTo(doors, wish, "rollback", position, decision.revision);
+}
+
+/** Where a rollback would lead, and what it would leave; nothing is done, and nothing recorded. */
+export async function previewRollback(
+  doors: ChannelDoors,
+  wish: Pick<MoveWish, "source" | "channel" | "revision">,
+): Promise<{ readonly from: number | null; readonly to: number } | Refusal> {
+  const { decision, position } = await decideBack(doors, wish);
+  if (decision.kind === "refused") return decision;
+  return { from: position?.revision ?? null, to: decision.revision.number };
+}
+
+async function decideBack(
+  doors: ChannelDoors,
+  wish: Pick<MoveWish, "source" | "channel" | "revision">,
+): Promise<{ readonly decision: MayGoBack | Refusal; readonly position: ChannelPosition | null }> {
   const { ledger, channels } = doors;
   checkChannel(doors, wish.channel);
   const position = await ledger.position(wish.source, wish.channel);
@@ -57,8 +76,7 @@ export async function rollBackChannel(doors: ChannelDoors, wish: MoveWish): Prom
     history,
     held,
   });
-  if (decision.kind === "refused") return refused(doors, wish, decision);
-  return moveTo(doors, wish, "rollback", position, decision.revision);
+  return { decision, position };
 }
 
 /**

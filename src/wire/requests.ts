@@ -40,6 +40,12 @@ export const request = z.discriminatedUnion("verb", [
     by,
   }),
   z.strictObject({
+    verb: z.literal("rollback-preview"),
+    source: sourceName,
+    channel: channelName,
+    revision: revisionNumber.nullable(),
+  }),
+  z.strictObject({
     verb: z.literal("rollback"),
     source: sourceName,
     channel: channelName,
@@ -167,6 +173,8 @@ const move = z.strictObject({
   reason: z.string(),
 });
 
+const recovery = z.array(z.string()).describe("who follows by itself, who does not, and what to do about it");
+
 const event = z.strictObject({
   at: instant,
   name: z.string(),
@@ -272,11 +280,14 @@ export const results = {
       .describe("what the changes mean, of up to 16 files whose format is known"),
   }),
   promote: z.strictObject({ move, url: z.string().nullable() }),
-  rollback: z.strictObject({
-    move,
-    url: z.string().nullable(),
-    recovery: z.array(z.string()).describe("who follows by itself, who does not, and what to do about it"),
+  "rollback-preview": z.strictObject({
+    source: z.string(),
+    channel: z.string(),
+    from: z.int().nullable(),
+    to: z.int(),
+    recovery,
   }),
+  rollback: z.strictObject({ move, url: z.string().nullable(), recovery }),
   "policy-set": z.strictObject({ state: policyState }),
   "policy-show": z.strictObject({
     source: z.string(),

@@ -1,26 +1,20 @@
 import assert from "node:assert/strict";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
+import { type AptMachine, aptMachine, needsApt } from "../fixtures/apt-machine.ts";
 import { ClientDesk } from "../fixtures/client-desk.ts";
 import { startTestDaemon, type TestDaemon } from "../fixtures/daemon.ts";
 import { DebianRepository } from "../fixtures/debian-repository.ts";
-import { needs, needsFile, needsProgram } from "../fixtures/needs.ts";
+import { needsProgram } from "../fixtures/needs.ts";
 import { type HttpVendor, startHttpVendor } from "../upstream/http-vendor.ts";
 import { SignedListVendor } from "../upstream/signed-list.ts";
 
-const skip = needs(
-  needsProgram("apt-get", "apt"),
-  needsFile("/usr/lib/apt/methods/ftp", "apt"),
-  needsProgram("apt-ftparchive", "apt-utils"),
-  needsProgram("dpkg-deb", "dpkg"),
-  needsProgram("gpg", "gnupg"),
-);
 const METHODS = ["http", "ftp"] as const;
 const CHANNELS = ["staging", "production"] as const;
 
 /** A signed Debian repository takes the whole road, and apt-get and debmirror take it from both channels. */
-describe("a Debian repository through both channels", { skip }, () => {
+describe("a Debian repository through both channels", { skip: needsApt }, () => {
   let http: HttpVendor;
   let daemon: TestDaemon;
   let vendor: SignedListVendor;
@@ -63,36 +57,7 @@ describe("a Debian repository through both channels", { skip }, () => {
     return `${(method === "http" ? entry?.url : entry?.ftp) ?? "none"}debian`;
   }
 
-  /** A machine's apt with nothing of this machine's configuration. */
-  async function machine(address: string): Promise<{ desk: ClientDesk; apt: (...args: string[]) => Promise<string> }> {
-    const desk = await ClientDesk.make(daemon.folder);
-    for (const folder of ["etc/sources.list.d", "etc/preferences.d", "state/lists/partial", "cache/archives/partial"])
-      await mkdir(desk.at(folder), { recursive: true });
-    await writeFile(desk.at("state/status"), "");
-    await writeFile(desk.at("empty.conf"), 'Dir::Etc::parts "/dev/null";\nDir::Etc::main "/dev/null";\n');
-    await writeFile(desk.at("etc/sources.list"), `deb [signed-by=${repository.keyring}] ${address} stable main\n`);
-    const settings = {
-      "Dir::Etc": desk.at("etc"),
-      "Dir::State": desk.at("state"),
-      "Dir::State::Lists": desk.at("state/lists"),
-      "Dir::State::status": desk.at("state/status"),
-      "Dir::Cache": desk.at("cache"),
-      "Dir::Etc::sourcelist": desk.at("etc/sources.list"),
-      "Dir::Etc::sourceparts": desk.at("etc/sources.list.d"),
-      "Dir::Bin::Methods::ftp": "ftp",
-      "APT::Sandbox::User": "",
-      "APT::Architecture": "amd64",
-      "Acquire::Retries": "0",
-      "Acquire::Languages": "none",
-      "Acquire::http::Proxy": "DIRECT",
-      "Debug::NoLocking": "true",
-    };
-    const flags = Object.entries(settings).flatMap(([name, value]) => ["-o", `${name}=${value}`]);
-    return {
-      desk,
-      apt: (...args) => desk.run("env", [`APT_CONFIG=${desk.at("empty.conf")}`, "apt-get", ...flags, ...args]),
-    };
-  }
+  const machine = (address: string): Promise<AptMachine> => aptMachine(daemon.folder, address, repository.keyring);
 
   for (const method of METHODS) {
     for (const channel of CHANNELS) {

@@ -1,103 +1,24 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
-import { run, startTestDaemon, type TestDaemon } from "../fixtures/daemon.ts";
-import { needs, needsProgram, needsSharedData, sharedData } from "../fixtures/needs.ts";
+import { startTestDaemon, type TestDaemon } from "../fixtures/daemon.ts";
+import { FreshclamMachine, needsFreshclam, offerDatabase } from "../fixtures/freshclam.ts";
+import { sharedData } from "../fixtures/needs.ts";
 import { type HttpVendor, startHttpVendor } from "../upstream/http-vendor.ts";
 
 /**
  * A real freshclam takes a real, vendor-signed database through the whole road: upstream, fetch, inspection, staging,
  * promotion, production. The vendor is a server on loopback with the vendor's own signed files.
  */
-const skip = needs(
-  needsProgram("freshclam", "clamav-freshclam"),
-  needsProgram("sigtool", "clamav"),
-  needsSharedData("clamav", "test-6.cvd"),
-);
-
-/** When each version was built, as its header says: a vendor's Last-Modified. */
-async function builtAt(cvd: Uint8Array): Promise<string> {
-  const seconds = Number(Buffer.from(cvd.subarray(0, 512)).toString("latin1").trim().split(":")[8]);
-  return new Date(seconds * 1_000).toUTCString();
-}
-
-/** Lets the vendor offer one version, with the incremental patches that lead to it, but for those left out. */
-async function offer(vendor: HttpVendor, version: number, without: readonly number[] = []): Promise<void> {
-  vendor.files.clear();
-  const put = async (as: string, file: string, lastModified: string): Promise<void> => {
-    vendor.files.set(`/${as}`, { body: await readFile(sharedData("clamav", file)), lastModified });
-  };
-  const modified = await builtAt(await readFile(sharedData("clamav", `test-${version}.cvd`)));
-  await put("test.cvd", `test-${version}.cvd`, modified);
-  await put(`test-${version}.cvd.sign`, `test-${version}.cvd.sign`, modified);
-  for (let number = 2; number <= version; number += 1) {
-    if (without.includes(number)) continue;
-    await put(`test-${number}.cdiff`, `test-${number}.cdiff`, modified);
-    await put(`test-${number}.cdiff.sign`, `test-${number}.cdiff.sign`, modified);
-  }
-}
 
 async function promoteIn(daemon: TestDaemon): Promise<void> {
   const wish = { source: "clamav", channel: "production", revision: null, reason: "test", by: "test" };
   await daemon.must({ verb: "promote", ...wish });
 }
 
-/** One machine with freshclam and its database folder. */
-class Client {
-  readonly folder: string;
-
-  constructor(folder: string) {
-    this.folder = folder;
-  }
-
-  static async make(under: string, name: string): Promise<Client> {
-    const folder = path.join(under, name);
-    await mkdir(path.join(folder, "db"), { recursive: true });
-    return new Client(folder);
-  }
-
-  /** Runs freshclam once against a channel; `output` is what it said. */
-  async update(
-    url: string,
-    privateMirror = false,
-  ): Promise<{ readonly code: number; readonly output: string; readonly version: number | null }> {
-    const mirror = url.replace(/\/$/, "");
-    const lines = [
-      `PidFile ${this.folder}/fc.pid`,
-      "LogVerbose yes",
-      "LogFileMaxSize 0",
-      `DatabaseDirectory ${this.folder}/db`,
-      `DatabaseOwner ${process.getuid?.() === 0 ? "root" : (process.env["USER"] ?? "root")}`,
-      "ConnectTimeout 5",
-      "ReceiveTimeout 10",
-      "MaxAttempts 1",
-      `DatabaseMirror ${mirror}`,
-      "DNSDatabaseInfo no",
-      ...(privateMirror ? [`PrivateMirror ${mirror}`] : []),
-    ];
-    const config = path.join(this.folder, "freshclam.conf");
-    await writeFile(config, `${lines.join("\n")}\n`);
-    const { code, stdout, stderr } = await run("freshclam", [
-      "--no-dns",
-      `--config-file=${config}`,
-      "--update-db=test",
-    ]);
-    return { code, output: stdout + stderr, version: await this.#version() };
-  }
-
-  /** The version that sigtool reads out of the installed database, having verified it. */
-  async #version(): Promise<number | null> {
-    for (const name of ["test.cld", "test.cvd"]) {
-      const { code, stdout } = await run("sigtool", ["--info", path.join(this.folder, "db", name)]);
-      if (code === 0) return Number(/^Version: (\d+)$/m.exec(stdout)?.[1]);
-    }
-    return null;
-  }
-}
-
-describe("freshclam through Ringfort", { skip }, () => {
+describe("freshclam through Ringfort", { skip: needsFreshclam }, () => {
   let work = "";
   let vendor: HttpVendor;
   let daemon: TestDaemon;
@@ -118,9 +39,9 @@ describe("freshclam through Ringfort", { skip }, () => {
     return "run" in result ? result.run.outcome : result.code;
   };
   const promote = (): Promise<void> => promoteIn(daemon);
-  const client = (): Promise<Client> => {
+  const client = (): Promise<FreshclamMachine> => {
     clients += 1;
-    return Client.make(work, `client-${clients}`);
+    return FreshclamMachine.make(work, `client-${clients}`);
   };
 
   before(async () => {
@@ -128,7 +49,7 @@ describe("freshclam through Ringfort", { skip }, () => {
     vendor = await startHttpVendor({});
     // Sessions as short as the tests are: each run of freshclam is one.
     daemon = await startTestDaemon({ config: { session: { idle: "1ms", most: "1s" } } });
-    await offer(vendor, 1);
+    await offerDatabase(vendor, 1);
     await addSource();
   });
   after(async () => {
@@ -178,7 +99,7 @@ describe("freshclam through Ringfort", { skip }, () => {
     const [staging, production] = [await daemon.url("staging"), await daemon.url("production")];
     await staged.update(staging);
     await produced.update(production);
-    await offer(vendor, 6);
+    await offerDatabase(vendor, 6);
     assert.equal(await sync(), "new-revision");
 
     const first = await staged.update(staging);
@@ -245,7 +166,7 @@ describe("freshclam through Ringfort", { skip }, () => {
   });
 
   test("a vendor that goes back is refused", async () => {
-    await offer(vendor, 5);
+    await offerDatabase(vendor, 5);
     // A server that honours If-Modified-Since answers 304 for what is older; this one says that it is new.
     const older = vendor.files.get("/test.cvd");
     assert.ok(older !== undefined);
@@ -255,7 +176,7 @@ describe("freshclam through Ringfort", { skip }, () => {
   });
 });
 
-describe("freshclam and a missing cdiff", { skip }, () => {
+describe("freshclam and a missing cdiff", { skip: needsFreshclam }, () => {
   let work = "";
   let vendor: HttpVendor;
   let daemon: TestDaemon;
@@ -280,13 +201,13 @@ describe("freshclam and a missing cdiff", { skip }, () => {
   });
 
   test("the first cdiff that a client needs is missing: it takes the whole database, from both channels", async () => {
-    await offer(vendor, 1);
+    await offerDatabase(vendor, 1);
     await daemon.sync("clamav");
     await promoteIn(daemon);
-    const machines = await Promise.all(["staging", "production"].map((name) => Client.make(work, name)));
+    const machines = await Promise.all(["staging", "production"].map((name) => FreshclamMachine.make(work, name)));
     for (const [index, channel] of ["staging", "production"].entries())
       await machines[index]?.update(await daemon.url(channel));
-    await offer(vendor, 6, [2]);
+    await offerDatabase(vendor, 6, [2]);
     const synced = await daemon.sync("clamav");
     assert.ok("run" in synced && synced.run.outcome === "new-revision", JSON.stringify(synced));
     await promoteIn(daemon);

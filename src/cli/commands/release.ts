@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { EXIT, quoteOutside } from "../../core/kernel/errors.ts";
+import { EXIT, quoteOutside, type Refusal } from "../../core/kernel/errors.ts";
 import type { Results } from "../../wire/requests.ts";
-import { type CommandContext, isRefusal, type Perform } from "../context.ts";
+import { type CommandContext, isRefusal, type Outcome, type Perform } from "../context.ts";
 import { teach } from "../lesson.ts";
 import { UsageError } from "../report.ts";
 import { revisionNumber } from "../revision-ref.ts";
@@ -16,6 +16,8 @@ interface RollbackOptions {
   readonly channel: string;
   readonly revision?: string;
   readonly reason?: string;
+  readonly preview?: boolean;
+  readonly yes?: boolean;
 }
 
 /** Moving channels: forward and back. */
@@ -62,28 +64,12 @@ export function addReleaseCommands(program: Command, perform: Perform): void {
       .requiredOption("--channel <channel>", "the channel to move")
       .option("--revision <number>", "the revision (else the one that it showed before this one)")
       .option("--reason <text>", "why, for the record")
-      .action((source: string, options: RollbackOptions) =>
-        perform(async (context) => {
-          const revision = options.revision === undefined ? null : revisionNumber(options.revision);
-          const answer = await context.ask({
-            verb: "rollback",
-            source,
-            channel: options.channel,
-            revision,
-            reason: options.reason ?? "",
-            by: context.by,
-          });
-          if (isRefusal(answer)) return answer;
-          const recovery = answer.recovery.map((line) => `  ${quoteOutside(line, 1_000)}\n`).join("");
-          return {
-            json: answer,
-            text: `${moved(answer)}${recovery === "" ? "" : `clients:\n${recovery}`}`,
-            exit: EXIT.done,
-          };
-        }),
-      ),
+      .option("--preview", "say where it would lead and who would follow, and do nothing")
+      .option("--yes", "do not ask on a terminal")
+      .action((source: string, options: RollbackOptions) => perform((context) => rollBack(context, source, options))),
     {
       examples: [
+        ["ringfort rollback clamav --channel production --preview", "who would follow, and who would not?"],
         ["ringfort rollback clamav --channel production", "back to what it showed before"],
         [
           'ringfort rollback clamav --channel production --revision 5 --reason "false positives"',
@@ -91,11 +77,40 @@ export function addReleaseCommands(program: Command, perform: Perform): void {
         ],
       ],
       exits: [
-        [EXIT.done, "the channel was moved back"],
+        [EXIT.done, "the channel was moved back, or the preview was shown, or the answer was no"],
         [EXIT.refused, "refused: there is nothing to go back to, or it is gone"],
       ],
     },
   );
+}
+
+/**
+ * A server that goes back does not take every client back: on a terminal a person sees who follows before saying yes. A
+ * script has said yes by asking.
+ */
+async function rollBack(context: CommandContext, source: string, options: RollbackOptions): Promise<Outcome | Refusal> {
+  const revision = options.revision === undefined ? null : revisionNumber(options.revision);
+  const wish = { source, channel: options.channel, revision };
+  const { surroundings, terminal } = context;
+  const byHand = surroundings.inIsTerminal && terminal.errIsTerminal && context.options.json !== true;
+  if (options.preview === true || (byHand && options.yes !== true)) {
+    const step = await context.ask({ verb: "rollback-preview", ...wish });
+    if (isRefusal(step)) return step;
+    const text = `${source}: ${step.channel} would go from revision ${step.from ?? "none"} to revision ${step.to}\n${clients(step.recovery)}`;
+    if (options.preview === true) return { json: step, text, exit: EXIT.done };
+    terminal.err(text);
+    if (!(await surroundings.confirm("go back? [y/N] ")))
+      return { json: step, text: "nothing was done\n", exit: EXIT.done };
+  }
+  const answer = await context.ask({ verb: "rollback", ...wish, reason: options.reason ?? "", by: context.by });
+  if (isRefusal(answer)) return answer;
+  return { json: answer, text: `${moved(answer)}${clients(answer.recovery)}`, exit: EXIT.done };
+}
+
+function clients(recovery: readonly string[]): string {
+  return recovery.length === 0
+    ? ""
+    : `clients:\n${recovery.map((line) => `  ${quoteOutside(line, 1_000)}\n`).join("")}`;
 }
 
 async function secondChannel(context: CommandContext): Promise<string> {

@@ -22,6 +22,8 @@ export function recoveryAfterRollback(spec: Pick<SourceSpec, "feed">, rolledBack
         "Clients without a database take the older one at their next run.",
         "freshclam never goes back by itself: a client that has the newer version keeps it, and says so with exit code 0.",
         'To take such a client back: stop freshclam, remove the database (for example "rm /var/lib/clamav/daily.c[lv]d"), run freshclam once.',
+        "Without going back: publish a file overlay.ign2 with the harmful signatures' names, one a line (ringfort publish FOLDER --as directory), " +
+          "and name it in freshclam.conf as DatabaseCustomURL: clients then ignore them at their next run (docs/rollback.md).",
       ];
     case "liveupdate":
       return [
@@ -32,7 +34,10 @@ export function recoveryAfterRollback(spec: Pick<SourceSpec, "feed">, rolledBack
     case "directory":
       return [
         "Clients that ask If-Modified-Since or If-None-Match (wget -N, curl -z, curl --etag-compare) follow at their next request: every Last-Modified is now this rollback's time.",
-        "Clients that compare version numbers themselves, and refuse older ones, keep what they have.",
+        'apt-get keeps an index that is newer by its own Date. To take such a client back: "rm -r /var/lib/apt/lists", then "apt-get update"; ' +
+          'what is installed goes back by "apt-get install --allow-downgrades NAME=VERSION".',
+        "suricata-update follows at its next run; a rule can be switched off without going back by its sid in disable.conf.",
+        "Other clients that compare version numbers themselves, and refuse older ones, keep what they have.",
       ];
   }
 }

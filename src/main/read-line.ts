@@ -7,12 +7,23 @@ import { Writable } from "node:stream";
  * the input instead.
  */
 export async function readSecretHere(prompt: string): Promise<string | null> {
-  const { stdin, stderr } = process;
-  const terminal = stdin.isTTY;
   // What readline would echo goes nowhere; the prompt is ours.
   const nowhere = new Writable({ write: (_piece, _encoding, done) => done() });
-  const lines = createInterface({ input: stdin, output: nowhere, terminal });
-  if (terminal) stderr.write(prompt);
+  if (process.stdin.isTTY) process.stderr.write(prompt);
+  const line = await readLine(nowhere, "");
+  if (process.stdin.isTTY) process.stderr.write("\n");
+  return line;
+}
+
+/** Whether the person at the terminal says yes; anything else is a no. */
+export async function confirmHere(question: string): Promise<boolean> {
+  return /^y(es)?$/i.test(((await readLine(process.stderr, question)) ?? "").trim());
+}
+
+async function readLine(output: NodeJS.WritableStream, prompt: string): Promise<string | null> {
+  const { stdin } = process;
+  const lines = createInterface({ input: stdin, output, terminal: stdin.isTTY, prompt });
+  if (prompt !== "") lines.prompt();
   return new Promise((resolve) => {
     let answer: string | null = null;
     lines.once("line", (line) => {
@@ -20,9 +31,6 @@ export async function readSecretHere(prompt: string): Promise<string | null> {
       lines.close();
     });
     lines.once("SIGINT", () => lines.close());
-    lines.once("close", () => {
-      if (terminal) stderr.write("\n");
-      resolve(answer);
-    });
+    lines.once("close", () => resolve(answer));
   });
 }
