@@ -1,9 +1,9 @@
 import * as z from "zod";
 import { REFUSALS, type RefusalCode } from "../core/kernel/errors.ts";
 import { releasePolicy, signOffDemand } from "../core/model/policy.ts";
+import { instant } from "./measures.ts";
 
 /** What the daemon tells of release control; parts of the promised answers of `requests.ts`. */
-const instant = z.int().describe("milliseconds since 1970-01-01T00:00:00Z");
 
 export const policyState = z.strictObject({
   source: z.string(),

@@ -6,6 +6,9 @@ import { series } from "../core/model/feed-listing.ts";
 import { releasePolicy } from "../core/model/policy.ts";
 import { channelName, sourceName, sourceSpec } from "../core/model/source.ts";
 import { personName } from "../core/people/person.ts";
+import { event, move, recovery, run } from "./history-answers.ts";
+import { bytes, instant } from "./measures.ts";
+import { person, token } from "./people-answers.ts";
 import { policyState, ringOutlook } from "./release-answers.ts";
 
 /**
@@ -122,9 +125,6 @@ export const request = z.discriminatedUnion("verb", [
 export type Request = z.infer<typeof request>;
 export type Verb = Request["verb"];
 
-const instant = z.int().describe("milliseconds since 1970-01-01T00:00:00Z");
-const bytes = z.int().nonnegative().describe("bytes");
-
 const revisionSummary = z.strictObject({
   source: z.string(),
   revision: z.int(),
@@ -147,38 +147,6 @@ const position = z.strictObject({
   url: z.string().nullable().describe("where clients find it"),
   behind: z.int().nullable().describe("revisions between this channel and the newest of the source"),
   unsigned: z.boolean(),
-});
-
-const run = z.strictObject({
-  source: z.string(),
-  startedAt: instant,
-  endedAt: instant,
-  outcome: z.enum(["new-revision", "nothing-new", "refused", "failed"]),
-  code: z.string().nullable().describe("of the refusal or failure (errors.md)"),
-  detail: z.string(),
-  revision: z.int().nullable().describe("the one that was sealed"),
-  bytes: bytes.describe("that came over the line"),
-  requests: z.int().describe("files asked for"),
-  by: z.string().describe("who asked: an operating-system user, or 'schedule'"),
-});
-
-const move = z.strictObject({
-  source: z.string(),
-  channel: z.string(),
-  kind: z.enum(["promotion", "rollback"]),
-  from: z.int().nullable().describe("the revision before; null for the first move"),
-  to: z.int(),
-  at: instant,
-  by: z.string().describe("who asked: an operating-system user, or 'schedule'"),
-  reason: z.string(),
-});
-
-const recovery = z.array(z.string()).describe("who follows by itself, who does not, and what to do about it");
-
-const event = z.strictObject({
-  at: instant,
-  name: z.string(),
-  fields: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
 });
 
 const evidence = z.strictObject({
@@ -211,24 +179,6 @@ const damaged = z.strictObject({
     .array(z.strictObject({ source: z.string(), revision: z.int(), path: z.string() }))
     .describe("where it is named"),
   repaired: z.boolean(),
-});
-
-const person = z.strictObject({
-  name: z.string(),
-  roles: z.array(z.enum(ROLES)),
-  disabled: z.boolean().describe("may not log in, and no token of theirs is good"),
-  hasPassword: z.boolean(),
-  createdAt: instant,
-});
-
-const token = z.strictObject({
-  id: z.string(),
-  person: z.string(),
-  label: z.string(),
-  roles: z.array(z.enum(ROLES)).nullable().describe("null: all that the person has"),
-  createdAt: instant,
-  expiresAt: instant.nullable(),
-  lastUsedAt: instant.nullable().describe("to the minute"),
 });
 
 /** What each verb answers with when it is done. */
