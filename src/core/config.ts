@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { clientNetworks, interfaceName } from "./config-network.ts";
 import { PAIR_ISSUE, pairFields, pairPlace } from "./config-tls.ts";
 import { channelName } from "./model/source.ts";
 import { duration, size } from "./model/written-value.ts";
@@ -86,11 +87,11 @@ const ftp = z.strictObject({
       "Whether PORT and EPRT are answered, to the client's own address and no port below 1024. The server's process " +
         "then keeps the right to connect, which it otherwise gives up.",
     ),
-  allow: z
-    .array(z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()]))
-    .max(1_024)
+  allow: clientNetworks
     .default([])
-    .describe("Networks or addresses of clients, for example 10.20.0.0/16; none: every client."),
+    .describe(
+      "Of the channel's clients, those that may use FTP; none: all of them. It narrows `allow` of the channel.",
+    ),
   password: z
     .string()
     .min(1)
@@ -110,6 +111,18 @@ export type FtpConfig = z.infer<typeof ftp>;
 
 const channel = z.strictObject({
   listen: listen.describe("The address and port of this channel, its own."),
+  allow: clientNetworks
+    .default([])
+    .describe(
+      "Networks or addresses of this channel's clients, for example 10.20.0.0/16; none: every client. Others are cut " +
+        "off before a byte of theirs is read, whatever protocol they speak.",
+    ),
+  interface: interfaceName
+    .optional()
+    .describe(
+      "The network interface that the channel answers on, and no other: a host that has a route to its address " +
+        "through another interface gets nothing. Linux only; also this machine itself then reaches it no more.",
+    ),
   ftp: ftp.optional().describe("Serves the channel by FTP too, read-only. Absent: it does not."),
 });
 

@@ -3,6 +3,7 @@ import { MINUTE, SECOND } from "../core/kernel/instant.ts";
 import type { Events } from "../core/ports.ts";
 import { type ServeAnswer, type ServeRequest, serveAnswer, type TlsIdentity } from "../wire/jobs.ts";
 import type { Lane } from "../wire/lane.ts";
+import type { ChannelSockets } from "./channel-sockets.ts";
 import type { Jail } from "./jails.ts";
 import type { WorkerProcess, WorkerState } from "./worker-process.ts";
 
@@ -23,6 +24,7 @@ export class ChannelServer {
   readonly #worker: WorkerProcess;
   #start: Start;
   readonly #events: Events;
+  readonly #sockets: ChannelSockets | null;
   #lane: Lane | null = null;
   #port: number;
   #ftpPort: number;
@@ -36,7 +38,9 @@ export class ChannelServer {
   #said = 0;
   #saidSince = 0;
 
-  constructor(worker: WorkerProcess, start: Start, events: Events) {
+  /** `sockets`: `null` where a server opens its own. */
+  constructor(worker: WorkerProcess, start: Start, events: Events, sockets: ChannelSockets | null = null) {
+    this.#sockets = sockets;
     this.channel = start.channel;
     this.#worker = worker;
     this.#start = start;
@@ -77,9 +81,11 @@ export class ChannelServer {
       START_LIMIT,
     );
     try {
+      const { start, fds } = this.#startNow();
       const [lane] = await this.#worker.start(
         [{ message: (value) => this.#heard(value), data: () => this.#worker.kill() }],
         () => this.#lost(),
+        fds,
       );
       if (lane === undefined) throw new Failure("worker.died", `the server of ${this.channel} has no lane`);
       this.#lane = lane;
@@ -87,7 +93,7 @@ export class ChannelServer {
       lane.onClose(() => {
         if (this.#lane === lane && !this.#stopping) this.#worker.kill();
       });
-      lane.send(this.#startNow());
+      lane.send(start);
       await listening.promise;
     } finally {
       clearTimeout(timer);
@@ -97,14 +103,16 @@ export class ChannelServer {
     await this.reopen();
   }
 
-  /** With the ports that it had before. */
-  #startNow(): Start {
+  /** With the sockets, or else the ports, that it had before. */
+  #startNow(): { readonly start: Start; readonly fds: readonly number[] } {
+    if (this.#sockets !== null) return this.#sockets.handOver(this.#start, this.#worker.firstSocket);
     const { listen, ftp } = this.#start;
-    return {
+    const start = {
       ...this.#start,
       listen: { ...listen, port: this.#port },
       ftp: ftp === null || ftp === undefined ? null : { ...ftp, port: this.#ftpPort },
     };
+    return { start, fds: [] };
   }
 
   /** A server that says what no server says is ended: nothing that it may still say is believed. */
@@ -142,6 +150,12 @@ export class ChannelServer {
             sha256: answer.sha256,
             path: quoteOutside(answer.path, 1_024),
           });
+        return;
+      case "turned-away":
+        if (this.#mayNote()) {
+          const { count, from, to } = answer;
+          this.#events.emit("channel.client-refused", { channel: this.channel, from, to, connections: count });
+        }
         return;
       case "failed":
         // It goes on with the view that it has: better than none, and what is wrong is said.
@@ -227,6 +241,8 @@ export class ChannelServer {
 
   async stop(): Promise<void> {
     this.#stopping = true;
+    // First, so that who comes now is refused, and does not wait for a server that is ending.
+    this.#sockets?.close();
     this.#lane?.send({ kind: "stop" } satisfies ServeRequest);
     await this.#worker.stop(12 * SECOND);
   }

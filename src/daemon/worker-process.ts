@@ -53,6 +53,11 @@ export class WorkerProcess {
     this.#confine = confine;
   }
 
+  /** The number that the first of the sockets handed to `start` will have. */
+  get firstSocket(): number {
+    return 3 + this.role.lanes + this.role.inherits.length;
+  }
+
   get state(): WorkerState {
     const running = this.#child !== null;
     const state = this.#stopped ? "stopped" : running ? "running" : this.#hurry !== null ? "waiting" : "idle";
@@ -61,10 +66,14 @@ export class WorkerProcess {
 
   /**
    * Starts the process, when the one before is gone and after its pause, with a handler for each lane; `onExit` is
-   * called once when it is gone. Throws `worker.died` when the system lets none be started, `daemon.stopping` once it
+   * called once when it is gone; `sockets` are handed over behind all else. Throws `worker.died` when the system lets none be started, `daemon.stopping` once it
    * was stopped: a process started behind the back of `stop` would outlive us.
    */
-  async start(handlers: readonly FrameHandler[], onExit: () => void): Promise<readonly Lane[]> {
+  async start(
+    handlers: readonly FrameHandler[],
+    onExit: () => void,
+    sockets: readonly number[] = [],
+  ): Promise<readonly Lane[]> {
     await this.#gone;
     if (this.#pause > 0 && !this.#stopped) await this.#rest();
     const pairs: LanePair[] = [];
@@ -72,7 +81,7 @@ export class WorkerProcess {
       for (const handler of handlers) pairs.push(await lanePair(handler, this.role.mostMessageBytes));
       if (this.#stopped)
         throw new Failure("daemon.stopping", `the ${this.role.jail.role} process was stopped`, { retry: "later" });
-      this.#spawn(pairs, onExit);
+      this.#spawn(pairs, onExit, sockets);
       return pairs.map(({ ours }) => ours);
     } catch (cause) {
       for (const { ours } of pairs) ours.close();
@@ -93,14 +102,14 @@ export class WorkerProcess {
     this.#hurry = null;
   }
 
-  #spawn(pairs: readonly LanePair[], onExit: () => void): void {
+  #spawn(pairs: readonly LanePair[], onExit: () => void, sockets: readonly number[]): void {
     const command = this.#confine(this.role.jail, [process.execPath, this.role.entry, ...this.role.args]);
     const [program = "", ...args] = command;
     const child = spawn(program, args, {
       // Nothing of our environment: a worker needs none of it, and must not read what is in it.
       env: {},
       cwd: "/",
-      stdio: ["ignore", "ignore", "inherit", ...pairs.map(({ theirs }) => theirs), ...this.role.inherits],
+      stdio: ["ignore", "ignore", "inherit", ...pairs.map(({ theirs }) => theirs), ...this.role.inherits, ...sockets],
     });
     this.#starts += 1;
     this.#startedAt = performance.now();

@@ -1,11 +1,13 @@
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Config, ConsoleConfig, FtpConfig } from "../core/config.ts";
+import { Failure } from "../core/kernel/errors.ts";
 import { LIMITS } from "../core/kernel/limits.ts";
 import type { Events } from "../core/ports.ts";
-import type { ServeFtpInput, TlsIdentity } from "../wire/jobs.ts";
+import { PASSIVE_PORTS, type ServeFtpInput, type TlsIdentity } from "../wire/jobs.ts";
 import type { Certificates } from "./certificates.ts";
 import { ChannelServer } from "./channel-server.ts";
+import { ChannelSockets, type SocketDoor } from "./channel-sockets.ts";
 import { ConsoleServer } from "./console-server.ts";
 import type { Confine, Jail } from "./jails.ts";
 import { JobLanes } from "./job-lanes.ts";
@@ -36,6 +38,10 @@ export interface Places {
 export interface ServerDoors {
   /** Opens an access log for appending, by its name: the server inherits the descriptor. */
   readonly openLog: (name: string) => number;
+  /** Opens listeners; `null` on a platform where the servers open their own. */
+  readonly sockets: SocketDoor | null;
+  /** A whole number from 0 to below its argument that nobody can guess. */
+  readonly pick: (below: number) => number;
 }
 
 /** What servers show in their handshakes, from their start. */
@@ -176,7 +182,7 @@ function channelServer(
   { channels, limits, session }: Config,
   places: Places,
   confine: Confine,
-  { openLog, certificates }: ServerDoors & Identities,
+  { openLog, certificates, sockets, pick }: ServerDoors & Identities,
   events: Events,
 ): ChannelServer {
   const where = channels[channel];
@@ -202,13 +208,21 @@ function channelServer(
     kind: "serve-start",
     channel,
     listen: hostAndPort(where.listen),
+    allow: where.allow,
     ftp: where.ftp === undefined ? null : ftpStart(where.ftp, certificates.shown(channel, "ftp")),
     blobs: places.blobs,
     views: places.views,
     limits,
     session,
   } as const;
-  return new ChannelServer(worker, start, events);
+  const device = where.interface ?? null;
+  if (sockets === null && device !== null)
+    throw new Failure(
+      "listen.failed",
+      `channels.${channel}.interface: a server can be bound to one on Linux (x86-64) only`,
+    );
+  const wishes = { channel, interface: device, passivePorts: PASSIVE_PORTS, pick };
+  return new ChannelServer(worker, start, events, sockets === null ? null : new ChannelSockets(sockets, wishes));
 }
 
 function ftpStart(

@@ -1,10 +1,12 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { adviceFor } from "../cli/advice.ts";
+import { HandedSockets } from "../confine/handed-sockets.ts";
+import { socketOpener } from "../confine/sockets.ts";
 import type { Config } from "../core/config.ts";
 import { Failure } from "../core/kernel/errors.ts";
 import type { AtStep, EventRecord } from "../core/ports.ts";
@@ -57,6 +59,7 @@ export async function openHouse({ config, atStep, echo, onBug }: HouseOptions): 
     for (const fd of logs) closeSync(fd);
   };
   try {
+    const handed = new HandedSockets(process.env, process.pid);
     const daemon = await startDaemon({
       config,
       version: version(),
@@ -85,6 +88,8 @@ export async function openHouse({ config, atStep, echo, onBug }: HouseOptions): 
           logs.push(fd);
           return fd;
         },
+        sockets: socketOpener(handed),
+        pick: (below) => randomInt(below),
       },
       auditDoors: {
         settleFolder: () => syncDirectory(places.signer.folder),
@@ -102,6 +107,13 @@ export async function openHouse({ config, atStep, echo, onBug }: HouseOptions): 
       readSecret,
       onBug,
     });
+    if (handed.left.length > 0) {
+      await daemon.stop();
+      throw new Failure(
+        "listen.failed",
+        `no channel of the configuration has a socket of the name ${handed.left.join(", ")}`,
+      );
+    }
     return { urls: daemon.urls, reload: () => daemon.reload(), stop: () => daemon.stop().finally(close) };
   } catch (error) {
     await close();

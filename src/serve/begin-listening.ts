@@ -1,6 +1,7 @@
 import { once } from "node:events";
-import type { Server } from "node:net";
+import { type Server, Socket } from "node:net";
 import { Failure } from "../core/kernel/errors.ts";
+import type { Ends } from "./gate.ts";
 
 const WHY_NOT: Readonly<Record<string, string>> = {
   EADDRINUSE: "another program listens there",
@@ -8,14 +9,27 @@ const WHY_NOT: Readonly<Record<string, string>> = {
   EACCES: "this user may not listen on that port",
 };
 
-/** Resolves when the server listens. Throws `listen.failed`; `shown` is the address as messages name it. */
+export interface ListenAt {
+  readonly host: string;
+  readonly port: number;
+  /** A listener that the process was handed; `null`: it opens one. */
+  readonly fd: number | null;
+}
+
+/**
+ * Resolves when the server listens. Throws `listen.failed`; `shown` is the address as messages name it. Every listener
+ * of a channel begins here, so that no protocol can forget to ask `admits` (`Gate.on`): whoever it does not let in is
+ * gone before a protocol knows of him.
+ */
 export async function beginListening(
   server: Server,
-  at: { readonly host: string; readonly port: number },
+  { host, port, fd }: ListenAt,
   shown: string,
+  admits: (ends: Ends) => boolean,
 ): Promise<void> {
+  guard(server, admits);
   try {
-    server.listen({ host: at.host, port: at.port, backlog: 511 });
+    server.listen(fd === null ? { host, port, backlog: 511 } : { fd });
     await once(server, "listening");
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
@@ -24,4 +38,15 @@ export async function beginListening(
       retry: code === "EADDRINUSE" ? "later" : "never",
     });
   }
+}
+
+/** A listener of "connection" could be put before another one; what is never emitted reaches none. */
+function guard(server: Server, admits: (ends: Ends) => boolean): void {
+  const emit = server.emit.bind(server);
+  server.emit = (event: string | symbol, ...values: unknown[]): boolean => {
+    const [socket] = values;
+    if (event !== "connection" || !(socket instanceof Socket) || admits(socket)) return emit(event, ...values);
+    socket.destroy();
+    return true;
+  };
 }

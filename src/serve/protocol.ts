@@ -2,9 +2,11 @@ import type { Instant } from "../core/kernel/instant.ts";
 import type { FoundFile } from "../core/publish/channel-view.ts";
 import type { ServeLimits } from "../wire/jobs.ts";
 import type { AccessLog } from "./access-log.ts";
+import type { ListenAt } from "./begin-listening.ts";
 import type { BlobFault, Blobs } from "./blobs.ts";
 import type { BufferPool } from "./buffer-pool.ts";
 import type { Connections } from "./connections.ts";
+import type { Gate } from "./gate.ts";
 import type { ChannelView } from "./open-view.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -17,6 +19,7 @@ export interface Serving {
   readonly blobs: Blobs;
   readonly buffers: BufferPool;
   readonly connections: Connections;
+  readonly gate: Gate;
   readonly log: AccessLog;
   /** The time of day, for dates that clients and logs see. */
   readonly now: () => Instant;
@@ -40,5 +43,5 @@ export interface Listening {
 /** One way to serve a channel. It only ever reads: names are looked up in a view, bytes come from blobs. */
 export interface Protocol {
   /** Rejects with `Failure` `listen.failed`. */
-  listen(serving: Serving, host: string, port: number): Promise<Listening>;
+  listen(serving: Serving, at: ListenAt): Promise<Listening>;
 }

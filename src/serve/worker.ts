@@ -15,6 +15,7 @@ import { AccessLog } from "./access-log.ts";
 import { type BlobFault, Blobs } from "./blobs.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import { Connections } from "./connections.ts";
+import { Gate } from "./gate.ts";
 import { OpenChannel } from "./open-view.ts";
 import type { Listening, Serving } from "./protocol.ts";
 import { Recent } from "./recent.ts";
@@ -97,8 +98,8 @@ class ServeWorker {
   async #start(start: ServeStart): Promise<void> {
     try {
       const serving = this.#open(start);
-      const { protocol, host, port } = start.listen;
-      const http = await protocols[protocol].listen(serving, host, port);
+      const { protocol, ...at } = start.listen;
+      const http = await protocols[protocol].listen(serving, at);
       this.#listening.push(http);
       const ftp = start.ftp === null ? null : await this.#startFtp(start.ftp, serving, start.channel);
       if (start.ftp?.active !== true) this.#options.dropNetwork();
@@ -123,6 +124,7 @@ class ServeWorker {
       blobs: new Blobs(start.blobs),
       buffers: new BufferPool(MOST_LARGE_BUFFERS),
       connections: new Connections(start.limits.connections, start.limits.connectionsPerClient),
+      gate: new Gate(start.allow, elapsed, (turnedAway) => this.#send({ kind: "turned-away", ...turnedAway })),
       log: this.#logOn(logFd, start.channel, start.logFields),
       now,
       elapsed,
@@ -140,9 +142,7 @@ class ServeWorker {
     const log = this.#logOn(this.#options.ftpLogFd, channel, start.logFields);
     const { tls } = start;
     const shown = tls === null ? null : this.#identityOf("ftp", tls, tls.leastVersion);
-    const listening = await protocols
-      .ftp(start, shown, this.#options.pick)
-      .listen({ ...serving, log }, start.host, start.port);
+    const listening = await protocols.ftp(start, shown, this.#options.pick).listen({ ...serving, log }, start);
     this.#listening.push(listening);
     return { address: listening.address, port: listening.port };
   }

@@ -271,6 +271,9 @@ const FTP_LOG_FIELDS = [
 ] as const;
 export type AccessLogField = (typeof ACCESS_LOG_FIELDS)[number] | (typeof FTP_LOG_FIELDS)[number];
 
+/** Passive ports of FTP that are open, unless said otherwise. */
+export const PASSIVE_PORTS = 64;
+
 /** The walls around one channel's FTP sessions, and their defaults. Durations in milliseconds. */
 const ftpLimits = z.strictObject({
   sessions: z.int().positive().default(256),
@@ -291,7 +294,7 @@ const ftpLimits = z.strictObject({
   /** How long a data port waits for its connection. */
   dataWait: z.int().positive().default(20_000),
   /** Passive ports that are open, and that one client may wait on at once. */
-  ports: z.int().min(1).max(1_024).default(64),
+  ports: z.int().min(1).max(1_024).default(PASSIVE_PORTS),
   portsPerClient: z.int().positive().default(16),
   lineBytes: z.int().min(64).max(65_536).default(512),
 });
@@ -331,22 +334,29 @@ export type ConsoleAnswer = z.infer<typeof consoleAnswer>;
 
 const leastVersion = z.enum(["1.2", "1.3"]).default("1.2");
 export type LeastVersion = z.infer<typeof leastVersion>;
+/** A descriptor of the process that listens already; `null`: it opens its own. */
+const listenerFd = z.int().min(3).max(65_535).nullable().default(null);
+
+const networks = z.array(z.string().max(64)).max(1_024);
 
 /** How a channel is served by FTP. */
 const serveFtp = z.strictObject({
   host: z.string().max(255),
   port: portNumber,
+  fd: listenerFd,
   passive: z.strictObject({
     /** The range of passive ports; 0 and 0: any. */
     from: portNumber,
     to: portNumber,
+    /** Listeners on such ports, where the process is handed them; it then opens none. */
+    fds: z.array(z.int().min(3).max(65_535)).max(1_024).default([]),
     /** The IPv4 address that PASV names, where a translator of addresses stands before us. */
     announce: z.ipv4().nullable(),
   }),
   /** Whether PORT and EPRT are answered: the process then keeps its right to connect. */
   active: z.boolean(),
-  /** Networks of clients; none: every one. */
-  allow: z.array(z.string().max(64)).max(1_024),
+  /** Networks of clients, within the channel's; none: all of the channel's. */
+  allow: networks,
   /** What PASS must say; `null`: anything. */
   password: z.string().max(255).nullable(),
   /** `null`: AUTH is refused. */
@@ -381,7 +391,10 @@ const serveStart = z.strictObject({
     protocol: z.literal("http").default("http"),
     host: z.string().max(255),
     port: z.int().min(0).max(65_535),
+    fd: listenerFd,
   }),
+  /** Networks of clients, for every protocol; none: every client. */
+  allow: networks.default([]),
   /** Absent: no FTP. Its access log is descriptor 5. */
   ftp: serveFtp.nullable().default(null),
   /** The data folder's `blobs` and `views`, absolute. */
@@ -438,6 +451,8 @@ export const serveAnswer = z.discriminatedUnion("kind", [
     revision: z.int().positive(),
     reason: z.enum(["missing", "size-differs", "unreadable"]),
   }),
+  /** Connections that were cut off because of where they came from or arrived; at most once a minute. */
+  z.strictObject({ kind: z.literal("turned-away"), count: z.int().positive(), from: ipAddress, to: ipAddress }),
   /** Begins, or the last `reopen`, failed; or, without a request and once a minute, a view is damaged. */
   failed,
 ]);

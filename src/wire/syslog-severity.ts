@@ -23,6 +23,7 @@ const SEVERITIES: Readonly<Record<string, Severity | ((fields: EventFields) => S
   "worker.died": error,
   "channel.listening": info,
   "channel.view-failed": error,
+  "channel.client-refused": warning,
   "channel.down": error,
   "console.listening": info,
   "console.down": error,

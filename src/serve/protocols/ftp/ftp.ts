@@ -1,7 +1,7 @@
-import { BlockList, createServer, isIP, type Server, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { Failure } from "../../../core/kernel/errors.ts";
 import type { ServeFtp } from "../../../wire/jobs.ts";
-import { beginListening } from "../../begin-listening.ts";
+import { beginListening, type ListenAt } from "../../begin-listening.ts";
 import { plainAddress } from "../../connections.ts";
 import type { Listening, Protocol, Serving } from "../../protocol.ts";
 import type { ShownIdentity } from "../../tls/shown-identity.ts";
@@ -20,22 +20,23 @@ const TELLING = 1_000;
 
 /** FTP, read-only. `tls`: what AUTH shows, `null` where it is refused. `pick` gives a whole number below its argument that nobody can foresee. */
 export function ftp(options: ServeFtp, tls: ShownIdentity | null, pick: (below: number) => number): Protocol {
-  return { listen: (serving, host, port) => listen(serving, host, port, options, tls, pick) };
+  return { listen: (serving, at) => listen(serving, at, options, tls, pick) };
 }
 
 async function listen(
   serving: Serving,
-  host: string,
-  port: number,
+  at: ListenAt,
   options: ServeFtp,
   tls: ShownIdentity | null,
   pick: (below: number) => number,
 ): Promise<Listening> {
   const { limits, passive } = options;
   const server = createServer({ noDelay: true });
-  await beginListening(server, { host, port }, `ftp ${host}:${port}`);
-  // All that this process will ever listen on is opened here: afterwards it gives up the right to.
-  const ports = await openListeners(host, passive, limits.ports, pick);
+  const { host } = at;
+  const admits = serving.gate.on(host, options.allow);
+  await beginListening(server, at, `ftp ${host}:${at.port}`, admits);
+  // All that this process will ever listen on is opened or adopted here: afterwards it gives up the right to.
+  const ports = await openListeners(host, passive, limits.ports, pick, admits);
   if (ports.length === 0) {
     server.close();
     throw new Failure("listen.failed", `${host}: no passive port from ${passive.from} to ${passive.to}`, {
@@ -52,10 +53,9 @@ async function listen(
   };
   const open = new Set<FtpSession>();
   const tell = teller();
-  const allowed = networks(options.allow);
   let sessions = 0;
   server.on("connection", (socket: Socket) => {
-    const refused = admit(socket, service, allowed);
+    const refused = admit(socket, service);
     if (typeof refused === "string") return tell(socket, refused);
     sessions += 1;
     begin(new FtpSession(sessions, socket, service, refused), socket, service, open);
@@ -75,13 +75,8 @@ async function listen(
 }
 
 /** Who comes, counted; or the reply with which it is turned away, RFC 959 section 5.4: 421 instead of a greeting. */
-function admit(
-  socket: Socket,
-  { serving, sources }: FtpService,
-  allowed: (address: string) => boolean,
-): Source | string {
+function admit(socket: Socket, { serving, sources }: FtpService): Source | string {
   const client = plainAddress(socket.remoteAddress ?? "");
-  if (!allowed(client)) return "421 Not for your address.";
   const source = sources.admit(client, serving.elapsed());
   return typeof source === "string" ? REFUSALS[source] : source;
 }
@@ -117,21 +112,6 @@ function teller(): (socket: Socket, reply: string) => void {
       clearTimeout(timer);
       telling -= 1;
     });
-  };
-}
-
-/** Whether an address is of one of these networks; of none means that all are welcome. */
-function networks(allow: readonly string[]): (address: string) => boolean {
-  if (allow.length === 0) return () => true;
-  const list = new BlockList();
-  for (const network of allow) {
-    const [address = "", bits] = network.split("/", 2);
-    const family = isIP(address) === 6 ? "ipv6" : "ipv4";
-    list.addSubnet(address, Number(bits ?? (family === "ipv6" ? 128 : 32)), family);
-  }
-  return (address) => {
-    const bare = address.split("%", 1)[0] ?? "";
-    return isIP(bare) !== 0 && list.check(bare, isIP(bare) === 6 ? "ipv6" : "ipv4");
   };
 }
 

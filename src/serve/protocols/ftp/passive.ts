@@ -1,7 +1,9 @@
-import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
+import { Failure } from "../../../core/kernel/errors.ts";
 import type { Duration } from "../../../core/kernel/instant.ts";
+import { beginListening, type ListenAt } from "../../begin-listening.ts";
 import { plainAddress } from "../../connections.ts";
+import type { Ends } from "../../gate.ts";
 import type { Source } from "./sources.ts";
 
 /** Where one data connection will come from. */
@@ -120,22 +122,26 @@ function held(listener: Listener, peer: string, wait: Duration, release: () => v
   };
 }
 
-/** The range that passive ports are taken from; 0 for both: any that the system has. */
+/** Where passive ports come from: those that were handed over, or else a range; 0 for both: any that the system has. */
 export interface PortRange {
   readonly from: number;
   readonly to: number;
+  readonly fds: readonly number[];
 }
 
 /**
- * Opens up to `count` listeners, on ports of the range in an order that `pick` chooses; those that other programs hold
- * are passed over. Empty when there was none to have.
+ * Adopts the listeners that it was handed, or opens up to `count`, on ports of the range in an order that `pick`
+ * chooses; those that other programs hold are passed over. Empty when there was none to have.
  */
 export async function openListeners(
   host: string,
   range: PortRange,
   count: number,
   pick: (below: number) => number,
+  admits: (ends: Ends) => boolean,
 ): Promise<readonly Server[]> {
+  const handed = await Promise.all(range.fds.map((fd) => listening({ host, port: 0, fd }, admits)));
+  if (handed.length > 0) return handed.filter((server) => server !== null);
   const ports =
     range.from === 0
       ? Array.from({ length: count }, () => 0)
@@ -143,21 +149,21 @@ export async function openListeners(
   const servers: Server[] = [];
   while (servers.length < count && ports.length > 0) {
     const [port = 0] = ports.splice(pick(ports.length), 1);
-    const server = await listening(host, port);
+    const server = await listening({ host, port, fd: null }, admits);
     if (server !== null) servers.push(server);
   }
   return servers;
 }
 
-async function listening(host: string, port: number): Promise<Server | null> {
+async function listening(at: ListenAt, admits: (ends: Ends) => boolean): Promise<Server | null> {
   // Paused: a byte that comes before the transfer is read by nobody, and cannot be lost to a TLS handshake.
   const server = createServer({ pauseOnConnect: true, noDelay: true });
   try {
-    server.listen({ host, port, backlog: 16 });
-    await once(server, "listening");
+    await beginListening(server, at, `passive ${at.host}:${at.port}`, admits);
     return server;
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "EADDRINUSE") return null;
+    // Another program has the port; the next one of the range will do.
+    if (cause instanceof Failure && cause.retry === "later") return null;
     throw cause;
   }
 }

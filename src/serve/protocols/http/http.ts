@@ -1,14 +1,14 @@
 import { createServer, type Server } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { beginListening } from "../../begin-listening.ts";
+import { beginListening, type ListenAt } from "../../begin-listening.ts";
 import type { Listening, Protocol, Serving } from "../../protocol.ts";
 import { HttpConnection } from "./http-connection.ts";
 
 /** HTTP/1.1 on node:http, read-only. */
 export const http: Protocol = { listen };
 
-async function listen(serving: Serving, host: string, port: number): Promise<Listening> {
+async function listen(serving: Serving, at: ListenAt): Promise<Listening> {
   const { limits } = serving;
   const open = new Map<Duplex, HttpConnection>();
   const server = createServer({
@@ -33,7 +33,7 @@ async function listen(serving: Serving, host: string, port: number): Promise<Lis
     for (const connection of open.values()) connection.look(serving.elapsed());
   }, limits.checkingInterval);
   looking.unref();
-  await beginListening(server, { host, port }, `${host}:${port}`);
+  await beginListening(server, at, `${at.host}:${at.port}`, serving.gate.on(at.host));
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("a TCP server without an address");
   return { address: address.address, port: address.port, stop: () => stop(server, open, limits.stopGrace, looking) };
