@@ -1,4 +1,4 @@
-import { Failure } from "../core/kernel/errors.ts";
+import { Failure, quoteOutside } from "../core/kernel/errors.ts";
 
 /** The first descriptor that a service manager hands over: sd_listen_fds(3). */
 const FIRST = 3;
@@ -40,8 +40,11 @@ export class HandedSockets {
     return fds;
   }
 
-  /** Names of sockets that nobody has taken. */
-  get left(): readonly string[] {
-    return [...this.#byName.keys()];
+  /** Throws `listen.failed` for a socket of another name: it would listen, and nobody would ever answer on it. */
+  expect(names: readonly string[]): void {
+    const others = [...this.#byName.keys()].filter((name) => !names.includes(name));
+    if (others.length === 0) return;
+    const shown = others.map((name) => `"${quoteOutside(name)}"`).join(", ");
+    throw new Failure("listen.failed", `no channel of the configuration has a socket of the name ${shown}`);
   }
 }

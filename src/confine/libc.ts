@@ -22,10 +22,10 @@ export function libc(): Libc {
 
 function load(): Libc {
   const ffi = quietly(() => process.getBuiltinModule("node:ffi"));
-  const { functions } = ffi.dlopen(null, {
+  const { lib, functions } = ffi.dlopen(null, {
     syscall: { arguments: ["int64", "uint64", "uint64", "uint64", "uint64", "uint64", "uint64"], return: "int64" },
-    __errno_location: { arguments: [], return: "pointer" },
   });
+  const errnoPlace = lib.getFunction("__errno_location", { arguments: [], return: "pointer" });
   const word = (argument: Argument = 0): bigint => {
     // A negative number is a word with its high bits set, as AT_FDCWD is.
     if (typeof argument === "bigint" || typeof argument === "number") return BigInt.asUintN(64, BigInt(argument));
@@ -36,17 +36,17 @@ function load(): Libc {
       const [a, b, c, d, e, f] = Array.from({ length: 6 }, (_, index) => word(args[index]));
       const value = functions.syscall(BigInt(number), a ?? 0n, b ?? 0n, c ?? 0n, d ?? 0n, e ?? 0n, f ?? 0n);
       // Nothing of ours runs in between that could fail and change it.
-      return value === -1n ? { errno: nameOf(ffi.getInt32(functions.__errno_location())) } : { value: Number(value) };
+      return value === -1n ? { errno: nameOf(ffi.getInt32(errnoPlace())) } : { value: Number(value) };
     },
   };
 }
 
 /** The module says of itself that it is experimental, on the standard error that holds our events. */
-function quietly<T>(load: () => T): T {
-  const { emitWarning } = process;
+function quietly<T>(work: () => T): T {
+  const emitWarning = process.emitWarning.bind(process);
   process.emitWarning = () => undefined;
   try {
-    return load();
+    return work();
   } finally {
     process.emitWarning = emitWarning;
   }

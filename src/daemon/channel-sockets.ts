@@ -26,6 +26,11 @@ export interface SocketWishes {
   readonly pick: (below: number) => number;
 }
 
+/** Under which names a service manager may hand over the sockets of a channel. */
+export function socketNames(channel: string, ftp: boolean): readonly string[] {
+  return (ftp ? ["http", "ftp", "pasv"] : ["http"]).map((use) => `${channel}-${use}`);
+}
+
 type StartFtp = NonNullable<Start["ftp"]>;
 interface HostAndPort {
   readonly host: string;

@@ -10,6 +10,7 @@ import { socketOpener } from "../confine/sockets.ts";
 import type { Config } from "../core/config.ts";
 import { Failure } from "../core/kernel/errors.ts";
 import type { AtStep, EventRecord } from "../core/ports.ts";
+import { socketNames } from "../daemon/channel-sockets.ts";
 import { type Daemon, type DaemonParts, startDaemon } from "../daemon/daemon.ts";
 import { permissionFlagsOnly } from "../daemon/jails.ts";
 import { storeFailure, syncDirectory } from "../store/durable.ts";
@@ -60,6 +61,7 @@ export async function openHouse({ config, atStep, echo, onBug }: HouseOptions): 
   };
   try {
     const handed = new HandedSockets(process.env, process.pid);
+    handed.expect(Object.entries(config.channels).flatMap(([name, { ftp }]) => socketNames(name, ftp !== undefined)));
     const daemon = await startDaemon({
       config,
       version: version(),
@@ -107,13 +109,6 @@ export async function openHouse({ config, atStep, echo, onBug }: HouseOptions): 
       readSecret,
       onBug,
     });
-    if (handed.left.length > 0) {
-      await daemon.stop();
-      throw new Failure(
-        "listen.failed",
-        `no channel of the configuration has a socket of the name ${handed.left.join(", ")}`,
-      );
-    }
     return { urls: daemon.urls, reload: () => daemon.reload(), stop: () => daemon.stop().finally(close) };
   } catch (error) {
     await close();

@@ -18,16 +18,18 @@ export function addConfigCommands(program: Command, perform: Perform): void {
         perform(async (context) => {
           const loaded = await (file === undefined ? context.loadConfig() : context.surroundings.loadConfig(file));
           const channels = Object.entries(loaded.config.channels);
+          const notes = channels.filter(([, { ftp }]) => ftp?.active === true).map(([name]) => activeNote(name));
           const text = facts(
             [
               ["file", loaded.file ?? "none: the defaults"],
               ["valid", { text: "yes", tone: "good" }],
               ["data", loaded.config.data],
               ["channels", channels.map(([name, { listen }]) => `${name} (${listen})`).join(", ")],
+              ...notes.map((note): readonly [string, string] => ["note", note]),
             ],
             context.paint,
           );
-          return { json: { file: loaded.file, valid: true }, text, exit: EXIT.done };
+          return { json: { file: loaded.file, valid: true, notes }, text, exit: EXIT.done };
         }),
       ),
     {
@@ -53,5 +55,12 @@ export function addConfigCommands(program: Command, perform: Perform): void {
         }),
       ),
     { examples: [["ringfort config show", "print it"]] },
+  );
+}
+
+function activeNote(channel: string): string {
+  return (
+    `channels.${channel}.ftp.active: its server keeps the right to open sockets and to connect; it cannot run on ` +
+    "inherited sockets alone, and the daemon does not start where systemd hands this channel's over"
   );
 }

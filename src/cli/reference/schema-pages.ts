@@ -152,6 +152,7 @@ const LOCAL: readonly (readonly [title: string, rows: readonly (readonly string[
     [
       ["`file`", "text or null", "absolute; null for the defaults"],
       ["`valid`", "true", ""],
+      ["`notes`", "list of text", "what is valid and should be known"],
     ],
   ],
   [
