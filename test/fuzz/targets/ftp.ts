@@ -3,6 +3,7 @@ import { AccessLog } from "../../../src/serve/access-log.ts";
 import { Blobs } from "../../../src/serve/blobs.ts";
 import { BufferPool } from "../../../src/serve/buffer-pool.ts";
 import { Connections } from "../../../src/serve/connections.ts";
+import { Gate } from "../../../src/serve/gate.ts";
 import { OpenChannel } from "../../../src/serve/open-view.ts";
 import type { PassiveListeners } from "../../../src/serve/protocols/ftp/passive.ts";
 import { FtpSession } from "../../../src/serve/protocols/ftp/session.ts";
@@ -175,6 +176,7 @@ function serviceOver(folder: ChannelFolder): { readonly run: (input: Uint8Array)
       blobs: new Blobs(folder.blobs),
       buffers: new BufferPool(4),
       connections: new Connections(8, 8),
+      gate: new Gate([], elapsed, () => mustHold(false, "somebody was turned away")),
       log,
       now: () => 1_795_442_400_000,
       elapsed,
