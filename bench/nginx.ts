@@ -19,6 +19,22 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+/** Waits until a server that was started takes connections. */
+export async function connectsTo(port: number): Promise<void> {
+  for (let attempt = 0; ; attempt += 1) {
+    const socket = net.connect(port, "127.0.0.1");
+    try {
+      await once(socket, "connect");
+      return;
+    } catch (error) {
+      if (attempt > 50) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    } finally {
+      socket.destroy();
+    }
+  }
+}
+
 /** A local nginx of one worker over a folder, as a vendor's server: sendfile, keep-alive, nothing else. */
 export async function startNginx(root: string, work: string): Promise<Nginx> {
   await mkdir(work, { recursive: true });
@@ -40,15 +56,7 @@ export async function startNginx(root: string, work: string): Promise<Nginx> {
     env: { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin` },
   });
   const url = `http://127.0.0.1:${port}/`;
-  for (let attempt = 0; ; attempt += 1) {
-    try {
-      await fetch(url);
-      break;
-    } catch (error) {
-      if (attempt > 50) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
+  await connectsTo(port);
   return {
     url,
     accessLog,
