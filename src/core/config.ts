@@ -101,6 +101,16 @@ const ftp = z.strictObject({
     .describe("What anonymous clients must send as their password. It is no secret: it crosses the line in clear."),
   sessions: z.int().min(1).max(65_536).default(256).describe("Sessions at once."),
   sessionsPerClient: z.int().min(1).max(65_536).default(16).describe("Sessions one client address may have."),
+  commandsPerMinute: z
+    .int()
+    .min(60)
+    .max(100_000_000)
+    .default(60_000)
+    .describe(
+      "Commands that one client address may send in a minute, all its sessions together; connections, TLS handshakes and " +
+        "long listings count too. A sixth may come at once; past it the client waits. Raise it for clients behind one " +
+        "translator of addresses.",
+    ),
   idle: duration.prefault("2m").describe("How long a session may say nothing."),
   longest: duration
     .prefault("1h")

@@ -229,7 +229,7 @@ function ftpStart(
   { listen, passive, active, allow, password, tls, ...limits }: FtpConfig,
   identity: TlsIdentity | null,
 ): ServeFtpInput {
-  const { sessions, sessionsPerClient, idle, longest } = limits;
+  const { sessions, sessionsPerClient, commandsPerMinute, idle, longest } = limits;
   return {
     ...hostAndPort(listen),
     passive: { from: passive.from, to: passive.to, announce: passive.announce ?? null },
@@ -240,7 +240,7 @@ function ftpStart(
       tls === undefined || identity === null
         ? null
         : { required: tls.mode === "required", leastVersion: tls.leastVersion, boundData: tls.boundData, ...identity },
-    limits: { sessions, sessionsPerClient, idle, longest },
+    limits: { sessions, sessionsPerClient, commandsPerMinute, idle, longest },
   };
 }
 
