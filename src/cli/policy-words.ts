@@ -1,14 +1,12 @@
-import { quoteOutside } from "../core/kernel/errors.ts";
 import type { Instant } from "../core/kernel/instant.ts";
-import { demandsText } from "../core/release/sign-offs.ts";
 import type { Results } from "../wire/requests.ts";
 import type { CommandContext } from "./context.ts";
 
+import { hindranceText } from "./hindrance-text.ts";
 import { distance, localTime } from "./time-text.ts";
 
 type Explained = Results["policy-explain"];
 type Ring = Explained["rings"][number];
-type Hindrance = NonNullable<Ring["next"]>["hindrances"][number];
 
 /** What will happen in each ring and when, and why not now. */
 export function outlookText(explained: Explained, context: CommandContext): string {
@@ -51,20 +49,4 @@ function ringText(ring: Ring, index: number, { rings, at }: Explained, context: 
   if (ring.collides && !ring.overdue) lines.push(paint("the clocks collide: the soak ends after the limit", "bad"));
   const [head = "", ...rest] = lines;
   return `${head}\n${rest.map((line) => `  ${line}\n`).join("")}`;
-}
-
-function hindranceText({ code, detail, clears }: Hindrance, when: (instant: Instant) => string): string {
-  const what = `${quoteOutside(detail, 400)} (${code})`;
-  switch (clears.by) {
-    case "time":
-      return `${what}; until ${when(clears.at)}`;
-    case "sign-off":
-      return `${what}; needs ${demandsText(clears.missing)}`;
-    case "clients":
-      return `${what}; clears as clients come back`;
-    case "person":
-      return `${what}; next: ${quoteOutside(clears.how, 200)}`;
-    case "nothing":
-      return what;
-  }
 }

@@ -10,6 +10,7 @@ import { addKeyCommands } from "./commands/key.ts";
 import { addLogCommand } from "./commands/log.ts";
 import { addNotifyCommands } from "./commands/notify.ts";
 import { addPolicyCommands } from "./commands/policy.ts";
+import { addProposalCommands } from "./commands/proposals.ts";
 import { addPublishCommand } from "./commands/publish.ts";
 import { addRecallCommands } from "./commands/recall.ts";
 import { addReleaseCommands } from "./commands/release.ts";
@@ -50,6 +51,7 @@ export function buildProgram(perform: Perform): Command {
   addReleaseCommands(program, perform);
   addPolicyCommands(program, perform);
   addEvidenceCommands(program, perform);
+  addProposalCommands(program, perform);
   addPublishCommand(program, perform);
   addRecallCommands(program, perform);
   addKeyCommands(program, perform);

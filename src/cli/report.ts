@@ -21,7 +21,12 @@ export interface Trouble {
 }
 
 export function troubleOfRefusal(refusal: Refusal): Trouble {
-  return { kind: "refused", code: refusal.code, detail: refusal.detail, exit: EXIT.refused };
+  return { kind: "refused", code: refusal.code, detail: refusal.detail, exit: exitOf(refusal) };
+}
+
+/** Only a sign-off is missing: a wait for people is no refusal of what was asked. */
+function exitOf({ code }: Refusal): number {
+  return code === "promotion.sign-off-missing" ? EXIT.waiting : EXIT.refused;
 }
 
 /** The trouble that an exception stands for; `null` for a bug, which nobody shall catch. */

@@ -10,6 +10,15 @@ import type { Evidence, EvidenceCode } from "./model/evidence.ts";
 import type { FeedListing, ListedArtifact, ListingFindings } from "./model/feed-listing.ts";
 import type { ContentFindings } from "./model/findings.ts";
 import type { StoredPolicy } from "./model/policy.ts";
+import type {
+  Proposal,
+  ProposalDraft,
+  ProposalEdit,
+  ProposalEnd,
+  ProposalState,
+  Signed,
+  SignOff,
+} from "./model/proposal.ts";
 import type { Revision, RevisionDraft, RevisionEntry } from "./model/revision.ts";
 import type { SourceSpec } from "./model/source.ts";
 import type { Person, Token } from "./people/person.ts";
@@ -210,6 +219,20 @@ export interface ReleaseRecord {
   policyHistory(source: string, limit: number): Promise<readonly StoredPolicy[]>;
   /** Adds a state; `false` and nothing done when its version is not the one after the newest. */
   putPolicy(stored: StoredPolicy): Promise<boolean>;
+
+  /** Opens a proposal; `null` and nothing done when one is open for the same channel of the same source. */
+  addProposal(draft: ProposalDraft): Promise<Proposal | null>;
+  proposal(id: number): Promise<Proposal | null>;
+  /** Newest first; of one state and one source, or of all. */
+  proposals(
+    of: { readonly state: ProposalState | null; readonly source: string | null },
+    limit: number,
+  ): Promise<readonly Proposal[]>;
+  /** The next version, without sign-offs; `false` when it is no longer open at `version`. */
+  editProposal(id: number, version: number, edit: ProposalEdit): Promise<boolean>;
+  signProposal(id: number, version: number, signOff: SignOff): Promise<Signed>;
+  /** `false` when it is no longer open at `version`. */
+  endProposal(id: number, version: number, end: ProposalEnd): Promise<boolean>;
 }
 
 export interface Ledger extends AuditLog, NoticeQueue, PeopleBook, ReleaseRecord {

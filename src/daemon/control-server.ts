@@ -1,11 +1,13 @@
 import type * as z from "zod";
 import { Failure, type Refusal } from "../core/kernel/errors.ts";
+import type { Actor } from "../core/model/actor.ts";
 import type { Report } from "../operations/sync-run.ts";
 import { apiRequest } from "../wire/api-requests.ts";
 import { type Caller, type LocalServer, listenLocally } from "../wire/local-server.ts";
 import { type Request, type Results, request as requestSchema, type Verb } from "../wire/requests.ts";
 import type { Gate } from "./gate.ts";
 import { NEEDED_ROLES } from "./needed-roles.ts";
+import { socketActor } from "./socket-actor.ts";
 
 type Reading<T> = T extends readonly (infer E)[]
   ? readonly Reading<E>[]
@@ -22,6 +24,7 @@ export type Verbs = {
     request: Extract<Request, { verb: V }>,
     report: Report,
     gone: AbortSignal,
+    actor: Actor,
   ) => Promise<Answers[V] | Refusal>;
 };
 
@@ -42,7 +45,9 @@ export async function openControlServer(
   return openServer(path, onBug, async (value, caller) => {
     const parsed = requestSchema.safeParse(value);
     if (!parsed.success) throw new Failure("request.malformed", describe(parsed.error));
-    return perform(parsed.data, verbs, reporter(caller), caller.gone);
+    const request = parsed.data;
+    const actor = socketActor("by" in request ? request.by : "");
+    return perform(request, verbs, reporter(caller), caller.gone, actor);
   });
 }
 
@@ -67,7 +72,7 @@ export async function openApiServer(
     const { request } = asked;
     gate.require(actor, NEEDED_ROLES[request.verb]);
     const named = "by" in request ? { ...request, by: actor.name } : request;
-    return perform(named, verbs, reporter(caller), caller.gone);
+    return perform(named, verbs, reporter(caller), caller.gone, actor);
   });
 }
 
@@ -108,13 +113,20 @@ async function conclude(caller: Caller, work: () => Promise<object>): Promise<vo
 }
 
 /** The one place where the verb's name chooses its function; the table's type keeps each pair together. */
-function perform(request: Request, verbs: Verbs, report: Report, gone: AbortSignal): Promise<Answers[Verb] | Refusal> {
+function perform(
+  request: Request,
+  verbs: Verbs,
+  report: Report,
+  gone: AbortSignal,
+  actor: Actor,
+): Promise<Answers[Verb] | Refusal> {
   const verb = verbs[request.verb] as (
     given: Request,
     report: Report,
     gone: AbortSignal,
+    actor: Actor,
   ) => Promise<Answers[Verb] | Refusal>;
-  return verb(request, report, gone);
+  return verb(request, report, gone, actor);
 }
 
 function reporter(caller: Caller): Report {

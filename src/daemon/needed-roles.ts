@@ -21,6 +21,12 @@ export const NEEDED_ROLES: Readonly<Record<Verb, Role>> = {
   "policy-set": "admin",
   "policy-show": "viewer",
   "policy-explain": "viewer",
+  propose: "operator",
+  "propose-edit": "operator",
+  // Whose yes counts, the proposal says; looking at it is for everybody.
+  "sign-off": "viewer",
+  withdraw: "operator",
+  proposals: "viewer",
   check: "operator",
   evidence: "viewer",
   "evidence-give": "operator",

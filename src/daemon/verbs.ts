@@ -16,6 +16,7 @@ import { removeSource, setUpSource } from "../operations/set-up-source.ts";
 import type { Answers, Verbs } from "./control-server.ts";
 import { newToken } from "./gate.ts";
 import { describeJail } from "./jails.ts";
+import { proposalVerbs } from "./proposal-verbs.ts";
 import { releaseVerbs } from "./release-verbs.ts";
 import type { Runs } from "./runs.ts";
 import { nextRun } from "./schedule.ts";
@@ -95,6 +96,7 @@ export function verbsOf(parts: VerbParts): Verbs {
       await known(parts, word.source);
       return { evidence: await recordWord(doors, word) };
     },
+    ...proposalVerbs(parts),
     status: () => status(parts),
     "store-check": ({ repair }, report, gone) => turnstile.shared(() => checkStore(doors, repair, gone, report)),
     gc: async ({ preview }, report, gone) => {

@@ -3,7 +3,7 @@ import type { ChannelMove, ChannelPosition, MoveKind } from "../core/model/chann
 import type { Revision } from "../core/model/revision.ts";
 import { mountOf } from "../core/model/source.ts";
 import { nextMove } from "../core/publish/last-modified.ts";
-import { decidePromotion, refusalOf } from "../core/release/decide-promotion.ts";
+import { decidePromotion, type MayMove, refusalOf } from "../core/release/decide-promotion.ts";
 import { decideRollback, type MayGoBack } from "../core/release/decide-rollback.ts";
 import { checkChannel, promotionFacts, sourceFacts } from "./release-facts.ts";
 import type { ChannelDoors } from "./sync-run.ts";
@@ -38,7 +38,19 @@ export async function promoteChannel(doors: ChannelDoors, wish: MoveWish): Promi
   const facts = await promotionFacts(doors, all, { channel: wish.channel, revision, asked: "person", proposal: null });
   const decision = decidePromotion(facts);
   if (decision.kind === "may-not-move") return refused(doors, wish, refusalOf(decision));
-  return moveTo(doors, wish, "promotion", facts.position, decision.revision);
+  return carryPromotion(doors, wish, facts.position, decision);
+}
+
+/** Moves a ring forward as it was decided; what the decision overruled stands in the record of the move. */
+export async function carryPromotion(
+  doors: ChannelDoors,
+  wish: MoveWish,
+  position: ChannelPosition | null,
+  { revision, overruled }: MayMove,
+): Promise<ChannelMove | Refusal> {
+  const spite = overruled.map(({ code, detail }) => `${code} (${detail})`).join(", ");
+  const reason = spite === "" ? wish.reason : `${wish.reason}; in spite of ${spite}`;
+  return moveTo(doors, { ...wish, reason }, "promotion", position, revision);
 }
 
 /** Takes a channel back: to the revision asked for, or to the newest older one that it has pointed at. */
@@ -151,7 +163,11 @@ function refused(doors: ChannelDoors, wish: MoveWish, refusal: Refusal): Refusal
   return refusal;
 }
 
-async function knownRevision({ ledger }: ChannelDoors, source: string, number: number): Promise<Revision> {
+export async function knownRevision(
+  { ledger }: Pick<ChannelDoors, "ledger">,
+  source: string,
+  number: number,
+): Promise<Revision> {
   const revision = await ledger.revision(source, number);
   if (revision === null) throw new Failure("revision.unknown", `${source} has no revision ${number}`);
   return revision;

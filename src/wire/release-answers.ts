@@ -1,6 +1,8 @@
 import * as z from "zod";
 import { REFUSALS, type RefusalCode } from "../core/kernel/errors.ts";
+import { ROLES } from "../core/model/actor.ts";
 import { releasePolicy, signOffDemand } from "../core/model/policy.ts";
+import { PROPOSAL_KINDS, PROPOSAL_STATES } from "../core/model/proposal.ts";
 import { instant } from "./measures.ts";
 
 /** What the daemon tells of release control; parts of the promised answers of `requests.ts`. */
@@ -47,4 +49,39 @@ export const ringOutlook = z.strictObject({
   overdueAt: instant.nullable().describe("when its staleness limit is reached; null: it has the newest, or no limit"),
   overdue: z.boolean(),
   collides: z.boolean().describe("the soak ends after the staleness limit, or the limit has passed"),
+});
+
+export const proposal = z.strictObject({
+  id: z.int().describe("0: only a preview"),
+  source: z.string(),
+  channel: z.string(),
+  kind: z.enum(PROPOSAL_KINDS),
+  revision: z.int(),
+  reason: z.string(),
+  by: z.string().describe("who proposed it, or edited it last"),
+  at: instant,
+  version: z.int().describe("counts its edits from 1"),
+  demands: z.array(signOffDemand).describe("who must sign"),
+  expiresAt: instant.nullable(),
+  state: z.enum(PROPOSAL_STATES),
+  signOffs: z
+    .array(z.strictObject({ by: z.string(), roles: z.array(z.enum(ROLES)), at: instant, comment: z.string() }))
+    .describe("of this version"),
+  authors: z.array(z.string()).describe("none of them may sign"),
+});
+
+export const proposed = z.strictObject({
+  proposal,
+  moved: z.boolean().describe("the channel was moved"),
+  waitsFor: z.array(hindrance),
+  rides: z
+    .strictObject({
+      from: z.int().nullable().describe("the revision that the channel shows; null: nothing"),
+      added: z.int(),
+      changed: z.int(),
+      removed: z.int(),
+      paths: z.array(z.string()).describe("the first of them, by name"),
+      revisions: z.array(z.int()).describe("all revisions that the move would bring, the proposed one included"),
+    })
+    .describe("everything that comes with it"),
 });

@@ -3,13 +3,12 @@ import { FAILURES, type FailureCode, REFUSALS, type RefusalCode } from "../core/
 import { ROLES } from "../core/model/actor.ts";
 import { SUMMARY_KINDS } from "../core/model/content-summary.ts";
 import { series } from "../core/model/feed-listing.ts";
-import { releasePolicy } from "../core/model/policy.ts";
 import { channelName, sourceName, sourceSpec } from "../core/model/source.ts";
 import { personName } from "../core/people/person.ts";
 import { event, move, recovery, run } from "./history-answers.ts";
 import { bytes, instant } from "./measures.ts";
 import { person, token } from "./people-answers.ts";
-import { policyState, ringOutlook } from "./release-answers.ts";
+import { releaseRequests, releaseResults } from "./release-requests.ts";
 
 /**
  * What the command line (and later the console) may ask of the daemon over its control socket: one request a
@@ -56,16 +55,7 @@ export const request = z.discriminatedUnion("verb", [
     reason,
     by,
   }),
-  z.strictObject({
-    verb: z.literal("policy-set"),
-    source: sourceName,
-    policy: z.unknown().describe("null: none"),
-    after: z.int().nonnegative().nullable(),
-    reason,
-    by,
-  }),
-  z.strictObject({ verb: z.literal("policy-show"), source: sourceName, limit: z.int().min(1).max(1_000) }),
-  z.strictObject({ verb: z.literal("policy-explain"), source: sourceName }),
+  ...releaseRequests,
   z.strictObject({ verb: z.literal("check"), source: sourceName, revision: revisionNumber.nullable(), by }),
   z.strictObject({ verb: z.literal("evidence"), source: sourceName, revision: revisionNumber.nullable() }),
   z.strictObject({
@@ -238,20 +228,7 @@ export const results = {
     recovery,
   }),
   rollback: z.strictObject({ move, url: z.string().nullable(), recovery }),
-  "policy-set": z.strictObject({ state: policyState }),
-  "policy-show": z.strictObject({
-    source: z.string(),
-    policy: releasePolicy,
-    version: z.int().describe("of the policy; 0: none was ever set, and the default stands in"),
-    history: z.array(policyState).describe("newest first"),
-  }),
-  "policy-explain": z.strictObject({
-    source: z.string(),
-    at: instant,
-    version: z.int().describe("of the policy; 0: the default"),
-    zone: z.string().describe("in which hours are meant"),
-    rings: z.array(ringOutlook).describe("in order"),
-  }),
+  ...releaseResults,
   check: z.strictObject({ source: z.string(), revision: z.int(), evidence: z.array(evidence) }),
   evidence: z.strictObject({ source: z.string(), revision: z.int(), evidence: z.array(evidence) }),
   "evidence-give": z.strictObject({ evidence }),

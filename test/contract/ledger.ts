@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import { continues, type TreeHash } from "../../src/core/audit/merkle-tree.ts";
 import type { Evidence } from "../../src/core/model/evidence.ts";
 import { releasePolicy, type StoredPolicy } from "../../src/core/model/policy.ts";
+import type { ProposalDraft, ProposalEnd, SignOff } from "../../src/core/model/proposal.ts";
 import type { EventRecord, Ledger, NoticeDraft, SyncRecord } from "../../src/core/ports.ts";
 import { modelled } from "./ledger-model.ts";
 import { AT, digestOf, draftOf, failsWith, moveTo, specOf } from "./ledger-samples.ts";
@@ -33,6 +34,7 @@ export function ledgerContract(name: string, open: () => Promise<OpenedLedger>):
     channels(given);
     records(given);
     policies(given);
+    proposals(given);
     auditLog(given);
     notices(given);
     evidence(given);
@@ -67,6 +69,72 @@ function policies(given: Given): void {
     await ledger.putPolicy(state("s", 1));
     await ledger.removeSource("s");
     assert.equal((await ledger.policy("s"))?.version, 1);
+  });
+}
+
+function proposals(given: Given): void {
+  const draft = (changes: Partial<ProposalDraft> = {}): ProposalDraft => ({
+    source: "s",
+    channel: "production",
+    kind: "promotion",
+    revision: 7,
+    reason: "tested",
+    by: "ann",
+    at: AT,
+    demands: [{ role: "approver", people: 2 }],
+    expiresAt: null,
+    ...changes,
+  });
+  const signed = (by: string): SignOff => ({ by, roles: ["approver"], at: AT + 1, comment: "seen" });
+  const end: ProposalEnd = { state: "done", by: "policy", at: AT + 9, reason: "" };
+
+  given("a proposal is kept with its sign-offs, one of each person", async (ledger, opened) => {
+    const made = await ledger.addProposal(draft());
+    assert.deepEqual(made, { ...draft(), id: 1, version: 1, state: "open", signOffs: [], authors: ["ann"] });
+    assert.equal(await ledger.signProposal(1, 1, signed("eve")), "signed");
+    assert.equal(await ledger.signProposal(1, 1, signed("bob")), "signed");
+    assert.equal(await ledger.signProposal(1, 1, signed("bob")), "signed-already");
+    const again = await opened.reopen();
+    assert.deepEqual((await again.proposal(1))?.signOffs, [signed("bob"), signed("eve")]);
+    assert.equal(await again.proposal(2), null);
+    assert.equal((await again.auditFound("proposal.signed", '"proposal":1', 9)).length, 2);
+  });
+
+  given("an edit voids the sign-offs, and its writer becomes an author too", async (ledger) => {
+    await ledger.addProposal(draft());
+    await ledger.signProposal(1, 1, signed("bob"));
+    const edit = { revision: 8, reason: "better", by: "joe", at: AT + 5, demands: [], expiresAt: AT + 9 };
+    assert.equal(await ledger.editProposal(1, 2, edit), false);
+    assert.equal(await ledger.editProposal(1, 1, edit), true);
+    assert.equal(await ledger.editProposal(1, 1, edit), false);
+    assert.deepEqual(await ledger.proposal(1), {
+      ...draft(edit),
+      id: 1,
+      version: 2,
+      state: "open",
+      signOffs: [],
+      authors: ["ann", "joe"],
+    });
+    assert.equal(await ledger.signProposal(1, 1, signed("eve")), "changed");
+    assert.equal(await ledger.signProposal(1, 2, signed("bob")), "signed");
+  });
+
+  given("one proposal is open for a channel of a source, and what is over stays over", async (ledger) => {
+    await ledger.addProposal(draft());
+    assert.equal(await ledger.addProposal(draft({ revision: 8 })), null);
+    assert.equal((await ledger.addProposal(draft({ channel: "pilot" })))?.id, 2);
+    assert.equal((await ledger.addProposal(draft({ source: "t" })))?.id, 3);
+    const ended = await Promise.all([ledger.endProposal(1, 1, end), ledger.endProposal(1, 1, end)]);
+    assert.equal(ended.filter(Boolean).length, 1);
+    assert.equal(await ledger.signProposal(1, 1, signed("bob")), "changed");
+    assert.equal(await ledger.editProposal(1, 1, { ...draft(), revision: 9 }), false);
+    assert.equal((await ledger.addProposal(draft()))?.id, 4);
+    const ids = async (of: Parameters<typeof ledger.proposals>[0]) =>
+      (await ledger.proposals(of, 9)).map(({ id }) => id);
+    assert.deepEqual(await ids({ state: "open", source: null }), [4, 3, 2]);
+    assert.deepEqual(await ids({ state: null, source: "s" }), [4, 2, 1]);
+    assert.deepEqual(await ids({ state: "done", source: "s" }), [1]);
+    assert.equal((await ledger.proposals({ state: null, source: null }, 2)).length, 2);
   });
 }
 

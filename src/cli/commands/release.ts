@@ -2,8 +2,8 @@ import type { Command } from "commander";
 import { EXIT, quoteOutside, type Refusal } from "../../core/kernel/errors.ts";
 import type { Results } from "../../wire/requests.ts";
 import { type CommandContext, isRefusal, type Outcome, type Perform } from "../context.ts";
+import { laterChannel } from "../later-channel.ts";
 import { teach } from "../lesson.ts";
-import { UsageError } from "../report.ts";
 import { revisionNumber } from "../revision-ref.ts";
 
 interface PromoteOptions {
@@ -32,7 +32,7 @@ export function addReleaseCommands(program: Command, perform: Perform): void {
       .action((source: string, options: PromoteOptions) =>
         perform(async (context) => {
           const revision = options.revision === undefined ? null : revisionNumber(options.revision);
-          const channel = options.to ?? (await secondChannel(context));
+          const channel = options.to ?? (await laterChannel(context));
           const answer = await context.ask({
             verb: "promote",
             source,
@@ -111,13 +111,6 @@ function clients(recovery: readonly string[]): string {
   return recovery.length === 0
     ? ""
     : `clients:\n${recovery.map((line) => `  ${quoteOutside(line, 1_000)}\n`).join("")}`;
-}
-
-async function secondChannel(context: CommandContext): Promise<string> {
-  const { config } = await context.loadConfig();
-  const second = Object.keys(config.channels)[1];
-  if (second === undefined) throw new UsageError("the configuration has one channel only; name the channel with --to");
-  return second;
 }
 
 function moved({ move, url }: Results["promote"]): string {

@@ -3,6 +3,7 @@ import type { ChannelMove } from "./channel.ts";
 import type { Evidence } from "./evidence.ts";
 import type { SignatureFinding } from "./feed-listing.ts";
 import type { StoredPolicy } from "./policy.ts";
+import type { Proposal, ProposalEnd, SignOff } from "./proposal.ts";
 import type { Revision, RevisionEntry } from "./revision.ts";
 
 /**
@@ -13,6 +14,10 @@ export const AUDIT_KINDS = {
   "source.set": "a source was set up, or given another description",
   "source.removed": "a source and its revisions were forgotten",
   "policy.set": "a source got another release policy, or lost it",
+  "proposal.made": "a promotion was proposed",
+  "proposal.edited": "a proposal was changed, which voids its sign-offs",
+  "proposal.signed": "somebody signed one version of a proposal",
+  "proposal.ended": "a proposal was carried out, withdrawn, overtaken, or ran out",
   "feed.judged": "a vendor's index was judged: which signatures were found, and the verdict",
   "artifact.judged": "a file that proves itself was inspected: which signatures were found, and the verdict",
   "revision.admitted": "files that are new in a revision, with their digests; as many lines as they take",
@@ -72,6 +77,22 @@ export function auditOfPolicy({ source, version, policy, at, by, reason }: Store
 
 export function auditOfEvidence({ source, revision, name, outcome, code, detail, at, by }: Evidence): AuditDraft {
   return { at, kind: "evidence.found", fields: { source, revision, name, outcome, code, detail: cut(detail), by } };
+}
+
+/** A proposal as it stands, new or edited. */
+export function auditOfProposal(kind: "proposal.made" | "proposal.edited", proposal: Proposal): AuditDraft {
+  const { id, version, source, channel, kind: lane, revision, by, at, reason, demands, expiresAt } = proposal;
+  const asked = demands.map(({ role, people }) => [role, people]);
+  const what = { proposal: id, version, source, channel, lane, revision };
+  return { at, kind, fields: { ...what, by, reason: cut(reason), asked, expiresAt } };
+}
+
+export function auditOfSignOff(id: number, version: number, { by, roles, at, comment }: SignOff): AuditDraft {
+  return { at, kind: "proposal.signed", fields: { proposal: id, version, by, roles, comment: cut(comment) } };
+}
+
+export function auditOfProposalEnd(id: number, version: number, { state, by, at, reason }: ProposalEnd): AuditDraft {
+  return { at, kind: "proposal.ended", fields: { proposal: id, version, state, by, reason: cut(reason) } };
 }
 
 /** Signatures of one entry; what stands behind them is counted. */

@@ -121,7 +121,12 @@ export const releasePolicy = z
       ),
     emergency: z
       .strictObject({
-        signOffs: signOffs.default([{ role: "approver", people: 1 }]),
+        signOffs: z
+          .array(signOffDemand)
+          .min(1)
+          .max(8)
+          .default([{ role: "approver", people: 1 }])
+          .describe("Who must sign beside those of the ring: an emergency is never one person's alone."),
         expires: duration.prefault("4h").describe("After so long an emergency that was not signed is over."),
       })
       .prefault({})

@@ -6,10 +6,12 @@ import type { SignOffDemand } from "./policy.ts";
  * `promotion` goes by the ring's rules, `security` by those of its lane, `early` is the daemon's question whether to cut
  * a soak short (`collision: ask`), `emergency` goes ahead of soak, health and hours.
  */
-const PROPOSAL_KINDS = ["promotion", "security", "early", "emergency"] as const;
-type ProposalKind = (typeof PROPOSAL_KINDS)[number];
+export const PROPOSAL_KINDS = ["promotion", "security", "early", "emergency"] as const;
+export type ProposalKind = (typeof PROPOSAL_KINDS)[number];
 
-type ProposalState = "open" | "done" | "withdrawn" | "expired" | "overtaken";
+/** `done`: the ring was moved. `overtaken`: the ring shows something newer. */
+export const PROPOSAL_STATES = ["open", "done", "withdrawn", "expired", "overtaken"] as const;
+export type ProposalState = (typeof PROPOSAL_STATES)[number];
 
 /** A person's yes to one state of a proposal. */
 export interface SignOff {
@@ -41,3 +43,18 @@ export interface Proposal {
   /** Everybody who proposed or edited it: none of them may sign any version. */
   readonly authors: readonly string[];
 }
+
+export type ProposalDraft = Omit<Proposal, "id" | "version" | "state" | "signOffs" | "authors">;
+
+/** What an edit may change; it voids every sign-off. */
+export type ProposalEdit = Pick<Proposal, "revision" | "reason" | "by" | "at" | "demands" | "expiresAt">;
+
+export interface ProposalEnd {
+  readonly state: Exclude<ProposalState, "open">;
+  readonly by: string;
+  readonly at: Instant;
+  readonly reason: string;
+}
+
+/** How a sign-off went: `changed`: the proposal is of another version, or no longer open. */
+export type Signed = "signed" | "signed-already" | "changed";

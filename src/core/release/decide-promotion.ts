@@ -20,7 +20,7 @@ type Clears =
   | { readonly by: "nothing" };
 
 /** One of the reasons why a ring does not move, by its code. */
-interface Hindrance {
+export interface Hindrance {
   readonly code: RefusalCode;
   readonly detail: string;
   readonly clears: Clears;
@@ -250,7 +250,7 @@ function outsideHours({ now, proposal, policy: { zone } }: PromotionFacts, ring:
 }
 
 /** Everything that the rules ask for together: of several, the strictest for each role. */
-function demandsFor(policy: ReleasePolicy, ring: RingPolicy, kind: Proposal["kind"]): readonly SignOffDemand[] {
+export function demandsFor(policy: ReleasePolicy, ring: RingPolicy, kind: Proposal["kind"]): readonly SignOffDemand[] {
   const extra: Readonly<Record<Proposal["kind"], readonly SignOffDemand[]>> = {
     promotion: [],
     security: ring.lane?.signOffs ?? [],

@@ -3,6 +3,7 @@ import { releasePolicy, type StoredPolicy } from "../../core/model/policy.ts";
 import type { ReleaseRecord } from "../../core/ports.ts";
 import { appendAudit } from "./audit-rows.ts";
 import type { Connection, Row } from "./connection.ts";
+import { proposalBook } from "./proposal-rows.ts";
 import { jsonOrNull, text, whole } from "./rows.ts";
 
 /** A ledger's part for what was ordered about releases. */
@@ -11,6 +12,7 @@ export function releaseRecord(connection: Connection): ReleaseRecord {
     policy: async (source) => policyRows(connection, source, 1)[0] ?? null,
     policyHistory: async (source, limit) => policyRows(connection, source, limit),
     putPolicy: async (stored) => connection.transaction(() => putPolicyRow(connection, stored)),
+    ...proposalBook(connection),
   };
 }
 

@@ -48,12 +48,18 @@ function safe(value: SQLOutputValue | undefined): SafePath {
   return parsed.path;
 }
 
-function json<T>(value: SQLOutputValue | undefined, schema: z.ZodType<T>, what: string): T {
+export function json<T>(value: SQLOutputValue | undefined, schema: z.ZodType<T>, what: string): T {
   try {
     return schema.parse(JSON.parse(text(value)));
   } catch (cause) {
     throw damaged(what, cause);
   }
+}
+
+export function oneOf<T extends string>(value: SQLOutputValue | undefined, known: readonly T[], what: string): T {
+  const found = known.find((each) => each === value);
+  if (found === undefined) throw damaged(what);
+  return found;
 }
 
 export function jsonOrNull<T>(value: SQLOutputValue | undefined, schema: z.ZodType<T>, what: string): T | null {
@@ -135,13 +141,11 @@ export function noteFrom(row: Row): UpstreamNote {
 const OUTCOMES: readonly SyncOutcome[] = ["new-revision", "nothing-new", "refused", "failed"];
 
 export function syncFrom(row: Row): SyncRecord {
-  const outcome = OUTCOMES.find((known) => known === row["outcome"]);
-  if (outcome === undefined) throw damaged("outcome");
   return {
     source: text(row["source"]),
     startedAt: whole(row["started_at"]),
     endedAt: whole(row["ended_at"]),
-    outcome,
+    outcome: oneOf(row["outcome"], OUTCOMES, "outcome"),
     code: textOrNull(row["code"]),
     detail: text(row["detail"]),
     revision: wholeOrNull(row["revision"]),

@@ -185,6 +185,35 @@ export const MIGRATIONS: readonly string[] = [
     created_at INTEGER NOT NULL,
     expires_at INTEGER,
     last_used_at INTEGER
+  ) STRICT;
+  `,
+  // One open proposal for each channel of each source: two would race each other to it.
+  `
+  CREATE TABLE proposal (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    source TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('promotion', 'security', 'early', 'emergency')),
+    revision INTEGER NOT NULL CHECK (revision > 0),
+    reason TEXT NOT NULL,
+    by TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    version INTEGER NOT NULL CHECK (version > 0),
+    demands TEXT NOT NULL,
+    expires_at INTEGER,
+    state TEXT NOT NULL CHECK (state IN ('open', 'done', 'withdrawn', 'expired', 'overtaken')),
+    authors TEXT NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX proposal_open ON proposal (source, channel) WHERE state = 'open';
+
+  CREATE TABLE sign_off (
+    proposal INTEGER NOT NULL REFERENCES proposal (id),
+    version INTEGER NOT NULL,
+    by TEXT NOT NULL,
+    roles TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    comment TEXT NOT NULL,
+    PRIMARY KEY (proposal, version, by)
   ) STRICT, WITHOUT ROWID;
   `,
 ];
@@ -199,6 +228,7 @@ export const APPEND_ONLY: ReadonlySet<string> = new Set([
   "checkpoint",
   "policy",
   "evidence",
+  "sign_off",
 ]);
 
 /** Those that not even the removal of a source takes anything from. Of events only the newest are kept: they are a log. */
@@ -211,4 +241,6 @@ export const NEVER_DELETED: ReadonlySet<string> = new Set([
   "policy",
   "evidence",
   "person",
+  "proposal",
+  "sign_off",
 ]);

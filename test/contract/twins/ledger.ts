@@ -18,12 +18,23 @@ import {
   auditOfEvidence,
   auditOfMove,
   auditOfPolicy,
+  auditOfProposal,
+  auditOfProposalEnd,
   auditOfRevision,
+  auditOfSignOff,
   auditOfSync,
 } from "../../../src/core/model/audit-entry.ts";
 import type { ChannelMove, ChannelPosition } from "../../../src/core/model/channel.ts";
 import type { Evidence } from "../../../src/core/model/evidence.ts";
 import type { StoredPolicy } from "../../../src/core/model/policy.ts";
+import type {
+  Proposal,
+  ProposalDraft,
+  ProposalEdit,
+  ProposalEnd,
+  Signed,
+  SignOff,
+} from "../../../src/core/model/proposal.ts";
 import type { Revision, RevisionDraft, RevisionEntry } from "../../../src/core/model/revision.ts";
 import type { SourceSpec } from "../../../src/core/model/source.ts";
 import type { Person, Token } from "../../../src/core/people/person.ts";
@@ -58,6 +69,7 @@ export class MemoryLedger implements Ledger {
   readonly #sources = new Map<string, HeldSource>();
   readonly #numbers = new Map<string, number>();
   #loose: ReadonlyMap<Sha256, Instant> = new Map();
+  #proposals: readonly Proposal[] = [];
   #policies: readonly StoredPolicy[] = [];
   #syncs: readonly SyncRecord[] = [];
   #events: readonly EventRecord[] = [];
@@ -363,6 +375,65 @@ export class MemoryLedger implements Ledger {
 
   async removeToken(id: string): Promise<boolean> {
     return this.#tokens.delete(id);
+  }
+
+  async addProposal(draft: ProposalDraft): Promise<Proposal | null> {
+    const rival = this.#proposals.find(
+      ({ state, source, channel }) => state === "open" && source === draft.source && channel === draft.channel,
+    );
+    if (rival !== undefined) return null;
+    const id = this.#proposals.length + 1;
+    const made: Proposal = { ...draft, id, version: 1, state: "open", signOffs: [], authors: [draft.by] };
+    this.#proposals = [made, ...this.#proposals];
+    this.#audit.append(auditOfProposal("proposal.made", made));
+    return made;
+  }
+
+  async proposal(id: number): Promise<Proposal | null> {
+    return this.#proposals.find((each) => each.id === id) ?? null;
+  }
+
+  async proposals(...[{ state, source }, limit]: Parameters<Ledger["proposals"]>): Promise<readonly Proposal[]> {
+    const asked = this.#proposals.filter(
+      (each) => (state === null || each.state === state) && (source === null || each.source === source),
+    );
+    return asked.slice(0, limit);
+  }
+
+  #replaceOpen(id: number, version: number, next: (open: Proposal) => Proposal): Proposal | null {
+    const open = this.#proposals.find((each) => each.id === id && each.version === version && each.state === "open");
+    if (open === undefined) return null;
+    const after = next(open);
+    this.#proposals = this.#proposals.map((each) => (each === open ? after : each));
+    return after;
+  }
+
+  async editProposal(id: number, version: number, edit: ProposalEdit): Promise<boolean> {
+    const after = this.#replaceOpen(id, version, (open) => {
+      const authors = [...new Set([...open.authors, edit.by])];
+      return { ...open, ...edit, version: version + 1, signOffs: [], authors };
+    });
+    if (after !== null) this.#audit.append(auditOfProposal("proposal.edited", after));
+    return after !== null;
+  }
+
+  async signProposal(id: number, version: number, signOff: SignOff): Promise<Signed> {
+    let again = false;
+    const after = this.#replaceOpen(id, version, (open) => {
+      again = open.signOffs.some(({ by }) => by === signOff.by);
+      const order = (a: SignOff, b: SignOff): number => a.at - b.at || (a.by < b.by ? -1 : 1);
+      return again ? open : { ...open, signOffs: [...open.signOffs, signOff].toSorted(order) };
+    });
+    if (after === null) return "changed";
+    if (again) return "signed-already";
+    this.#audit.append(auditOfSignOff(id, version, signOff));
+    return "signed";
+  }
+
+  async endProposal(id: number, version: number, end: ProposalEnd): Promise<boolean> {
+    const after = this.#replaceOpen(id, version, (open) => ({ ...open, state: end.state }));
+    if (after !== null) this.#audit.append(auditOfProposalEnd(id, version, end));
+    return after !== null;
   }
 
   async close(): Promise<void> {}
