@@ -3,6 +3,7 @@ import type { Duration, Instant } from "../core/kernel/instant.ts";
 import type { Actor } from "../core/model/actor.ts";
 import type { ChannelMove } from "../core/model/channel.ts";
 import type { Proposal, ProposalKind } from "../core/model/proposal.ts";
+import type { EventRecord } from "../core/ports.ts";
 import { decidePromotion, demandsFor, type Hindrance, refusalOf } from "../core/release/decide-promotion.ts";
 import { carryPromotion, knownRevision } from "./promote.ts";
 import { checkChannel, promotionFacts, type SourceFacts, sourceFacts } from "./release-facts.ts";
@@ -59,7 +60,7 @@ export async function propose(doors: ChannelDoors, wish: ProposalWish, actor: Ac
       "proposal.open-already",
       `there is an open proposal for ${wish.channel} of ${wish.source}; edit, sign or withdraw that one`,
     );
-  tell(doors, "proposal.made", proposal, actor.name);
+  doors.events.emit("proposal.made", said(proposal, actor.name));
   return attempt(doors, proposal);
 }
 
@@ -100,7 +101,7 @@ export async function editProposal(
   if (!(await doors.ledger.editProposal(before.id, before.version, edit))) return changed(before);
   const after = await openProposal(doors, before.id);
   if ("code" in after) return after;
-  tell(doors, "proposal.edited", after, actor.name);
+  doors.events.emit("proposal.edited", said(after, actor.name));
   return attempt(doors, after);
 }
 
@@ -126,7 +127,7 @@ export async function signOff(
     return refuse("proposal.signed-already", `${actor.name} has signed proposal ${before.id} already`);
   const after = await openProposal(doors, before.id);
   if ("code" in after) return after;
-  tell(doors, "proposal.signed", after, actor.name);
+  doors.events.emit("proposal.signed", said(after, actor.name));
   return attempt(doors, after);
 }
 
@@ -151,7 +152,7 @@ export async function withdrawProposal(
   const end = { state: "withdrawn" as const, by: actor.name, at: doors.clock.now(), reason: wish.reason };
   if (!(await doors.ledger.endProposal(before.id, before.version, end))) return changed(before);
   const after = { ...before, state: end.state };
-  tell(doors, "proposal.ended", after, actor.name);
+  doors.events.emit("proposal.ended", said(after, actor.name));
   return after;
 }
 
@@ -191,7 +192,7 @@ async function endAs(
 ): Promise<Proposal> {
   const ended = await doors.ledger.endProposal(proposal.id, proposal.version, { state, by: "policy", at, reason: "" });
   const after = { ...proposal, state };
-  if (ended) tell(doors, "proposal.ended", after, "policy");
+  if (ended) doors.events.emit("proposal.ended", said(after, "policy"));
   return after;
 }
 
@@ -205,11 +206,8 @@ function changed({ id, version }: Proposal): Refusal {
   return refuse("proposal.changed-meanwhile", `proposal ${id} is not at version ${version} any more; look at it again`);
 }
 
-function tell(
-  { events }: ChannelDoors,
-  name: "proposal.made" | "proposal.edited" | "proposal.signed" | "proposal.ended",
-  { id, version, source, channel, kind, revision, state, reason }: Proposal,
-  by: string,
-): void {
-  events.emit(name, { proposal: id, version, source, channel, kind, revision, state, by, reason });
+/** What every event about a proposal says. */
+function said(proposal: Proposal, by: string): EventRecord["fields"] {
+  const { id, version, source, channel, kind, revision, state, reason } = proposal;
+  return { proposal: id, version, source, channel, kind, revision, state, by, reason };
 }
