@@ -30,6 +30,9 @@ export interface Proposed {
   readonly waitsFor: readonly Hindrance[];
 }
 
+/** The daemon itself, when it ends or makes a proposal: it is nobody, and signs nothing. */
+const NOBODY = "policy";
+
 /** Codes that no waiting and no sign-off takes away: what has them is not worth proposing. */
 const HOPELESS: ReadonlySet<string> = new Set([
   "promotion.no-ring",
@@ -190,9 +193,9 @@ async function endAs(
   state: "done" | "expired" | "overtaken",
   at: Instant,
 ): Promise<Proposal> {
-  const ended = await doors.ledger.endProposal(proposal.id, proposal.version, { state, by: "policy", at, reason: "" });
+  const ended = await doors.ledger.endProposal(proposal.id, proposal.version, { state, by: NOBODY, at, reason: "" });
   const after = { ...proposal, state };
-  if (ended) doors.events.emit("proposal.ended", said(after, "policy"));
+  if (ended) doors.events.emit("proposal.ended", said(after, NOBODY));
   return after;
 }
 
