@@ -2,12 +2,24 @@ import { once } from "node:events";
 import { type Server, Socket } from "node:net";
 import { Failure } from "../core/kernel/errors.ts";
 import type { Ends } from "./gate.ts";
+import type { Listening } from "./protocol.ts";
 
 const WHY_NOT: Readonly<Record<string, string>> = {
   EADDRINUSE: "another program listens there",
   EADDRNOTAVAIL: "no interface of this machine has this address",
   EACCES: "this user may not listen on that port",
 };
+
+/** A server that listens, as its protocol's. `finish` ends its connections, and is given their end. */
+export function listeningOn(server: Server, finish: (closed: Promise<void>) => Promise<void>): Listening {
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("a TCP server without an address");
+  return {
+    address: address.address,
+    port: address.port,
+    stop: () => finish(new Promise((resolve) => server.close(() => resolve()))),
+  };
+}
 
 export interface ListenAt {
   readonly host: string;

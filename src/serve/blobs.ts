@@ -35,10 +35,16 @@ export class Blobs {
     this.#folder = path.join(folder, "sha256");
   }
 
+  /** All of a small blob that is at hand. */
+  held(sha256: Sha256, size: number): Uint8Array | null {
+    const known = this.#recent.get(sha256);
+    return known?.length === size ? known : null;
+  }
+
   /** Opens a blob that the view says has `size` bytes, or says what is wrong with it. */
   async open(sha256: Sha256, size: number): Promise<OpenBlob | BlobFault> {
-    const known = this.#recent.get(sha256);
-    if (known?.length === size) return heldBlob(known);
+    const known = this.held(sha256, size);
+    if (known !== null) return heldBlob(known);
     const hot = this.#hot.take(sha256);
     if (hot !== null) return this.#lent(sha256, hot);
     let fd: number | null = null;

@@ -8,7 +8,7 @@ export interface LeastRate {
 
 /**
  * Watches whether a client takes what it asked for. One that reads a byte a minute holds a connection and a buffer for
- * days (slowloris, the other way round), and no timeout of node:http ever cuts it.
+ * days (slowloris, the other way round).
  */
 export class DeliveryWatch {
   readonly #least: LeastRate;

@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import type { Instant } from "../core/kernel/instant.ts";
 import type { FoundFile } from "../core/publish/channel-view.ts";
 import type { ServeLimits } from "../wire/jobs.ts";
@@ -31,6 +32,12 @@ export interface Serving {
   readonly blobMissing: (file: FoundFile, fault: BlobFault) => void;
   /** A view of the channel cannot be read. */
   readonly viewDamaged: (detail: string) => void;
+}
+
+/** One connection that was let in, and counted; `wire` is what the kernel counts on, the same without TLS. */
+export interface Carried {
+  readonly socket: Socket;
+  readonly wire: Socket;
 }
 
 export interface Listening {

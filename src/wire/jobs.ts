@@ -206,10 +206,8 @@ export type NotifyAnswer = z.infer<typeof notifyAnswer>;
 
 /** The walls around one channel's listeners, and their defaults. Durations in milliseconds. */
 const serveLimits = z.strictObject({
-  /** For a request's head to arrive. */
+  /** For a request's head to arrive; a body is never waited for. */
   headerTimeout: z.int().positive().default(5_000),
-  /** For a whole request to arrive. */
-  requestTimeout: z.int().positive().default(10_000),
   checkingInterval: z.int().positive().default(1_000),
   /** How long an idle connection is kept for a next request. */
   keepAlive: z.int().positive().default(3_000),

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { ChannelFolder } from "../fixtures/channel-folder.ts";
 import { ask, closed, exchangeRaw, open, readAnswer } from "../fixtures/raw-http.ts";
@@ -28,6 +29,24 @@ const AMBIGUOUS: Readonly<Record<string, string>> = {
   "HTTP/0.9": "GET /one/a\r\n\r\n",
   "HTTP/2 preface": "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
   TLS: "\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\u00fc\u0003\u0003",
+  "two hosts": "GET /one/a HTTP/1.1\r\nHost: m\r\nHost: n\r\n\r\n",
+  "a host that is none": "GET /one/a HTTP/1.1\r\nHost: m/one/forged\r\n\r\n",
+  "two equal lengths": "POST /one/a HTTP/1.1\r\nHost: m\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n",
+  "a list of lengths": "GET /one/a HTTP/1.1\r\nHost: m\r\nContent-Length: 0, 0\r\n\r\n",
+  "two ranges": "GET /one/a HTTP/1.1\r\nHost: m\r\nRange: bytes=0-1\r\nRange: bytes=2-3\r\n\r\n",
+  "chunked of HTTP/1.0": "GET /one/a HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+  "chunked in quotes": 'GET /one/a HTTP/1.1\r\nHost: m\r\nTransfer-Encoding: "chunked"\r\n\r\n0\r\n\r\n',
+  "bare LF after the request line": "GET /one/a HTTP/1.1\nHost: m\r\n\r\n",
+  "bare LF at the end": "GET /one/a HTTP/1.1\r\nHost: m\r\n\n",
+  "a tab in the request line": "GET\t/one/a\tHTTP/1.1\r\nHost: m\r\n\r\n",
+  "two blanks in the request line": "GET  /one/a HTTP/1.1\r\nHost: m\r\n\r\n",
+  "a blank in the target": "GET /one/a HTTP/1.1 HTTP/1.1\r\nHost: m\r\n\r\n",
+  "a fragment": "GET /one/a#b HTTP/1.1\r\nHost: m\r\n\r\n",
+  "a folded first field": "GET /one/a HTTP/1.1\r\n Host: m\r\nHost: m\r\n\r\n",
+  "a field without a colon": "GET /one/a HTTP/1.1\r\nHost: m\r\nforged\r\n\r\n",
+  "a version to come": "GET /one/a HTTP/1.2\r\nHost: m\r\n\r\n",
+  "a version in small letters": "GET /one/a http/1.1\r\nHost: m\r\n\r\n",
+  "empty lines before": "\r\n\r\nGET /one/a HTTP/1.1\r\nHost: m\r\n\r\n",
   "unknown method": "FOO /one/a HTTP/1.1\r\nHost: m\r\n\r\n",
 };
 
@@ -42,7 +61,6 @@ describe("requests made to confuse or to exhaust", () => {
     serve = await ServeProcess.start(folder, {
       limits: {
         headerTimeout: 600,
-        requestTimeout: 1_000,
         checkingInterval: 100,
         keepAlive: 500,
         connectionsPerClient: 8,
@@ -86,6 +104,61 @@ describe("requests made to confuse or to exhaust", () => {
       "POST /one/a HTTP/1.1\r\nHost: m\r\nContent-Length: 1000000000\r\nExpect: 100-continue\r\n\r\n",
     );
     assert.doesNotMatch(unread.toString(), /100 Continue/);
+  });
+
+  test("what is sound before what is not is answered, and the refusal in its turn; both stand in the log", async () => {
+    const sound = "GET /one/big HTTP/1.1\r\nHost: m\r\nRange: bytes=0-99999\r\nUser-Agent: before-the-end\r\n\r\n";
+    const text = (await exchangeRaw(serve.port, `${sound}GET /one/a HTTP/1.1\r\nHost : m\r\n\r\n${sound}`)).toString();
+    assert.deepEqual(text.match(/HTTP\/1\.1 \d{3}/g), ["HTTP/1.1 206", "HTTP/1.1 400"]);
+    // Written every fifth of a second.
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    assert.match(serve.log(), /GET \/one\/big - .* before-the-end - 206 100\d{3} .*\n.* - - - .* 400 0 /);
+  });
+
+  test("who ends his half when he has asked is answered; who ends it in the middle is refused", async () => {
+    for (const [request, expected] of [
+      ["GET /one/a HTTP/1.1\r\nHost: m\r\n\r\n", /^HTTP\/1\.1 200 OK\r\n[^]*the file$/],
+      [
+        "GET /one/big HTTP/1.1\r\nHost: m\r\nRange: bytes=0-4999999\r\n\r\n",
+        /^HTTP\/1\.1 206 [^]*\r\n\r\n[^]{5000000}$/,
+      ],
+      ["GET /one/a HTTP/1.1\r\nHost: m\r\n", /^HTTP\/1\.1 400 /],
+    ] as const) {
+      const socket = await open(serve.port);
+      const chunks: Buffer[] = [];
+      socket.on("data", (chunk: Buffer) => chunks.push(chunk));
+      socket.end(request);
+      await closed(socket);
+      assert.match(Buffer.concat(chunks).toString("latin1"), expected);
+    }
+  });
+
+  test("who goes on sending after the last answer is not cut off before he can read it, and not listened to for ever", async () => {
+    const socket = connect({ port: serve.port, host: "127.0.0.1", allowHalfOpen: true });
+    let answeredAt = 0;
+    let text = "";
+    socket.on("data", (chunk: Buffer) => {
+      answeredAt = performance.now();
+      text += chunk.toString();
+    });
+    socket.on("error", () => undefined);
+    socket.write("POST /one/a HTTP/1.1\r\nHost: m\r\nContent-Length: 100000000\r\n\r\n");
+    const flood = setInterval(() => socket.write(Buffer.alloc(200_000)), 5);
+    await closed(socket);
+    clearInterval(flood);
+    assert.match(text, /^HTTP\/1\.1 405 /);
+    const listened = performance.now() - answeredAt;
+    assert.ok(listened > 500 && listened < 20_000, `${listened} ms`);
+    await served();
+  });
+
+  test("HTTP/1.0 keeps its connection when it asks to", async () => {
+    const request = "GET /one/a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
+    const text = (
+      await exchangeRaw(serve.port, `${request}${request}GET /one/a HTTP/1.0\r\n\r\n${request}`)
+    ).toString();
+    assert.equal(text.match(/HTTP\/1\.1 200/g)?.length, 3);
+    assert.equal(text.match(/Connection: keep-alive/g)?.length, 2);
   });
 
   test("floods of headers are refused at the limit", async () => {

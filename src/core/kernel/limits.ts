@@ -19,6 +19,8 @@ export const LIMITS = {
   /** Bytes of an upstream's status line and header fields, trailers included. */
   upstreamHeaderBytes: 32 * 1024,
   upstreamHeaderCount: 128,
+  /** Header fields of a client's request; their bytes have a ceiling of each channel. */
+  requestFields: 100,
   /** Bytes of one chunk-size line of a chunked body. */
   chunkLineBytes: 256,
   redirects: 10,

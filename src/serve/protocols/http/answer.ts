@@ -1,58 +1,44 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { Failure } from "../../../core/kernel/errors.ts";
 import type { FoundDirectory, FoundFile } from "../../../core/publish/channel-view.ts";
 import type { ChannelView } from "../../open-view.ts";
 import type { Serving } from "../../protocol.ts";
+import { AnswerHead } from "./answer-head.ts";
+import type { Exchange } from "./exchange.ts";
 import { LISTING_HEADERS, listingPage } from "./listing-page.ts";
 import { type FilePlan, planFile } from "./plan-file.ts";
-import { encodePath } from "./request-path.ts";
-import { BodyWriter } from "./send-body.ts";
+import { encodePath, type RequestTarget } from "./request-path.ts";
+import { sendPieces } from "./send-body.ts";
 import { type WellKnown, wellKnown } from "./well-known.ts";
-
-/** One request and the answer being written to it. */
-export interface Exchange {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  /** Decoded; `null` when it can name nothing. */
-  readonly path: string | null;
-  /** As it was sent. */
-  readonly query: string | null;
-  /** The connection ends with this answer. */
-  readonly last: boolean;
-}
 
 /** Whose content was asked for, for the log. */
 export type Owner = { readonly source: string; readonly revision: number } | null;
 
 /**
- * Answers one request from a view. What a client may not have and what does not exist are the same 404: real clients
- * take a 403 or a 429 for a reason to stay away for a day.
+ * Answers one request from a view; at once where what is asked for is at hand, and else in its time. What a client may
+ * not have and what does not exist are the same 404: real clients take a 403 or a 429 for a reason to stay away for a day.
  */
-export async function answer(exchange: Exchange, serving: Serving, view: () => ChannelView): Promise<Owner> {
-  const { request, path } = exchange;
-  const { method } = request;
-  // A request line without a version is HTTP/0.9, which has no heads and is older than any client of ours.
-  if (request.httpVersionMajor !== 1) return say({ ...exchange, last: true }, 505);
+export function answer(
+  exchange: Exchange,
+  { path, query }: RequestTarget,
+  serving: Serving,
+  view: () => ChannelView,
+): Owner | Promise<Owner> {
+  const { method, fields, hasBody } = exchange.request;
+  if (method !== "GET" && method !== "HEAD") return say(exchange, 405, ["Allow", "GET, HEAD"]);
   // A body would have to be read to find the next request behind it; nothing that we answer has one.
-  const body =
-    request.headers["transfer-encoding"] !== undefined || Number(request.headers["content-length"] ?? 0) !== 0;
-  if (method !== "GET" && method !== "HEAD")
-    return say({ ...exchange, last: exchange.last || body }, 405, ["Allow", "GET, HEAD"]);
-  if (body) return say({ ...exchange, last: true }, 413);
+  if (hasBody) return say(exchange, 413);
+  if (fields.expect !== undefined && fields.expect.toLowerCase() !== "100-continue") return say(exchange, 417);
   if (path === null) return say(exchange, 404);
-  const known = wellKnown(path, exchange.query, serving.channel);
+  const known = wellKnown(path, query, serving.channel);
   if (known !== null) return sendKnown(exchange, known);
-  let found: FoundFile | FoundDirectory | null;
   try {
-    found = view().find(path);
+    const found = view().find(path);
     if (found === null) return say(exchange, 404);
-    if (found.kind === "file") return await sendFile(exchange, serving, found, method);
+    if (found.kind === "file") return sendFile(exchange, serving, found, method);
     if (!path.endsWith("/")) return say(exchange, 301, ["Location", encodePath(found.path)], found.owner);
-    return await sendListing(exchange, found, method);
+    return sendListing(exchange, serving, found);
   } catch (cause) {
-    if (!(cause instanceof Failure)) throw cause;
-    serving.viewDamaged(cause.message);
-    return unable(exchange, null);
+    return damaged(exchange, serving, cause);
   }
 }
 
@@ -62,52 +48,77 @@ const REASONS: Readonly<Record<number, string>> = {
   405: "Only GET and HEAD",
   413: "A request for a file has no body",
   414: "Too much behind the question mark",
-  505: "Only HTTP/1.0 and HTTP/1.1",
+  417: "Nothing is expected of a server of files",
   503: "Not available at the moment",
 };
 
+const PLAIN: readonly string[] = [
+  "Content-Type",
+  "text/plain; charset=utf-8",
+  "X-Content-Type-Options",
+  "nosniff",
+  "Cache-Control",
+  "no-cache",
+];
+
 function say(exchange: Exchange, status: number, headers: readonly string[] = [], owner: Owner = null): Owner {
-  const body = `${REASONS[status] ?? status}\n`;
-  const plain = [
-    "Content-Type",
-    "text/plain; charset=utf-8",
-    "X-Content-Type-Options",
-    "nosniff",
-    "Cache-Control",
-    "no-cache",
-  ];
-  head(exchange, status, [...headers, ...plain, "Content-Length", String(body.length)]);
-  exchange.response.end(body);
+  const text = `${REASONS[status] ?? status}\n`;
+  const head = new AnswerHead(status, [...headers, ...PLAIN, "Content-Length", String(text.length)]);
+  exchange.respond(head, bodyFor(exchange, text));
   return owner;
+}
+
+function bodyFor({ request }: Exchange, text: string): Uint8Array | null {
+  return request.method === "HEAD" ? null : Buffer.from(text);
 }
 
 /** Of no source and no revision, and it begins no session: a channel without content has a name too. */
 function sendKnown(exchange: Exchange, { status, headers, body }: WellKnown): Owner {
   if (status !== 200 && status !== 204) return say(exchange, status);
-  head(exchange, status, status === 204 ? headers : [...headers, "Content-Length", String(body.length)]);
-  exchange.response.end(body);
+  const length = status === 204 ? [] : ["Content-Length", String(Buffer.byteLength(body))];
+  exchange.respond(new AnswerHead(status, [...headers, ...length]), status === 204 ? null : bodyFor(exchange, body));
   return null;
 }
 
-/** Something is broken on our side: before the head is out a 503, after it the connection ends, which clients retry. */
+/** Something is broken on our side: before the head is out a 503, after it the answer is cut off, which clients retry. */
 function unable(exchange: Exchange, owner: Owner): Owner {
-  if (!exchange.response.headersSent) return say(exchange, 503, ["Retry-After", "60"], owner);
-  exchange.request.socket.destroy();
+  if (exchange.status === 0) return say(exchange, 503, ["Retry-After", "60"], owner);
+  exchange.cut();
   return owner;
 }
 
-function head({ response, last }: Exchange, status: number, headers: readonly string[]): void {
-  response.writeHead(status, [...headers, ...(last ? ["Connection", "close"] : [])]);
+function damaged(exchange: Exchange, serving: Serving, cause: unknown): Owner {
+  if (!(cause instanceof Failure)) throw cause;
+  serving.viewDamaged(cause.message);
+  return unable(exchange, null);
 }
 
-async function sendFile(exchange: Exchange, serving: Serving, file: FoundFile, method: "GET" | "HEAD"): Promise<Owner> {
-  const { request, response } = exchange;
-  const plan = planFile(file, method, request.headers, serving.now(), serving.boundary);
+function sendFile(
+  exchange: Exchange,
+  serving: Serving,
+  file: FoundFile,
+  method: "GET" | "HEAD",
+): Owner | Promise<Owner> {
+  const plan = planFile(file, method, exchange.request.fields, serving.now(), serving.boundary);
   if (plan.body.length === 0) {
-    head(exchange, plan.status, plan.headers);
-    response.end();
+    exchange.respond(plan, null);
     return file;
   }
+  const held = serving.blobs.held(file.sha256, file.size);
+  const whole = held === null ? null : wholeOf(plan, held);
+  if (whole === null) return sendStored(exchange, serving, file, plan);
+  exchange.respond(plan, method === "HEAD" ? null : whole);
+  return file;
+}
+
+/** The body, where it is one piece of bytes in memory: it then leaves together with the head. */
+function wholeOf({ body }: FilePlan, held: Uint8Array): Uint8Array | null {
+  const [piece] = body;
+  if (body.length !== 1 || piece === undefined || piece instanceof Uint8Array) return null;
+  return held.subarray(piece.first, piece.last + 1);
+}
+
+async function sendStored(exchange: Exchange, serving: Serving, file: FoundFile, plan: FilePlan): Promise<Owner> {
   // Opened for a HEAD too: it must not promise what a GET cannot keep.
   const blob = await serving.blobs.open(file.sha256, file.size);
   if (typeof blob === "string") {
@@ -115,14 +126,13 @@ async function sendFile(exchange: Exchange, serving: Serving, file: FoundFile, m
     return unable(exchange, file);
   }
   try {
-    head(exchange, plan.status, plan.headers);
-    const whole = wholeOf(plan, blob.held);
-    if (method === "HEAD" || whole !== null) {
-      response.end(whole);
+    if (exchange.request.method === "HEAD") {
+      exchange.respond(plan, null);
       return file;
     }
-    const sent = await new BodyWriter(response).pieces(plan.body, blob, serving.buffers, serving.elapsed);
-    if (sent === "sent") response.end();
+    exchange.begin(plan);
+    const sent = await sendPieces(exchange, plan.body, blob, serving);
+    if (sent === "sent") exchange.end();
     if (sent === "short") {
       serving.blobMissing(file, "size-differs");
       unable(exchange, file);
@@ -133,24 +143,24 @@ async function sendFile(exchange: Exchange, serving: Serving, file: FoundFile, m
   }
 }
 
-/** The body, where it is one piece of bytes in memory: it then leaves together with the head. */
-function wholeOf({ body }: FilePlan, held: Uint8Array | null): Uint8Array | null {
-  const [piece] = body;
-  if (held === null || body.length !== 1 || piece === undefined || piece instanceof Uint8Array) return null;
-  return held.subarray(piece.first, piece.last + 1);
-}
+const LISTING = new AnswerHead(200, LISTING_HEADERS);
 
-async function sendListing(exchange: Exchange, directory: FoundDirectory, method: "GET" | "HEAD"): Promise<Owner> {
-  const pieces = listingPage(directory);
-  // The first piece before the head: a view that turns out damaged is then a 503.
-  const first = pieces.next();
-  head(exchange, 200, LISTING_HEADERS);
-  if (method === "GET") {
-    const writer = new BodyWriter(exchange.response);
-    for (let piece = first; piece.done !== true; piece = pieces.next()) {
-      if (!(await writer.write(piece.value))) return directory.owner;
+async function sendListing(exchange: Exchange, serving: Serving, directory: FoundDirectory): Promise<Owner> {
+  try {
+    const pieces = listingPage(directory);
+    // The first piece before the head: a view that turns out damaged is then a 503.
+    const first = pieces.next();
+    if (exchange.request.method === "HEAD") {
+      exchange.respond(LISTING, null);
+      return directory.owner;
     }
+    exchange.begin(LISTING);
+    for (let piece = first; piece.done !== true; piece = pieces.next()) {
+      if (!(await exchange.write(Buffer.from(piece.value)))) return directory.owner;
+    }
+    exchange.end();
+    return directory.owner;
+  } catch (cause) {
+    return damaged(exchange, serving, cause);
   }
-  exchange.response.end();
-  return directory.owner;
 }

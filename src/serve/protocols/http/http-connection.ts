@@ -1,119 +1,235 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
-import type { Instant } from "../../../core/kernel/instant.ts";
+import type { Duration, Instant } from "../../../core/kernel/instant.ts";
 import { plainAddress } from "../../connections.ts";
 import { DeliveryWatch } from "../../least-rate.ts";
 import type { ChannelView } from "../../open-view.ts";
-import type { Serving } from "../../protocol.ts";
+import type { Carried, Serving } from "../../protocol.ts";
 import type { Session } from "../../sessions.ts";
 import { unsentBytes } from "../../unsent-bytes.ts";
 import { answer, type Owner } from "./answer.ts";
+import { AnswerHead } from "./answer-head.ts";
+import type { HttpRequest } from "./exchange.ts";
+import { HttpExchange } from "./http-exchange.ts";
 import { type RequestTarget, requestTarget } from "./request-path.ts";
+import { type HeadRefusal, RequestReader } from "./request-reader.ts";
 
 /** Requests that may wait behind the one being answered; apt sends ten ahead. */
 const MOST_WAITING = 32;
+/**
+ * How long the client's end is waited for once ours is sent, and what it still says thrown away: closed at once, what
+ * it had sent unread would make the kernel reset the connection, and the last answer be lost (RFC 9112 section 9.6).
+ */
+const LINGER: Duration = 1_000;
+
+/** What every connection of a server shares. */
+export interface ConnectionHouse {
+  readonly serving: Serving;
+  /** The fields of one connection and one moment, and the empty line that ends a head. */
+  readonly tail: (close: boolean) => string;
+}
+
+/** What is refused before it is a request. */
+type Refused = HeadRefusal | 408;
+
+const NOTHING = { stem: "", query: null, path: null };
 
 /** One connection: its requests are answered one after another, whatever was sent ahead. */
 export class HttpConnection {
-  readonly #socket: Socket;
-  readonly #serving: Serving;
+  readonly #carried: Carried;
+  readonly #house: ConnectionHouse;
   readonly #session: Session<ChannelView>;
   readonly #watch: DeliveryWatch;
   readonly #ends: { readonly client: string; readonly server: string; readonly port: number };
-  readonly #waiting: { readonly request: IncomingMessage; readonly response: ServerResponse }[] = [];
+  readonly #reader: RequestReader;
+  readonly #waiting: (HttpRequest | Refused)[] = [];
   #requests = 0;
-  #busy = false;
+  #phase: "reading" | "answering" | "ending" = "reading";
+  /** No request is taken any more. */
   #last = false;
-  #read = 0;
+  /** When this phase began, or a head did. */
+  #since: Instant;
+  #headBegun = true;
+  /** Bytes given to the socket. */
+  #given = 0;
 
-  constructor(socket: Socket, serving: Serving) {
-    this.#socket = socket;
-    this.#serving = serving;
-    const client = plainAddress(socket.remoteAddress ?? "");
-    this.#ends = { client, server: plainAddress(socket.localAddress ?? ""), port: socket.localPort ?? 0 };
+  constructor(carried: Carried, house: ConnectionHouse) {
+    const { socket, wire } = carried;
+    const { serving } = house;
+    this.#carried = carried;
+    this.#house = house;
+    const client = plainAddress(wire.remoteAddress ?? "");
+    this.#ends = { client, server: plainAddress(wire.localAddress ?? ""), port: wire.localPort ?? 0 };
     this.#session = serving.sessions.open(client);
     this.#watch = new DeliveryWatch({
       bytesPerSecond: serving.limits.leastRate,
       window: serving.limits.leastRateWindow,
     });
+    this.#reader = new RequestReader(serving.limits.headerBytes);
+    this.#since = serving.elapsed();
+    socket.on("data", (chunk: Buffer) => this.#data(chunk));
+    socket.on("end", () => this.#end());
+    socket.on("error", () => socket.destroy());
     socket.once("close", () => {
+      this.#last = true;
       this.#waiting.length = 0;
       this.#session.close(serving.elapsed());
     });
   }
 
-  get busy(): boolean {
-    return this.#busy;
-  }
-
-  /** A request has come. Those behind the last that the connection may carry are not answered: the client asks again. */
-  accept(request: IncomingMessage, response: ServerResponse): void {
-    if (this.#last) return;
-    this.#waiting.push({ request, response });
-    this.#requests += 1;
-    this.#last = this.#requests >= this.#serving.limits.requestsPerConnection || this.#waiting.length >= MOST_WAITING;
-    if (!this.#busy) void this.#run();
-  }
-
   /** No further request: an idle connection ends at once, a busy one when what came is answered. */
   finish(): void {
     this.#last = true;
-    if (!this.#busy) this.#socket.end();
+    if (this.#phase === "reading") this.#close();
   }
 
-  /** A look once a second: cuts a client that takes too little of what it asked for. */
+  /** A look once in a while: cuts who takes too little of what it asked for, and who says nothing for too long. */
   look(now: Instant): void {
-    if (!this.#busy) return;
-    const waiting = unsentBytes(this.#socket);
-    if (this.#watch.tooSlow(now, this.#socket.bytesWritten - waiting, waiting)) this.#socket.destroy();
-  }
-
-  async #run(): Promise<void> {
-    this.#busy = true;
-    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      await this.#exchange(next.request, next.response);
+    const { socket, wire } = this.#carried;
+    const { limits } = this.#house.serving;
+    const waited = now - this.#since;
+    if (this.#phase === "reading") {
+      if (this.#headBegun && waited > limits.headerTimeout) this.#take(408);
+      else if (!this.#headBegun && waited > limits.keepAlive) this.finish();
+    } else if (this.#phase === "ending" && socket.writableFinished) {
+      if (waited > LINGER) socket.destroy();
+    } else {
+      const unsent = unsentBytes(wire);
+      if (this.#watch.tooSlow(now, wire.bytesWritten - unsent, unsent)) socket.destroy();
     }
-    this.#busy = false;
-    if (this.#last) this.#socket.end();
   }
 
-  async #exchange(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { now, elapsed } = this.#serving;
-    const began = elapsed();
-    const written = this.#socket.bytesWritten;
-    const read = this.#socket.bytesRead - this.#read;
-    this.#read += read;
-    const target = requestTarget(request.url ?? "");
-    const closed = new Promise<void>((resolve) => response.once("close", resolve));
-    const view = (): ChannelView => this.#session.begin(request.headers["user-agent"] ?? "", elapsed());
-    const last = this.#last && this.#waiting.length === 0;
-    const { path, query } = target;
-    const owner = await answer({ request, response, path, query, last }, this.#serving, view);
-    await closed;
-    this.#session.end(elapsed());
-    const sent = this.#socket.bytesWritten - written - unsentBytes(this.#socket);
-    this.#log(now(), request, target, { status: response.statusCode, sent, read, took: elapsed() - began, owner });
+  #data(chunk: Buffer): void {
+    if (this.#last) {
+      // Not even read while an answer is under way.
+      if (this.#phase === "answering") this.#carried.socket.pause();
+      return;
+    }
+    this.#reader.push(chunk);
+    while (!this.#last) {
+      const next = this.#reader.next();
+      if (next === null) break;
+      this.#queue(next);
+    }
+    if (this.#phase !== "reading") return;
+    if (this.#waiting.length > 0) this.#run();
+    else if (!this.#headBegun) this.#beginWaiting(true);
   }
 
-  /** What node:http refused by itself; `status` is what it was told. */
-  refused(status: number): void {
-    const nothing = { method: null, headers: {}, httpVersion: null };
-    const read = this.#socket.bytesRead - this.#read;
-    this.#log(
-      this.#serving.now(),
-      nothing,
-      { stem: "", query: null, path: null },
-      { status, sent: 0, read, took: 0, owner: null },
-    );
+  /** What stands behind the last that the connection may carry is not read: the client asks again. */
+  #queue(next: HttpRequest | Refused): void {
+    this.#waiting.push(next);
+    this.#requests += 1;
+    this.#last =
+      typeof next === "number" ||
+      next.hasBody ||
+      !staysOpen(next) ||
+      this.#requests >= this.#house.serving.limits.requestsPerConnection ||
+      this.#waiting.length >= MOST_WAITING;
+  }
+
+  #take(refused: Refused): void {
+    this.#queue(refused);
+    if (this.#phase === "reading") this.#run();
+  }
+
+  /** The client has said its last: what it has asked for is still answered. */
+  #end(): void {
+    if (!this.#last && this.#reader.begun) this.#take(400);
+    else this.finish();
+  }
+
+  #run(): void {
+    this.#phase = "answering";
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      const wait = typeof next === "number" ? this.#refuse(next) : this.#exchange(next);
+      if (wait === null) continue;
+      void this.#runAfter(wait);
+      return;
+    }
+    if (this.#last) this.#close();
+    else this.#beginWaiting(this.#reader.begun);
+  }
+
+  async #runAfter(wait: Promise<void>): Promise<void> {
+    await wait;
+    this.#run();
+  }
+
+  #beginWaiting(headBegun: boolean): void {
+    this.#phase = "reading";
+    this.#headBegun = headBegun;
+    this.#since = this.#house.serving.elapsed();
+  }
+
+  #close(): void {
+    this.#phase = "ending";
+    this.#since = this.#house.serving.elapsed();
+    this.#carried.socket.end();
+    this.#carried.socket.resume();
+  }
+
+  /** `null` when the answer has left; else resolves then, or when the client is gone. */
+  #exchange(request: HttpRequest): Promise<void> | null {
+    const { serving, tail } = this.#house;
+    const began = serving.elapsed();
+    const target = requestTarget(request.target);
+    const view = (): ChannelView => this.#session.begin(request.fields["user-agent"] ?? "", serving.elapsed());
+    const last = (this.#last && this.#waiting.length === 0) || !staysOpen(request);
+    const exchange = new HttpExchange(this.#carried.socket, request, tail, last);
+    const done = (owner: Owner): void => {
+      if (exchange.last) this.#last = true;
+      this.#given += exchange.given;
+      const now = serving.elapsed();
+      this.#session.end(now);
+      const sent = exchange.given - this.#lost();
+      this.#log(request, target, { status: exchange.status, sent, read: request.length, took: now - began, owner });
+    };
+    const owner = answer(exchange, target, serving, view);
+    if (owner instanceof Promise || this.#isBackedUp()) return this.#finishLater(owner, done);
+    done(owner);
+    return null;
+  }
+
+  async #finishLater(answered: Owner | Promise<Owner>, done: (owner: Owner) => void): Promise<void> {
+    const owner = await answered;
+    if (this.#isBackedUp()) await this.#taken();
+    done(owner);
+  }
+
+  /** Whether the client takes less than it asks for: it is then answered no further until it has taken this. */
+  #isBackedUp(): boolean {
+    const { socket } = this.#carried;
+    return socket.writableLength > 0 && socket.writableNeedDrain && !socket.destroyed;
+  }
+
+  #taken(): Promise<void> {
+    const { socket } = this.#carried;
+    return new Promise((resolve) => {
+      const settle = (): void => {
+        socket.off("drain", settle);
+        socket.off("close", settle);
+        resolve();
+      };
+      socket.once("drain", settle);
+      socket.once("close", settle);
+    });
+  }
+
+  /** Bytes that were given to the socket and never left. */
+  #lost(): number {
+    const { socket } = this.#carried;
+    return socket.destroyed ? Math.max(0, this.#given - socket.bytesWritten + unsentBytes(socket)) : 0;
+  }
+
+  #refuse(status: Refused): null {
+    const { socket } = this.#carried;
+    const head = new AnswerHead(status, ["Content-Length", "0"]);
+    if (socket.writable) socket.write(head.block + this.#house.tail(true), "latin1");
+    this.#log(null, NOTHING, { status, sent: 0, read: 0, took: 0, owner: null });
+    return null;
   }
 
   #log(
-    at: Instant,
-    request: {
-      readonly method?: string | null | undefined;
-      readonly headers: IncomingMessage["headers"];
-      readonly httpVersion: string | null;
-    },
+    request: HttpRequest | null,
     target: RequestTarget,
     outcome: {
       readonly status: number;
@@ -123,16 +239,17 @@ export class HttpConnection {
       readonly owner: Owner;
     },
   ): void {
-    this.#serving.log.record(at, {
+    const { serving } = this.#house;
+    serving.log.record(serving.now(), {
       "s-ip": this.#ends.server,
       "s-port": this.#ends.port,
       "c-ip": this.#ends.client,
-      "cs-method": request.method ?? null,
+      "cs-method": request?.method ?? null,
       "cs-uri-stem": target.stem,
       "cs-uri-query": target.query,
-      "cs-version": request.httpVersion === null ? null : `HTTP/${request.httpVersion}`,
-      "cs(User-Agent)": request.headers["user-agent"] ?? null,
-      "cs(Referer)": request.headers.referer ?? null,
+      "cs-version": request?.version ?? null,
+      "cs(User-Agent)": request?.fields["user-agent"] ?? null,
+      "cs(Referer)": request?.fields.referer ?? null,
       "sc-status": outcome.status,
       "sc-bytes": outcome.sent,
       "cs-bytes": outcome.read,
@@ -141,4 +258,11 @@ export class HttpConnection {
       "x-revision": outcome.owner?.revision ?? null,
     });
   }
+}
+
+/** RFC 9112 section 9.3. */
+function staysOpen({ version, fields: { connection } }: HttpRequest): boolean {
+  if (connection === undefined) return version === "HTTP/1.1";
+  const options = connection.toLowerCase().split(/[ \t]*,[ \t]*/);
+  return !options.includes("close") && (version === "HTTP/1.1" || options.includes("keep-alive"));
 }

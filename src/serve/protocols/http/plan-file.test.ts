@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import type { IncomingHttpHeaders } from "node:http";
 import { test } from "node:test";
 import fc from "fast-check";
 import { parseSha256 } from "../../../core/kernel/digest.ts";
@@ -8,6 +7,7 @@ import { contentType } from "./content-type.ts";
 import { formatHttpDate, parseHttpDate } from "./http-date.ts";
 import { type FilePlan, planFile } from "./plan-file.ts";
 import { readRange } from "./ranges.ts";
+import type { RequestFields } from "./request-fields.ts";
 
 const NOW = Date.UTC(2026, 10, 23, 12);
 const MODIFIED = Date.UTC(2026, 10, 20, 8, 30, 15);
@@ -24,7 +24,7 @@ const file: FoundFile = {
   lastModified: MODIFIED,
 };
 
-function plan(headers: IncomingHttpHeaders = {}, method: "GET" | "HEAD" = "GET", size = 1_000): FilePlan {
+function plan(headers: RequestFields = {}, method: "GET" | "HEAD" = "GET", size = 1_000): FilePlan {
   return planFile({ ...file, size }, method, headers, NOW, () => "boundary");
 }
 
@@ -50,7 +50,7 @@ test("a plain GET and its HEAD say the same", () => {
 test("preconditions, in the order of RFC 9110 section 13.2.2", () => {
   const earlier = "Fri, 20 Nov 2026 08:30:14 GMT";
   const later = "Fri, 20 Nov 2026 08:30:16 GMT";
-  const table: readonly (readonly [IncomingHttpHeaders, number])[] = [
+  const table: readonly (readonly [RequestFields, number])[] = [
     [{ "if-none-match": TAG }, 304],
     [{ "if-none-match": `W/${TAG}` }, 304],
     [{ "if-none-match": `"x", W/"y",${TAG}` }, 304],
@@ -201,7 +201,7 @@ test("no type that a browser would run", () => {
 
 test("the digest of the whole file comes with every answer about it, parts and 304 included", () => {
   const base64 = Buffer.alloc(32, 0xab).toString("base64");
-  const asked: readonly IncomingHttpHeaders[] = [
+  const asked: readonly RequestFields[] = [
     {},
     { range: "bytes=0-9" },
     { range: "bytes=0-1,5-6" },

@@ -1,20 +1,23 @@
-import type { IncomingHttpHeaders } from "node:http";
 import type { Instant } from "../../../core/kernel/instant.ts";
 import type { FoundFile } from "../../../core/publish/channel-view.ts";
+import { AnswerHead } from "./answer-head.ts";
 import { contentType } from "./content-type.ts";
 import { formatHttpDate } from "./http-date.ts";
 import { judgePreconditions, rangeStillApplies } from "./preconditions.ts";
 import { type ByteRange, readRange } from "./ranges.ts";
+import type { RequestFields } from "./request-fields.ts";
 
 /** A piece of a body: bytes of our own, or of the file. */
 export type Piece = Uint8Array | ByteRange;
 
 /** An answer about a file, before any of its bytes is read. */
-export interface FilePlan {
-  readonly status: 200 | 206 | 304 | 412 | 416;
-  /** Name and value in turn, as they are sent. */
-  readonly headers: readonly string[];
+export class FilePlan extends AnswerHead {
   readonly body: readonly Piece[];
+
+  constructor(status: 200 | 206 | 304 | 412 | 416, headers: readonly string[], body: readonly Piece[] = []) {
+    super(status, headers);
+    this.body = body;
+  }
 }
 
 /** RFC 9111 section 5.2.2 and RFC 8246: a year, in which nobody need ask again. */
@@ -24,7 +27,7 @@ const FOR_EVER = "public, max-age=31536000, immutable";
 export function planFile(
   file: FoundFile,
   method: "GET" | "HEAD",
-  headers: IncomingHttpHeaders,
+  headers: RequestFields,
   now: Instant,
   boundary: () => string,
 ): FilePlan {
@@ -48,8 +51,8 @@ export function planFile(
     `sha-256=${digest}`,
   ];
   const verdict = judgePreconditions(headers, current, now);
-  if (verdict === "not-modified") return { status: 304, headers: validators, body: [] };
-  if (verdict === "failed") return { status: 412, headers: [...validators, "Content-Length", "0"], body: [] };
+  if (verdict === "not-modified") return new FilePlan(304, validators);
+  if (verdict === "failed") return new FilePlan(412, [...validators, "Content-Length", "0"]);
   // Of one content under two names nobody can say which type it has, and an answer for a year must not change.
   const type = file.immutable === true ? "application/octet-stream" : contentType(file.path);
   const described = [...validators, "X-Content-Type-Options", "nosniff"];
@@ -57,24 +60,20 @@ export function planFile(
   const asked = method === "GET" && rangeStillApplies(headers["if-range"], current, now) ? headers.range : undefined;
   const range = readRange(asked, file.size);
   if (range.kind === "unsatisfiable") {
-    return {
-      status: 416,
-      headers: [...described, "Content-Range", `bytes */${file.size}`, "Content-Length", "0"],
-      body: [],
-    };
+    return new FilePlan(416, [...described, "Content-Range", `bytes */${file.size}`, "Content-Length", "0"]);
   }
   if (range.kind === "whole") {
     const body = file.size === 0 ? [] : [{ first: 0, last: file.size - 1 }];
-    return { status: 200, headers: [...described, "Content-Type", type, "Content-Length", String(file.size)], body };
+    return new FilePlan(200, [...described, "Content-Type", type, "Content-Length", String(file.size)], body);
   }
   const [only] = range.parts;
   if (range.parts.length === 1 && only !== undefined) {
     const length = ["Content-Length", String(only.last - only.first + 1)];
-    return {
-      status: 206,
-      headers: [...described, "Content-Type", type, "Content-Range", contentRange(only, file.size), ...length],
-      body: [only],
-    };
+    return new FilePlan(
+      206,
+      [...described, "Content-Type", type, "Content-Range", contentRange(only, file.size), ...length],
+      [only],
+    );
   }
   return multipart(range.parts, file.size, type, described, boundary());
 }
@@ -106,7 +105,7 @@ function multipart(
     "Content-Length",
     String(length),
   ];
-  return { status: 206, headers, body };
+  return new FilePlan(206, headers, body);
 }
 
 function contentRange({ first, last }: ByteRange, size: number): string {

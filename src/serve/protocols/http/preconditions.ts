@@ -1,6 +1,6 @@
-import type { IncomingHttpHeaders } from "node:http";
 import type { Instant } from "../../../core/kernel/instant.ts";
 import { parseHttpDate } from "./http-date.ts";
+import type { RequestFields } from "./request-fields.ts";
 
 /** What the present representation is known by. */
 export interface Validators {
@@ -12,7 +12,7 @@ export interface Validators {
 
 /** How a GET or HEAD goes on after its preconditions, in the order of RFC 9110 section 13.2.2. */
 export function judgePreconditions(
-  headers: IncomingHttpHeaders,
+  headers: RequestFields,
   current: Validators,
   now: Instant,
 ): "go-on" | "not-modified" | "failed" {
@@ -35,13 +35,8 @@ export function judgePreconditions(
  * Whether a Range request may be answered with a part (RFC 9110 section 13.1.5). Our dates are strong validators: no
  * two contents of a path ever have the same one (core/publish/last-modified.ts).
  */
-export function rangeStillApplies(
-  ifRange: string | readonly string[] | undefined,
-  current: Validators,
-  now: Instant,
-): boolean {
+export function rangeStillApplies(ifRange: string | undefined, current: Validators, now: Instant): boolean {
   if (ifRange === undefined) return true;
-  if (typeof ifRange !== "string") return false;
   if (ifRange.startsWith('"') || ifRange.startsWith("W/")) return ifRange.trim() === current.etag;
   return parseHttpDate(ifRange, now) === current.lastModified;
 }

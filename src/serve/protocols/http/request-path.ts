@@ -26,7 +26,7 @@ export function requestTarget(url: string): RequestTarget {
 
 function decodePath(stem: string): string | null {
   if (!stem.startsWith("/") || stem.length > MOST_TARGET) return null;
-  // Bytes outside of ASCII are escaped in a target; node:http has refused the others already.
+  // Bytes outside of ASCII are escaped in a target; the reader has refused the others already.
   if (!/^[ -~]*$/.test(stem)) return null;
   const decoded = stem.includes("%") ? percentDecoded(stem) : stem;
   return decoded === null || /[\p{Cc}\\]/u.test(decoded) ? null : decoded;

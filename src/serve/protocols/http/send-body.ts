@@ -1,7 +1,7 @@
-import type { ServerResponse } from "node:http";
 import type { Instant } from "../../../core/kernel/instant.ts";
 import type { OpenBlob } from "../../blobs.ts";
 import { type BufferPool, SMALL_BYTES } from "../../buffer-pool.ts";
+import type { Exchange } from "./exchange.ts";
 import type { Piece } from "./plan-file.ts";
 import type { ByteRange } from "./ranges.ts";
 
@@ -9,63 +9,56 @@ import type { ByteRange } from "./ranges.ts";
 const FAST = 256;
 
 /** How a body ended: `short` when the file no longer has the bytes that were promised. */
-export type Sent = "sent" | "gone" | "short";
+type Sent = "sent" | "gone" | "short";
 
-/** Writes one answer's body, each piece after the one before has left this process. */
-export class BodyWriter {
-  readonly #response: ServerResponse;
-  #gone = false;
-  #onGone: (() => void) | null = null;
+/** Where the bytes of bodies pass through, and the clock that says how fast they are taken. */
+interface Means {
+  readonly buffers: BufferPool;
+  readonly elapsed: () => Instant;
+}
 
-  constructor(response: ServerResponse) {
-    this.#response = response;
-    response.once("close", () => {
-      this.#gone = true;
-      this.#onGone?.();
-    });
+/** Sends a body, each piece after the one before has left this process. */
+export async function sendPieces(
+  exchange: Exchange,
+  pieces: readonly Piece[],
+  blob: OpenBlob,
+  means: Means,
+): Promise<Sent> {
+  for (const piece of pieces) {
+    const sent =
+      piece instanceof Uint8Array ? await sendOwn(exchange, piece) : await sendRange(exchange, piece, blob, means);
+    if (sent !== "sent") return sent;
   }
+  return "sent";
+}
 
-  /** `false` when the client is gone. The bytes may be used again afterwards: nothing reads them any more. */
-  write(bytes: Uint8Array | string): Promise<boolean> {
-    if (this.#gone) return Promise.resolve(false);
-    return new Promise((resolve) => {
-      this.#onGone = () => resolve(false);
-      this.#response.write(bytes, (error) => resolve(error === null || error === undefined));
-    });
-  }
+async function sendOwn(exchange: Exchange, bytes: Uint8Array): Promise<Sent> {
+  return (await exchange.write(bytes)) ? "sent" : "gone";
+}
 
-  async pieces(pieces: readonly Piece[], blob: OpenBlob, buffers: BufferPool, elapsed: () => Instant): Promise<Sent> {
-    for (const piece of pieces) {
-      const sent =
-        piece instanceof Uint8Array ? await this.#own(piece) : await this.#ofFile(piece, blob, buffers, elapsed);
-      if (sent !== "sent") return sent;
+async function sendRange(
+  exchange: Exchange,
+  range: ByteRange,
+  blob: OpenBlob,
+  { buffers, elapsed }: Means,
+): Promise<Sent> {
+  if (blob.held !== null) return sendOwn(exchange, blob.held.subarray(range.first, range.last + 1));
+  let fast = false;
+  for (let at = range.first; at <= range.last; ) {
+    const left = range.last + 1 - at;
+    const buffer = buffers.take(fast && left > SMALL_BYTES);
+    try {
+      const read = await blob.read(buffer, Math.min(left, buffer.length), at);
+      if (read === 0) return "short";
+      const began = elapsed();
+      if (!(await exchange.write(buffer.subarray(0, read)))) return "gone";
+      at += read;
+      // Large writes are what makes us fast, and are lent to those alone who have just shown that they take them:
+      // whoever stalls with one gives it back when the least rate cuts him.
+      fast = read >= (elapsed() - began) * FAST;
+    } finally {
+      buffers.give(buffer);
     }
-    return "sent";
   }
-
-  async #own(bytes: Uint8Array): Promise<Sent> {
-    return (await this.write(bytes)) ? "sent" : "gone";
-  }
-
-  async #ofFile(range: ByteRange, blob: OpenBlob, buffers: BufferPool, elapsed: () => Instant): Promise<Sent> {
-    if (blob.held !== null) return this.#own(blob.held.subarray(range.first, range.last + 1));
-    let fast = false;
-    for (let at = range.first; at <= range.last; ) {
-      const left = range.last + 1 - at;
-      const buffer = buffers.take(fast && left > SMALL_BYTES);
-      try {
-        const read = await blob.read(buffer, Math.min(left, buffer.length), at);
-        if (read === 0) return "short";
-        const began = elapsed();
-        if (!(await this.write(buffer.subarray(0, read)))) return "gone";
-        at += read;
-        // Large writes are what makes us fast, and are lent to those alone who have just shown that they take them:
-        // whoever stalls with one gives it back when the least rate cuts him.
-        fast = read >= (elapsed() - began) * FAST;
-      } finally {
-        buffers.give(buffer);
-      }
-    }
-    return "sent";
-  }
+  return "sent";
 }
