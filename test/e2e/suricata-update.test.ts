@@ -29,6 +29,8 @@ describe("suricata-update from both channels", { skip: needsProgram("suricata-up
     const ftp = { listen: "127.0.0.1:0" };
     daemon = await startTestDaemon({
       channels: { staging: { listen: "127.0.0.1:0", ftp }, production: { listen: "127.0.0.1:0", ftp } },
+      // Every run here is a machine of its own, at one address: none is to be held on what the last one began with.
+      config: { session: { idle: "0s", most: "0s" } },
     });
     await daemon.addSource(vendor.source());
   });
