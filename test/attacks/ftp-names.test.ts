@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { ChannelFolder } from "../fixtures/channel-folder.ts";
+import { needsProgram } from "../fixtures/needs.ts";
 import { RawFtp } from "../fixtures/raw-ftp.ts";
 import { ftpStart, ServeProcess } from "../fixtures/serve-process.ts";
 
@@ -124,6 +126,47 @@ describe("FTP names that would lead elsewhere", () => {
       assert.match((await ftp.transfer(line)).bytes.toString(), /^\/?one\r\n$/, line);
     assert.deepEqual((await ftp.transfer("NLST -R one")).bytes.toString(), "one/a\r\none/sub\r\n");
     ftp.destroy();
+  });
+
+  test("a pipe, a link or a folder in a blob's place gives nothing and holds up nobody", {
+    skip: needsProgram("mkfifo", "coreutils"),
+  }, async () => {
+    const made = await ChannelFolder.make();
+    const names = ["link", "folder", ...Array.from({ length: 8 }, (_, i) => `pipe${i}`)];
+    const entries = await made.revision("one", 1, {
+      a: "the file",
+      ...Object.fromEntries(names.map((name) => [name, `the bytes of ${name}`])),
+    });
+    await made.point("staging", { one: 1 });
+    await writeFile(path.join(made.root, "secret"), SECRET.slice(0, "the bytes of link".length));
+    for (const { path: name, sha256 } of entries) {
+      if (name === "a") continue;
+      const blob = made.blobPath(sha256);
+      await rm(blob);
+      if (name === "link") await symlink(path.join(made.root, "secret"), blob);
+      else if (name === "folder") await mkdir(blob);
+      else execFileSync("mkfifo", [blob]);
+    }
+    const other = await ServeProcess.start(made, { ftp: ftpStart() });
+    try {
+      // As many pipes as would take every thread there is, at once.
+      const asked = names.map(async (name) => {
+        const ftp = await RawFtp.login(other.ftpPort);
+        const { bytes, reply } = await ftp.transfer(`RETR /one/${name}`);
+        ftp.destroy();
+        return { bytes: bytes.length, code: reply.slice(0, 3) };
+      });
+      assert.deepEqual(
+        await Promise.all(asked),
+        names.map(() => ({ bytes: 0, code: "451" })),
+      );
+      const ftp = await RawFtp.login(other.ftpPort);
+      assert.equal((await ftp.transfer("RETR /one/a")).bytes.toString(), "the file");
+      ftp.destroy();
+    } finally {
+      await other.stop();
+      await made.end();
+    }
   });
 
   test("no name and no password puts a line or a field into the log", async () => {

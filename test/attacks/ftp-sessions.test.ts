@@ -158,7 +158,10 @@ describe("FTP sessions that take and give nothing", () => {
   });
 
   test("readers that stall are cut with 426, cost little and hold up nobody", { skip: needsProc }, async () => {
-    const serve = await serving({ limits: { sessionsPerClient: 200 } }, { leastRate: 1_024, leastRateWindow: 800 });
+    const serve = await serving(
+      { limits: { sessionsPerClient: 200, portsPerClient: 64 } },
+      { leastRate: 1_024, leastRateWindow: 800 },
+    );
     const resident = (): number =>
       Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${serve.child.pid}/status`, "utf8"))?.[1] ?? 0) / 1_024;
     const before = resident();
