@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { EXIT } from "../core/kernel/errors.ts";
 import { addAuditLogCommands } from "./commands/audit-log.ts";
 import { addChannelCommands } from "./commands/channels.ts";
+import { addClientsCommand } from "./commands/clients.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
 import { addConfigCommands } from "./commands/config.ts";
 import { addEvidenceCommands } from "./commands/evidence.ts";
@@ -57,6 +58,7 @@ export function buildProgram(perform: Perform): Command {
   addKeyCommands(program, perform);
   addStatusCommand(program, perform);
   addHostfileCommands(program, perform);
+  addClientsCommand(program, perform);
   addLogCommand(program, perform);
   addUserCommands(program, perform);
   addTokenCommands(program, perform);

@@ -5,6 +5,7 @@ import type { SafePath } from "./kernel/safe-path.ts";
 import type { AuditCheckpoint, AuditDraft, AuditKind } from "./model/audit-entry.ts";
 import type { ChannelMove, ChannelPosition } from "./model/channel.ts";
 import type { CheckSpec } from "./model/check.ts";
+import type { ClientPage, ClientQuery, ClientReport, RevisionSpread, Sighting } from "./model/client-sighting.ts";
 import type { ContentSummary, SummaryKind } from "./model/content-summary.ts";
 import type { Evidence, EvidenceCode } from "./model/evidence.ts";
 import type { FeedListing, ListedArtifact, ListingFindings } from "./model/feed-listing.ts";
@@ -22,6 +23,7 @@ import type {
 import type { Revision, RevisionDraft, RevisionEntry } from "./model/revision.ts";
 import type { SourceSpec } from "./model/source.ts";
 import type { Person, Token } from "./people/person.ts";
+import type { CanarySightings } from "./release/canaries.ts";
 
 /** The doors of the house: what the operations ask of the world. Each has a contract suite in test/contract/. */
 
@@ -235,7 +237,47 @@ export interface ReleaseRecord {
   endProposal(id: number, version: number, end: ProposalEnd): Promise<boolean>;
 }
 
+/** What of the sightings is kept, and how long. Counts and durations; see `clients` in core/config.ts. */
+export interface SightingRetention {
+  /** Clients that nobody has seen since are forgotten. */
+  readonly seenBefore: Instant;
+  /** Who took which revision or file, where nobody has taken it since. */
+  readonly takenBefore: Instant;
+  /** Rows of who took what; past it what was taken longest ago goes. */
+  readonly mostTakings: number;
+  /** Rows that one call may remove. */
+  readonly atOnce: number;
+}
+
+/**
+ * What the servers saw of clients, folded as it comes: per client, source and channel how it comes back and what it
+ * holds; per revision and per file who took it. A power cut may take back the last seconds: no fsync is paid for it.
+ */
+export interface Sightings {
+  /**
+   * Adds sightings, oldest first. One of a source, revision or file that the ledger does not have is not believed, nor
+   * a new client beyond the ceiling; answers how many were left out.
+   */
+  record(sightings: readonly Sighting[], reports: readonly ClientReport[]): Promise<number>;
+  /** Clients in the order of their first sighting. */
+  clients(query: ClientQuery): Promise<ClientPage>;
+  /** For each channel in which a client of the source was seen, by name. */
+  spread(source: string, revision: number): Promise<readonly RevisionSpread[]>;
+  /** The clients of a source in a channel, as the detector of silence takes them; of more than 10,000 the oldest. */
+  canaries(source: string, channel: string, revision: number): Promise<readonly CanarySightings[]>;
+  /** The newest of each client and subject, newest first. */
+  reports(channel: string | null, since: Instant, limit: number): Promise<readonly ClientReport[]>;
+  /** Different clients seen in each channel since. */
+  seenSince(since: Instant): Promise<ReadonlyMap<string, number>>;
+  /** Removes what is past its time; answers how many rows: again, until it is 0. */
+  forget(retention: SightingRetention): Promise<number>;
+  /** Removes everything. */
+  forgetAll(): Promise<void>;
+}
+
 export interface Ledger extends AuditLog, NoticeQueue, PeopleBook, ReleaseRecord {
+  readonly sightings: Sightings;
+
   sources(): Promise<readonly SourceSpec[]>;
   source(name: string): Promise<SourceSpec | null>;
   putSource(spec: SourceSpec): Promise<void>;

@@ -42,7 +42,12 @@ function serverOf(t: TestContext, script: readonly (readonly Step[])[]): Scripte
     views: "/views",
     session: { idle: 0, most: 0 },
   } as const;
-  const server = new ChannelServer(worker, start, { emit: (name, fields) => void events.push({ name, fields }) });
+  const server = new ChannelServer(
+    worker,
+    start,
+    { emit: (name, fields) => void events.push({ name, fields }) },
+    () => true,
+  );
   const alive = setInterval(() => {}, 1_000);
   t.after(async () => {
     clearInterval(alive);

@@ -1,8 +1,10 @@
+import type * as z from "zod";
 import { Failure, quoteOutside } from "../core/kernel/errors.ts";
 import { MINUTE, SECOND } from "../core/kernel/instant.ts";
 import type { Events } from "../core/ports.ts";
-import { type ServeAnswer, type ServeRequest, serveAnswer, type TlsIdentity } from "../wire/jobs.ts";
+import { type ServeRequest, serveAnswer, type TlsIdentity } from "../wire/jobs.ts";
 import type { Lane } from "../wire/lane.ts";
+import type { SightingBatch } from "../wire/sightings.ts";
 import type { ChannelSockets } from "./channel-sockets.ts";
 import type { Jail } from "./jails.ts";
 import type { WorkerProcess, WorkerState } from "./worker-process.ts";
@@ -12,6 +14,9 @@ const REOPEN_LIMIT = 10 * SECOND;
 const START_LIMIT = 20 * SECOND;
 /** What one server may have us write down in a minute: one that was taken over must not fill our disk. */
 const MOST_SAID = 60;
+
+/** Takes what a channel's server saw of its clients; `false`: it is no such thing. */
+export type Sighted = (channel: string, batch: SightingBatch) => boolean;
 
 type Start = Extract<ServeRequest, { kind: "serve-start" }>;
 
@@ -25,6 +30,7 @@ export class ChannelServer {
   #start: Start;
   readonly #events: Events;
   readonly #sockets: ChannelSockets | null;
+  readonly #sighted: Sighted;
   #lane: Lane | null = null;
   #port: number;
   #ftpPort: number;
@@ -39,7 +45,14 @@ export class ChannelServer {
   #saidSince = 0;
 
   /** `sockets`: `null` where a server opens its own. */
-  constructor(worker: WorkerProcess, start: Start, events: Events, sockets: ChannelSockets | null = null) {
+  constructor(
+    worker: WorkerProcess,
+    start: Start,
+    events: Events,
+    sighted: Sighted,
+    sockets: ChannelSockets | null = null,
+  ) {
+    this.#sighted = sighted;
     this.#sockets = sockets;
     this.channel = start.channel;
     this.#worker = worker;
@@ -122,7 +135,7 @@ export class ChannelServer {
     else this.#worker.kill();
   }
 
-  #message(answer: ServeAnswer): void {
+  #message(answer: z.infer<typeof serveAnswer>): void {
     switch (answer.kind) {
       case "listening":
         if (this.#listening === null) return this.#worker.kill();
@@ -156,6 +169,9 @@ export class ChannelServer {
           const { count, from, to } = answer;
           this.#events.emit("channel.client-refused", { channel: this.channel, from, to, connections: count });
         }
+        return;
+      case "sightings":
+        if (!this.#sighted(this.channel, answer)) this.#worker.kill();
         return;
       case "failed":
         // It goes on with the view that it has: better than none, and what is wrong is said.

@@ -20,6 +20,7 @@ import { Notifier, type NotifierParts } from "./notifier.ts";
 import { Passwords } from "./passwords.ts";
 import { Runs } from "./runs.ts";
 import { Schedule } from "./schedule.ts";
+import { SightingBook } from "./sighting-book.ts";
 import { Turnstile } from "./turnstile.ts";
 import type { VerbParts } from "./verb-parts.ts";
 import { runNow, verbsOf } from "./verbs.ts";
@@ -67,7 +68,16 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   const { config, clock, events, places } = parts;
   const certificates = await Certificates.open(config, { clock, events, readIdentity: parts.readIdentity });
   const serverDoors = { ...parts.serverDoors, certificates, consoleIdentity: await consoleIdentity(parts) };
-  const workers = new Workers(config, parts.version, places, parts.confine, serverDoors, events);
+  const book = new SightingBook({
+    log: parts.ledger.sightings,
+    clock,
+    events,
+    config: config.clients,
+    onBug: parts.onBug,
+  });
+  const workers = new Workers(config, parts.version, places, parts.confine, serverDoors, events, (channel, batch) =>
+    book.take(channel, batch),
+  );
   const doors = doorsOf(parts, workers);
   const checkpoints = new Checkpoints({
     signer: workers.signer,
@@ -102,6 +112,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     workers,
     certificates,
     checkpoints,
+    book,
     notifier,
     passwords,
     turnstile,
@@ -120,6 +131,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     await within(RUNS_PATIENCE, ended);
     await checkpoints.stop();
     await workers.stop();
+    await book.stop();
     // Whoever waited for a hung worker has now learned that it is gone; nobody may use the ledger once it is closed.
     await ended;
     events.emit("daemon.stopped", {});
@@ -127,6 +139,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   };
   try {
     const recovered = await recover(doors);
+    await book.start();
     await Promise.all([...workers.servers.values()].map((server) => server.start()));
     const verbs = verbsOf(verbParts);
     sockets.push(await openControlServer(places.control, verbs, parts.onBug));

@@ -44,5 +44,6 @@ export const NEEDED_ROLES: Readonly<Record<Verb, Role>> = {
   tokens: "admin",
   "token-make": "admin",
   "token-revoke": "admin",
+  clients: "viewer",
   log: "viewer",
 };

@@ -9,6 +9,7 @@ import type { Notifier } from "./notifier.ts";
 import type { Passwords } from "./passwords.ts";
 import type { Runs } from "./runs.ts";
 import type { Schedule } from "./schedule.ts";
+import type { SightingBook } from "./sighting-book.ts";
 import type { Turnstile } from "./turnstile.ts";
 import type { Workers } from "./workers.ts";
 
@@ -20,6 +21,7 @@ export interface VerbParts {
   readonly workers: Workers;
   readonly certificates: Certificates;
   readonly checkpoints: Checkpoints;
+  readonly book: SightingBook;
   readonly notifier: Notifier;
   readonly passwords: Passwords;
   readonly turnstile: Turnstile;

@@ -13,6 +13,7 @@ import { compareRevisions } from "../operations/compare-revisions.ts";
 import { makeToken, revokeToken, setPassword, setPerson } from "../operations/keep-people.ts";
 import { type MoveWish, previewRollback, promoteChannel, rollBackChannel } from "../operations/promote.ts";
 import { removeSource, setUpSource } from "../operations/set-up-source.ts";
+import { clientsAnswer } from "./clients-verb.ts";
 import type { Answers, Verbs } from "./control-server.ts";
 import { newToken } from "./gate.ts";
 import { describeJail } from "./jails.ts";
@@ -97,6 +98,7 @@ export function verbsOf(parts: VerbParts): Verbs {
       return { evidence: await recordWord(doors, word) };
     },
     ...proposalVerbs(parts),
+    clients: (wish) => clientsAnswer(ledger, wish),
     status: () => status(parts),
     "store-check": ({ repair }, report, gone) => turnstile.shared(() => checkStore(doors, repair, gone, report)),
     gc: async ({ preview }, report, gone) => {
@@ -291,6 +293,7 @@ async function movesOf({ doors }: VerbParts, source: string | null, limit: numbe
 async function status(parts: VerbParts): Promise<Answers["status"]> {
   const { doors, workers } = parts;
   const blobs = await doors.ledger.referencedBlobs();
+  const seen = await parts.book.seenLately();
   let bytes = 0;
   for (const size of blobs.values()) bytes += size;
   return {
@@ -303,6 +306,7 @@ async function status(parts: VerbParts): Promise<Answers["status"]> {
       channel,
       url,
       ftp: ftpUrl,
+      seen: seen.get(channel) ?? 0,
       certificates: [...parts.certificates.states(channel)],
     })),
     sources: await summaries(parts),

@@ -6,7 +6,7 @@ import { LIMITS } from "../core/kernel/limits.ts";
 import type { Events } from "../core/ports.ts";
 import { PASSIVE_PORTS, type ServeFtpInput, type TlsIdentity } from "../wire/jobs.ts";
 import type { Certificates } from "./certificates.ts";
-import { ChannelServer } from "./channel-server.ts";
+import { ChannelServer, type Sighted } from "./channel-server.ts";
 import { ChannelSockets, type SocketDoor } from "./channel-sockets.ts";
 import { ConsoleServer } from "./console-server.ts";
 import type { Confine, Jail } from "./jails.ts";
@@ -77,6 +77,7 @@ export class Workers {
     confine: Confine,
     doors: ServerDoors & Identities,
     events: Events,
+    sighted: Sighted,
   ) {
     this.#places = places;
     this.#confine = confine;
@@ -108,7 +109,7 @@ export class Workers {
     );
     const servers = Object.keys(config.channels).map((channel): [string, ChannelServer] => [
       channel,
-      channelServer(channel, config, places, confine, doors, events),
+      channelServer(channel, config, places, confine, doors, events, sighted),
     ]);
     this.servers = new Map(servers);
     this.console =
@@ -179,11 +180,12 @@ function consoleServer(
 
 function channelServer(
   channel: string,
-  { channels, limits, session }: Config,
+  { channels, limits, session, clients }: Config,
   places: Places,
   confine: Confine,
   { openLog, certificates, sockets, pick }: ServerDoors & Identities,
   events: Events,
+  sighted: Sighted,
 ): ChannelServer {
   const where = channels[channel];
   if (where === undefined) throw new Error(`no channel ${channel}`);
@@ -214,6 +216,7 @@ function channelServer(
     views: places.views,
     limits,
     session,
+    sightings: clients.record,
   } as const;
   const device = where.interface ?? null;
   if (sockets === null && device !== null)
@@ -222,7 +225,13 @@ function channelServer(
       `channels.${channel}.interface: a server can be bound to one on Linux (x86-64) only`,
     );
   const wishes = { channel, interface: device, passivePorts: PASSIVE_PORTS, pick };
-  return new ChannelServer(worker, start, events, sockets === null ? null : new ChannelSockets(sockets, wishes));
+  return new ChannelServer(
+    worker,
+    start,
+    events,
+    sighted,
+    sockets === null ? null : new ChannelSockets(sockets, wishes),
+  );
 }
 
 function ftpStart(

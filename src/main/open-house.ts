@@ -44,7 +44,11 @@ export async function openHouse({ config, atStep, echo, onBug }: HouseOptions): 
   const places = placesOf(config);
   makeFolders([config.data, places.logs, places.signer.folder]);
   const clock = { now: () => Date.now() };
-  const ledger = await ledgers.sqlite({ file: path.join(config.data, "ledger.sqlite"), atStep });
+  const ledger = await ledgers.sqlite({
+    file: path.join(config.data, "ledger.sqlite"),
+    atStep,
+    mostClients: config.clients.most,
+  });
   // Set when the daemon is up: what happens before is in the log.
   let tell: ((event: EventRecord) => void) | null = null;
   const heard = (line: string, event: EventRecord): void => {

@@ -1,3 +1,5 @@
+import { ipv6Network } from "../core/kernel/address-network.ts";
+
 /** How many connections there may be, from all clients and from one. */
 export class Connections {
   readonly #most: number;
@@ -38,9 +40,5 @@ export function plainAddress(address: string): string {
 export function clientOf(address: string): string {
   const plain = plainAddress(address);
   if (!plain.includes(":")) return plain;
-  const [head = "", tail = ""] = plain.split("%", 1)[0]?.split("::") ?? [];
-  const groups = [head, tail].map((half) => (half === "" ? [] : half.split(":")));
-  const missing = 8 - groups.flat().length;
-  const zeros = Array.from({ length: Math.max(0, missing) }, () => "0");
-  return [...(groups[0] ?? []), ...zeros, ...(groups[1] ?? [])].slice(0, 4).join(":");
+  return ipv6Network(plain);
 }

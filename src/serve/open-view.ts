@@ -63,6 +63,12 @@ export class ChannelView implements Counted {
     return sha256 === null ? null : findByHash(this.#mounts, sha256);
   }
 
+  /** Whose content stands under a path, whether the path names anything of it or not. */
+  ownerOf(path: string): { readonly source: string; readonly revision: number } | null {
+    const owner = this.#mounts.find(({ mount }) => path.startsWith(mount));
+    return owner === undefined ? null : { source: owner.source, revision: owner.view.revision };
+  }
+
   retain(): void {
     this.#users += 1;
   }

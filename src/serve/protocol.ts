@@ -10,6 +10,7 @@ import type { Connections } from "./connections.ts";
 import type { Gate } from "./gate.ts";
 import type { ChannelView } from "./open-view.ts";
 import type { Sessions } from "./sessions.ts";
+import type { SightingNotes } from "./sightings.ts";
 
 /** What a protocol serves from: one channel, with its walls. */
 export interface Serving {
@@ -22,6 +23,8 @@ export interface Serving {
   readonly connections: Connections;
   readonly gate: Gate;
   readonly log: AccessLog;
+  /** What is seen of clients, for the keeper; `null`: nothing is noted. */
+  readonly sightings: SightingNotes | null;
   /** The time of day, for dates that clients and logs see. */
   readonly now: () => Instant;
   /** A clock that never goes back, in milliseconds. */

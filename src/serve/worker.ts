@@ -21,11 +21,15 @@ import type { Listening, Serving } from "./protocol.ts";
 import { Recent } from "./recent.ts";
 import { protocols } from "./registry.ts";
 import { Sessions } from "./sessions.ts";
+import { SightingNotes } from "./sightings.ts";
 import { ShownIdentity } from "./tls/shown-identity.ts";
 
 /** Large buffers of one process: 32 MiB. */
 const MOST_LARGE_BUFFERS = 64;
 const MINUTE = 60_000;
+/** Bytes that may wait for the keeper before sightings do. */
+const MOST_UNSENT = 256 * 1024;
+const SIGHTINGS_EVERY = 1_000;
 
 export interface WorkerOptions {
   readonly laneFd: number;
@@ -50,7 +54,11 @@ export interface WorkerOptions {
 
 /** Serves one channel, as the daemon says over the lane. */
 export function serveOverLane(options: WorkerOptions): void {
-  const worker = new ServeWorker(options, (answer) => lane.send(answer));
+  const worker = new ServeWorker(
+    options,
+    (answer) => lane.send(answer),
+    () => lane.unsent < MOST_UNSENT,
+  );
   const lane = Lane.adopt(options.laneFd, {
     message: (value) => worker.message(value),
     data: () => {
@@ -64,18 +72,21 @@ export function serveOverLane(options: WorkerOptions): void {
 class ServeWorker {
   readonly #options: WorkerOptions;
   readonly #send: (answer: ServeAnswer) => void;
+  readonly #keeperReads: () => boolean;
   /** What was said of late, and when: a thousand clients that miss one file are one message. */
   readonly #said = new Recent<string, Instant>(4_096);
   #channel: OpenChannel | null = null;
+  #sightings: SightingNotes | null = null;
   readonly #logs: AccessLog[] = [];
   readonly #listening: Listening[] = [];
   readonly #identities = new Map<"https" | "ftp", ShownIdentity>();
   #started = false;
   #ended = false;
 
-  constructor(options: WorkerOptions, send: (answer: ServeAnswer) => void) {
+  constructor(options: WorkerOptions, send: (answer: ServeAnswer) => void, keeperReads: () => boolean) {
     this.#options = options;
     this.#send = send;
+    this.#keeperReads = keeperReads;
   }
 
   message(value: unknown): void {
@@ -117,6 +128,11 @@ class ServeWorker {
     this.#channel = channel;
     const sessions = new Sessions(start.session, () => channel.current);
     setInterval(() => sessions.sweep(elapsed()), 1_000).unref();
+    if (start.sightings) {
+      const notes = new SightingNotes({ send: this.#send, ready: this.#keeperReads, now });
+      this.#sightings = notes;
+      setInterval(() => notes.flush(), SIGHTINGS_EVERY).unref();
+    }
     return {
       channel: start.channel,
       limits: start.limits,
@@ -126,6 +142,7 @@ class ServeWorker {
       connections: new Connections(start.limits.connections, start.limits.connectionsPerClient),
       gate: new Gate(start.allow, elapsed, (turnedAway) => this.#send({ kind: "turned-away", ...turnedAway })),
       log: this.#logOn(logFd, start.channel, start.logFields),
+      sightings: this.#sightings,
       now,
       elapsed,
       boundary: random,
@@ -186,6 +203,7 @@ class ServeWorker {
   end(cause: Error | null): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#sightings?.flush();
     for (const log of this.#logs) log.close();
     this.#options.onEnd(cause);
   }

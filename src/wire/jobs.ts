@@ -5,6 +5,7 @@ import { contentSummary, SUMMARY_KINDS } from "../core/model/content-summary.ts"
 import { feedListing, listedArtifact, listingFindings } from "../core/model/feed-listing.ts";
 import { contentFindings } from "../core/model/findings.ts";
 import { channelName, sourceName } from "../core/model/source.ts";
+import { sightingBatch } from "./sightings.ts";
 
 /**
  * Every job that the daemon gives to a worker and every answer, with its schema. A worker answers a job with any number
@@ -404,6 +405,8 @@ const serveStart = z.strictObject({
    * `most` after that: a blob is kept longer than `most` and a transfer once it is no longer shown.
    */
   session: z.strictObject({ idle: z.int().nonnegative(), most: z.int().nonnegative() }),
+  /** Whether clients are noted. */
+  sightings: z.boolean().default(true),
   logFields: z
     .array(z.enum(ACCESS_LOG_FIELDS))
     .min(1)
@@ -451,6 +454,8 @@ export const serveAnswer = z.discriminatedUnion("kind", [
   }),
   /** Connections that were cut off because of where they came from or arrived; at most once a minute. */
   z.strictObject({ kind: z.literal("turned-away"), count: z.int().positive(), from: ipAddress, to: ipAddress }),
+  /** What it saw of its clients in about a second. */
+  sightingBatch,
   /** Begins, or the last `reopen`, failed; or, without a request and once a minute, a view is damaged. */
   failed,
 ]);

@@ -70,6 +70,11 @@ export class Lane {
     });
   }
 
+  /** Bytes sent that have not left this process. */
+  get unsent(): number {
+    return this.#socket.writableLength;
+  }
+
   pause(): void {
     this.#socket.pause();
   }

@@ -5,6 +5,7 @@ import { SUMMARY_KINDS } from "../core/model/content-summary.ts";
 import { series } from "../core/model/feed-listing.ts";
 import { channelName, sourceName, sourceSpec } from "../core/model/source.ts";
 import { personName } from "../core/people/person.ts";
+import { clientsRequest, clientsResult } from "./client-requests.ts";
 import { event, move, recovery, run } from "./history-answers.ts";
 import { bytes, instant } from "./measures.ts";
 import { person, token } from "./people-answers.ts";
@@ -105,6 +106,7 @@ export const request = z.discriminatedUnion("verb", [
   z.strictObject({ verb: z.literal("token-revoke"), id: z.string().max(64), by }),
   z.strictObject({ verb: z.literal("notify-list") }),
   z.strictObject({ verb: z.literal("notify-test"), subscriber: z.string().max(64), by }),
+  clientsRequest,
   z.strictObject({
     verb: z.literal("log"),
     what: z.enum(["runs", "moves", "events"]),
@@ -251,6 +253,7 @@ export const results = {
         channel: z.string(),
         url: z.string().nullable().describe("where clients find it by HTTP"),
         ftp: z.string().nullable().default(null).describe("where clients find it by FTP; null where they do not"),
+        seen: z.int().default(0).describe("different clients in the last 24 hours"),
         certificates: z
           .array(
             z.strictObject({
@@ -313,6 +316,7 @@ export const results = {
     ),
   }),
   "notify-test": z.strictObject({ subscriber: z.string() }),
+  clients: clientsResult,
   log: z.strictObject({ runs: z.array(run), moves: z.array(move), events: z.array(event) }),
 } as const satisfies Record<Verb, z.ZodType>;
 

@@ -8,6 +8,7 @@ import type { ProposalDraft, ProposalEnd, SignOff } from "../../src/core/model/p
 import type { EventRecord, Ledger, NoticeDraft, SyncRecord } from "../../src/core/ports.ts";
 import { modelled } from "./ledger-model.ts";
 import { AT, digestOf, draftOf, failsWith, moveTo, specOf } from "./ledger-samples.ts";
+import { sightings } from "./ledger-sightings.ts";
 
 export interface OpenedLedger {
   readonly ledger: Ledger;
@@ -36,6 +37,7 @@ export function ledgerContract(name: string, open: () => Promise<OpenedLedger>):
     policies(given);
     proposals(given);
     auditLog(given);
+    sightings(given);
     notices(given);
     evidence(given);
     people(given);
@@ -138,7 +140,7 @@ function proposals(given: Given): void {
   });
 }
 
-type Given = (title: string, body: (ledger: Ledger, opened: OpenedLedger) => Promise<void>) => void;
+export type Given = (title: string, body: (ledger: Ledger, opened: OpenedLedger) => Promise<void>) => void;
 
 function sourcesAndRevisions(given: Given): void {
   given("a source is put, changed and removed", async (ledger, opened) => {

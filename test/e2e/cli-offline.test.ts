@@ -66,6 +66,7 @@ const COMMANDS: readonly (readonly [name: string, words: string])[] = [
   ["promote", "promote clamav"],
   ["rollback", "rollback clamav --channel production --revision 7"],
   ["status", "status"],
+  ["clients", "clients --source clamav --revision 8"],
   ["store-check", "store check"],
   ["gc", "gc"],
   ["log-runs", "log"],

@@ -57,9 +57,9 @@ function statusText(status: Results["status"], context: CommandContext): string 
         "store",
         `${status.store.blobs} blobs, ${formatSize(status.store.bytes)}; ${formatSize(status.store.freeBytes)} free`,
       ],
-      ...status.channels.map(({ channel, url, ftp }): readonly [string, string | null] => [
+      ...status.channels.map(({ channel, url, ftp, seen }): readonly [string, string | null] => [
         quoteOutside(channel),
-        ftp === null ? url : [url, ftp].filter((one) => one !== null).join(" "),
+        [url ?? "-", ...(ftp === null ? [] : [ftp]), ...(seen === 0 ? [] : [`${seen} clients in 24h`])].join("  "),
       ]),
     ],
     paint,

@@ -96,6 +96,16 @@ export class Connection {
     }
   }
 
+  /** A transaction that a power cut may take back, though no crash of ours; see `runLazily`. */
+  lazily<T>(work: () => T): T {
+    this.#attempt(() => this.#database.exec("PRAGMA synchronous=NORMAL"));
+    try {
+      return this.transaction(work);
+    } finally {
+      this.#attempt(() => this.#database.exec("PRAGMA synchronous=FULL"));
+    }
+  }
+
   close(): void {
     if (this.#database.isOpen) this.#attempt(() => this.#database.close());
   }

@@ -216,6 +216,100 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (proposal, version, by)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE served (
+    id INTEGER PRIMARY KEY,
+    channel TEXT NOT NULL UNIQUE
+  ) STRICT;
+
+  CREATE TABLE client (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,
+    likeness TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    UNIQUE (name, likeness)
+  ) STRICT;
+
+  CREATE TABLE visit (
+    source INTEGER NOT NULL REFERENCES source (id),
+    channel INTEGER NOT NULL REFERENCES served (id),
+    client INTEGER NOT NULL REFERENCES client (id),
+    first_seen INTEGER NOT NULL,
+    last_seen INTEGER NOT NULL,
+    began INTEGER NOT NULL,
+    visits INTEGER NOT NULL,
+    held INTEGER,
+    held_since INTEGER,
+    hour INTEGER NOT NULL,
+    in_hour INTEGER NOT NULL,
+    PRIMARY KEY (source, channel, client)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX visit_by_client ON visit (client);
+
+  CREATE TABLE rhythm (
+    source INTEGER NOT NULL,
+    channel INTEGER NOT NULL,
+    client INTEGER NOT NULL,
+    newest INTEGER NOT NULL,
+    counts BLOB NOT NULL,
+    UNIQUE (source, channel, client)
+  ) STRICT;
+
+  CREATE TABLE taken (
+    source INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
+    channel INTEGER NOT NULL,
+    client INTEGER NOT NULL,
+    first_at INTEGER NOT NULL,
+    whole_at INTEGER,
+    last_at INTEGER NOT NULL,
+    files INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    visits_before INTEGER NOT NULL,
+    PRIMARY KEY (source, revision, channel, client)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE seen_file (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    source INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    path TEXT NOT NULL,
+    UNIQUE (sha256, source, path)
+  ) STRICT;
+
+  CREATE TABLE taken_file (
+    file INTEGER NOT NULL,
+    channel INTEGER NOT NULL,
+    client INTEGER NOT NULL,
+    first_at INTEGER NOT NULL,
+    whole_at INTEGER,
+    last_at INTEGER NOT NULL,
+    files INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    visits_before INTEGER NOT NULL,
+    PRIMARY KEY (file, channel, client)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE taken_group (
+    kind TEXT NOT NULL CHECK (kind IN ('revision', 'file')),
+    one INTEGER NOT NULL,
+    two INTEGER NOT NULL,
+    last_at INTEGER NOT NULL,
+    takings INTEGER NOT NULL,
+    PRIMARY KEY (kind, one, two)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE report (
+    channel INTEGER NOT NULL,
+    client INTEGER NOT NULL,
+    about TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    outcome TEXT NOT NULL CHECK (outcome IN ('ok', 'failed', 'back')),
+    code TEXT NOT NULL,
+    source TEXT NOT NULL,
+    PRIMARY KEY (client, channel, about)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Tables whose rows are written once: the authorizer lets no statement change them. */

@@ -37,6 +37,7 @@ import {
   syncFrom,
   whole,
 } from "./rows.ts";
+import { removeSightings, SqliteSightings } from "./sightings.ts";
 
 export interface LedgerOptions {
   /** The database file; made where there is none. */
@@ -44,6 +45,8 @@ export interface LedgerOptions {
   readonly atStep: AtStep;
   /** Events that are kept, the newest; 100,000 when left out, which is some 30 MB. */
   readonly mostEvents?: number;
+  /** Clients that are known at once; 200,000 when left out. */
+  readonly mostClients?: number;
 }
 
 /** After so many new events the oldest are looked for: refusals come by the thousand, and each look is a write. */
@@ -53,13 +56,15 @@ const TRIM_EVERY = 1_000;
  * Opens the ledger and holds it until it is closed. Throws `Failure` `store.busy` when another process holds it,
  * `store.schema` when a newer Ringfort wrote it, `store.damaged`, `store.full`, `store.io`.
  */
-export async function openSqliteLedger({ file, atStep, mostEvents = 100_000 }: LedgerOptions): Promise<Ledger> {
+export async function openSqliteLedger(options: LedgerOptions): Promise<Ledger> {
+  const { file, atStep, mostEvents = 100_000, mostClients = 200_000 } = options;
   const connection = await Connection.open(file);
   const doors = [
     auditLog(connection),
     noticeQueue(connection),
     peopleBook(connection),
     releaseRecord(connection),
+    { sightings: new SqliteSightings(connection, mostClients) },
   ] as const;
   return Object.assign(new SqliteLedger(connection, atStep, mostEvents), ...doors);
 }
@@ -69,7 +74,7 @@ const POSITIONS = "SELECT p.*, s.name AS source_name FROM position p JOIN source
 
 /** Sources, revisions, channels, runs and events; what has nothing to do with them stands in files of its own. */
 class SqliteLedger
-  implements Omit<Ledger, keyof AuditLog | keyof NoticeQueue | keyof PeopleBook | keyof ReleaseRecord>
+  implements Omit<Ledger, keyof AuditLog | keyof NoticeQueue | keyof PeopleBook | keyof ReleaseRecord | "sightings">
 {
   readonly #connection: Connection;
   readonly #atStep: AtStep;
@@ -101,6 +106,7 @@ class SqliteLedger
       const row = this.#connection.get("SELECT id FROM source WHERE name = ?", name);
       if (row === undefined) return;
       const id = whole(row["id"]);
+      removeSightings(this.#connection, id);
       // Those that refer to others first.
       for (const table of ["position", "move", "upstream_note", "entry", "revision"]) {
         this.#connection.run(`DELETE FROM ${table} WHERE source = ?`, id);

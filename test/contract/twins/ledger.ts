@@ -36,7 +36,7 @@ import type {
   SignOff,
 } from "../../../src/core/model/proposal.ts";
 import type { Revision, RevisionDraft, RevisionEntry } from "../../../src/core/model/revision.ts";
-import type { SourceSpec } from "../../../src/core/model/source.ts";
+import { mountOf, type SourceSpec } from "../../../src/core/model/source.ts";
 import type { Person, Token } from "../../../src/core/people/person.ts";
 import type {
   EventRecord,
@@ -47,6 +47,7 @@ import type {
   SyncRecord,
   UpstreamNote,
 } from "../../../src/core/ports.ts";
+import { MemorySightings } from "./sightings.ts";
 
 interface Held {
   readonly revision: Revision;
@@ -66,6 +67,19 @@ interface HeldSource {
  * real ledgers are compared with, and what tests of the operations run on.
  */
 export class MemoryLedger implements Ledger {
+  readonly sightings: MemorySightings = new MemorySightings((name) => {
+    const held = this.#sources.get(name);
+    if (held === undefined) return null;
+    const mount = mountOf(held.spec);
+    const entries = [...held.revisions.values()].flatMap((one) => one.entries);
+    return {
+      last: this.#numbers.get(name) ?? 0,
+      has: (path, sha256) =>
+        entries.some(
+          (entry) => entry.sha256 === sha256 && [`${mount}${entry.path}`, `/by-hash/sha256/${sha256}`].includes(path),
+        ),
+    };
+  });
   readonly #sources = new Map<string, HeldSource>();
   readonly #numbers = new Map<string, number>();
   #loose: ReadonlyMap<Sha256, Instant> = new Map();
@@ -102,6 +116,7 @@ export class MemoryLedger implements Ledger {
 
   async removeSource(name: string): Promise<void> {
     this.#sources.delete(name);
+    this.sightings.removeSource(name);
   }
 
   async sealRevision(draft: RevisionDraft, sealedAt: Instant): Promise<Revision> {

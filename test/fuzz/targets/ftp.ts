@@ -10,6 +10,7 @@ import { FtpSession } from "../../../src/serve/protocols/ftp/session.ts";
 import { Sources } from "../../../src/serve/protocols/ftp/sources.ts";
 import type { FtpService } from "../../../src/serve/protocols/ftp/talk.ts";
 import { Sessions } from "../../../src/serve/sessions.ts";
+import { SightingNotes } from "../../../src/serve/sightings.ts";
 import { serveRequest } from "../../../src/wire/jobs.ts";
 import { ChannelFolder } from "../../fixtures/channel-folder.ts";
 import type { Dice } from "../../fixtures/dice.ts";
@@ -178,6 +179,7 @@ function serviceOver(folder: ChannelFolder): { readonly run: (input: Uint8Array)
       connections: new Connections(8, 8),
       gate: new Gate([], elapsed, () => mustHold(false, "somebody was turned away")),
       log,
+      sightings: new SightingNotes({ send: () => {}, ready: () => true, now: () => 1_795_442_400_000 }),
       now: () => 1_795_442_400_000,
       elapsed,
       boundary: () => "x",

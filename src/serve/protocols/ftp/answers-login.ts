@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from "node:crypto";
+import { MOST_AGENT } from "../../../core/model/client-sighting.ts";
 import type { Answer, Talk } from "./talk.ts";
 
 /** One text for all (RFC 959 section 4.2), so that nothing is learnt of which names there are. */
@@ -33,6 +34,7 @@ export const pass: Answer = async (talk, argument) => {
   // The programs behind one address are told apart by what they send here, as HTTP's are by their User-Agent: a second
   // session of the same run sees the revision of the first.
   state.view = lease.begin(`ftp ${said}`, service.serving.elapsed());
+  if (state.agent === "") state.agent = password === null ? said.slice(0, MOST_AGENT) : "ftp";
   log(talk, "PASS", password === null ? said : null, 230);
   return "230 Logged in.";
 };

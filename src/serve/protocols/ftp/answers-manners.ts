@@ -1,3 +1,4 @@
+import { MOST_AGENT } from "../../../core/model/client-sighting.ts";
 import { chooseFacts } from "./answers-names.ts";
 import { VERB_NAMES } from "./command.ts";
 import { FACTS } from "./listing.ts";
@@ -34,7 +35,10 @@ export const syst: Answer = () => "215 UNIX Type: L8";
 export const noop: Answer = () => "200 Here.";
 
 /** No RFC has it; 200 as RFC 959 section 4.2 has it for what is done. */
-export const clnt: Answer = () => "200 Noted.";
+export const clnt: Answer = ({ state }, argument) => {
+  state.agent = (argument ?? "").slice(0, MOST_AGENT);
+  return "200 Noted.";
+};
 
 /** RFC 959 section 4.1.1; 502 by section 4.2: a session's view and its TLS are for one login. */
 export const rein: Answer = () => "502 Leave and come again.";

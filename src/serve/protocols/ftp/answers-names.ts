@@ -76,5 +76,6 @@ export const rest: Answer = ({ state }, argument) => {
 
 function file(talk: Talk, argument: string | null): { readonly size: number; readonly lastModified: number } | null {
   const found = find(talk, nameIn(talk.state.folder, argument ?? ""));
+  if (found?.kind === "file") talk.service.serving.sightings?.note(talk.seen(), found, "looked", 0);
   return found === null || found.kind === "directory" ? null : found;
 }

@@ -24,6 +24,7 @@ export const retr: Answer = async (talk, argument) => {
       run: async (transfer) => {
         const { buffers, elapsed } = service.serving;
         const ended = await transfer.file(blob, from, found.size, buffers, elapsed);
+        noteSent(talk, found, from, transfer.sent, ended === "sent");
         if (ended === "short" && found.kind === "file") service.serving.blobMissing(found, "size-differs");
         return ENDINGS[ended];
       },
@@ -32,6 +33,12 @@ export const retr: Answer = async (talk, argument) => {
     blob.close();
   }
 };
+
+function noteSent(talk: Talk, found: FoundFile | OwnFile, from: number, sent: number, complete: boolean): void {
+  if (found.kind === "own") return;
+  const parts = [{ first: from, last: found.size - 1 }];
+  talk.service.serving.sightings?.sent(talk.seen(), found, parts, { bytes: sent, complete });
+}
 
 async function open({ service }: Talk, found: FoundFile | OwnFile): Promise<OpenBlob | null> {
   if (found.kind === "own") return { held: found.bytes, read: () => Promise.resolve(0), close: () => undefined };

@@ -4,6 +4,7 @@ import type { Instant } from "../../../core/kernel/instant.ts";
 import { plainAddress } from "../../connections.ts";
 import type { ChannelView } from "../../open-view.ts";
 import type { Session } from "../../sessions.ts";
+import type { Seen } from "../../sightings.ts";
 import type { ShownIdentity } from "../../tls/shown-identity.ts";
 import { unsentBytes } from "../../unsent-bytes.ts";
 import { ANSWERS } from "./answers.ts";
@@ -55,6 +56,7 @@ export class FtpSession implements Talk {
     this.ends = { client, server: plainAddress(socket.localAddress ?? ""), port: socket.localPort ?? 0 };
     this.state = {
       user: null,
+      agent: "",
       view: null,
       folder: "/",
       rest: 0,
@@ -159,6 +161,10 @@ export class FtpSession implements Talk {
       "x-source": owner?.source ?? null,
       "x-revision": owner?.revision ?? null,
     });
+  }
+
+  seen(): Seen {
+    return { name: this.ends.client, agent: this.state.agent, protocol: "ftp" };
   }
 
   #listen(socket: Socket): void {

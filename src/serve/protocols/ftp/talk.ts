@@ -5,6 +5,7 @@ import type { ServeFtp } from "../../../wire/jobs.ts";
 import type { ChannelView } from "../../open-view.ts";
 import type { Serving } from "../../protocol.ts";
 import type { Session } from "../../sessions.ts";
+import type { Seen } from "../../sightings.ts";
 import type { ShownIdentity } from "../../tls/shown-identity.ts";
 import { wellKnown } from "../http/well-known.ts";
 import type { Fact } from "./listing.ts";
@@ -28,6 +29,8 @@ export interface FtpService {
 export interface SessionState {
   /** The name that USER gave and that was not refused. */
   user: string | null;
+  /** What the client calls itself: CLNT's word, else the password, by which FTP programs are known. */
+  agent: string;
   /** Set by the login, and for the whole session the only view that it sees. */
   view: ChannelView | null;
   /** `/` at both ends. */
@@ -74,6 +77,8 @@ export interface Talk {
   /** Sends a reply in clear and goes on under TLS; `false` when that failed, and the session has ended. */
   secure(reply: string, identity: ShownIdentity): Promise<boolean>;
   log(entry: LogEntry): void;
+  /** Who it is, for what is noted of clients. */
+  seen(): Seen;
 }
 
 /** What answers a verb: the reply that ends it, without the line's end, and `null` when there is none to send. */

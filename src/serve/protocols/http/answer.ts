@@ -11,7 +11,7 @@ import { sendPieces } from "./send-body.ts";
 import { type WellKnown, wellKnown } from "./well-known.ts";
 
 /** Whose content was asked for, for the log. */
-export type Owner = { readonly source: string; readonly revision: number } | null;
+export type Owner = FoundFile | { readonly kind?: never; readonly source: string; readonly revision: number } | null;
 
 /**
  * Answers one request from a view; at once where what is asked for is at hand, and else in its time. What a client may
@@ -32,8 +32,9 @@ export function answer(
   const known = wellKnown(path, query, serving.channel);
   if (known !== null) return sendKnown(exchange, known);
   try {
-    const found = view().find(path);
-    if (found === null) return say(exchange, 404);
+    const channel = view();
+    const found = channel.find(path);
+    if (found === null) return say(exchange, 404, [], channel.ownerOf(path));
     if (found.kind === "file") return sendFile(exchange, serving, found, method);
     if (!path.endsWith("/")) return say(exchange, 301, ["Location", encodePath(found.path)], found.owner);
     return sendListing(exchange, serving, found);

@@ -1,4 +1,5 @@
 import type { Duration, Instant } from "../../../core/kernel/instant.ts";
+import { MOST_AGENT, type SightingProtocol } from "../../../core/model/client-sighting.ts";
 import { plainAddress } from "../../connections.ts";
 import { DeliveryWatch } from "../../least-rate.ts";
 import type { ChannelView } from "../../open-view.ts";
@@ -11,6 +12,7 @@ import type { HttpRequest } from "./exchange.ts";
 import { HttpExchange } from "./http-exchange.ts";
 import { type RequestTarget, requestTarget } from "./request-path.ts";
 import { type HeadRefusal, RequestReader } from "./request-reader.ts";
+import { noteAnswered } from "./sighted.ts";
 
 /** Requests that may wait behind the one being answered; apt sends ten ahead. */
 const MOST_WAITING = 32;
@@ -181,6 +183,7 @@ export class HttpConnection {
       const now = serving.elapsed();
       this.#session.end(now);
       const sent = exchange.given - this.#lost();
+      this.#note(request, target, exchange.status, sent, owner);
       this.#log(request, target, { status: exchange.status, sent, read: request.length, took: now - began, owner });
     };
     const owner = answer(exchange, target, serving, view);
@@ -226,6 +229,18 @@ export class HttpConnection {
     if (socket.writable) socket.write(head.block + this.#house.tail(true), "latin1");
     this.#log(null, NOTHING, { status, sent: 0, read: 0, took: 0, owner: null });
     return null;
+  }
+
+  #note({ method, fields }: HttpRequest, target: RequestTarget, status: number, sent: number, owner: Owner): void {
+    const { channel, sightings } = this.#house.serving;
+    if (sightings === null) return;
+    const agent = (fields["user-agent"] ?? "").slice(0, MOST_AGENT);
+    const who = { name: this.#ends.client, agent, protocol: this.#protocol };
+    noteAnswered(sightings, who, channel, owner, { ...target, method, status, range: fields.range, sent });
+  }
+
+  get #protocol(): SightingProtocol {
+    return this.#carried.socket === this.#carried.wire ? "http" : "https";
   }
 
   #log(

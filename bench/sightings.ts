@@ -1,0 +1,195 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import net from "node:net";
+import path from "node:path";
+import { parseArgs } from "node:util";
+import type { RequestOf } from "../src/wire/client.ts";
+import { startTestDaemon, type TestDaemon } from "../test/fixtures/daemon.ts";
+import { startHttpVendor } from "../test/upstream/http-vendor.ts";
+import { SignedListVendor } from "../test/upstream/signed-list.ts";
+import { conclude, machine, median, say, table } from "./report.ts";
+
+/**
+ * A fleet asks a real daemon by HTTP, each client from an address of its own (127.0.0.0/8) over a connection of its own,
+ * once a minute: in the first minute for the file, in those after it whether the file has changed, and in the last for
+ * a new revision's. All of it must be in the ledger in the end, and questions must be answered while it comes.
+ */
+const { values } = parseArgs({
+  options: {
+    clients: { type: "string", default: "100000" },
+    minute: { type: "string", default: "60" },
+    polls: { type: "string", default: "2" },
+  },
+});
+const clients = Number(values.clients);
+/** Seconds in which every client comes once. */
+const minute = Number(values.minute);
+const rate = clients / minute;
+const GOAL_MS = 200;
+const TICK = 10;
+const CLOCK_TICKS = 100;
+
+const vendor = await startHttpVendor({});
+const list = new SignedListVendor(vendor, "fleet");
+const daemon = await startTestDaemon({
+  channels: { staging: { listen: "127.0.0.1:0" } },
+  config: { limits: { connections: 4_096 }, session: { idle: 0, most: 0 } },
+});
+const contents = [Buffer.alloc(1_024, "first"), Buffer.alloc(1_024, "second")] as const;
+
+async function publish(content: Buffer, at: number): Promise<void> {
+  list.publish(new Map([["daily.bin", content]]), at);
+  const synced = await daemon.sync("fleet");
+  if (!("run" in synced) || synced.run.revision === null) throw new Error(JSON.stringify(synced));
+}
+
+/** One request of client number `at`, from its address, and `true` when it was answered. */
+function ask(port: number, at: number, etag: string | null): Promise<boolean> {
+  return new Promise((resolve) => {
+    // 127.1.0.1 and on: no byte at the end is 0 or 255, which some kernels take for a network.
+    const localAddress = `127.${1 + Math.floor(at / 62_500)}.${Math.floor(at / 250) % 250}.${1 + (at % 250)}`;
+    const socket = net.connect({ host: "127.0.0.1", port, localAddress });
+    let answered = false;
+    socket.on("data", () => {
+      answered = true;
+    });
+    socket.on("error", () => undefined);
+    socket.once("close", () => resolve(answered));
+    const unless = etag === null ? "" : `If-None-Match: "${etag}"\r\n`;
+    socket.write(
+      `GET /fleet/daily.bin HTTP/1.1\r\nHost: mirror\r\nUser-Agent: fleet/1.0\r\n${unless}Connection: close\r\n\r\n`,
+    );
+  });
+}
+
+/** Each client once, evenly over a minute, in an order of its own. */
+async function round(port: number, turn: number, etag: string | null): Promise<number> {
+  const began = performance.now();
+  const answers: Promise<boolean>[] = [];
+  // A prime step: the order in which they come is not that in which the ledger first saw them.
+  const step = [1, 48_611, 75_041, 30_011][turn % 4] ?? 1;
+  for (let sent = 0; sent < clients; ) {
+    const due = Math.min(clients, Math.floor(((performance.now() - began) / 1_000) * rate));
+    for (; sent < due; sent += 1) answers.push(ask(port, (sent * step) % clients, etag));
+    await new Promise((resolve) => setTimeout(resolve, TICK));
+  }
+  return (await Promise.all(answers)).filter((answered) => !answered).length;
+}
+
+/** Seconds of processor time that a process has had (proc(5)). */
+function cpuOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ")[1]?.split(" ") ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS;
+}
+
+async function timed(
+  question: string,
+  wish: RequestOf<"clients"> | RequestOf<"status">,
+): Promise<readonly [string, number[]]> {
+  const took: number[] = [];
+  for (let time = 0; time < 5; time += 1) {
+    const began = performance.now();
+    await daemon.must(wish);
+    took.push(performance.now() - began);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  return [question, took];
+}
+
+const FIRST = createHash("sha256").update(contents[0]).digest("hex");
+const wish = {
+  verb: "clients",
+  source: null,
+  channel: null,
+  revision: null,
+  sha256: null,
+  after: null,
+  limit: 100,
+} as const;
+
+async function questions(): Promise<readonly (readonly [string, number[]])[]> {
+  return [
+    await timed("clients of a source, 100", { ...wish, source: "fleet" }),
+    await timed("who took revision 1, 100, and who has left it", { ...wish, source: "fleet", revision: 1 }),
+    await timed("who has a digest, 100", { ...wish, sha256: FIRST }),
+    await timed("status, with the clients of the last day", { verb: "status" }),
+  ];
+}
+
+async function everyone(
+  daemonAt: TestDaemon,
+  revision: number,
+): Promise<{ took: number; left: number; clients: number }> {
+  const { spread } = await daemonAt.must({ ...wish, source: "fleet", revision, limit: 1 });
+  return spread[0] ?? { took: 0, left: 0, clients: 0 };
+}
+
+try {
+  list.publish(new Map(), Date.now() - 120_000);
+  await daemon.addSource(list.source());
+  await publish(contents[0], Date.now() - 60_000);
+  const port = Number(new URL(await daemon.url("staging")).port);
+  const { processes } = await daemon.must({ verb: "status" });
+  const serve = processes.find(({ role }) => role === "serve-staging")?.pid ?? 0;
+  say(`${clients} clients, one request each in ${minute} s (${Math.round(rate)} a second), on ${machine()}\n`);
+  const rows: string[][] = [];
+  let unanswered = 0;
+  let asked: readonly (readonly [string, number[]])[] = [];
+  let keeperShare = 0;
+  const minutes = Number(values.polls) + 2;
+  for (let turn = 0; turn < minutes; turn += 1) {
+    const last = turn === minutes - 1;
+    if (last) await publish(contents[1], Date.now());
+    const before = [cpuOf(daemon.pid), cpuOf(serve), performance.now()] as const;
+    const came = round(port, turn, turn === 0 ? null : FIRST);
+    if (turn === minutes - 1) {
+      await new Promise((resolve) => setTimeout(resolve, (minute * 1_000) / 3));
+      asked = await questions();
+    }
+    unanswered += await came;
+    const seconds = (performance.now() - before[2]) / 1_000;
+    const shares = [cpuOf(daemon.pid) - before[0], cpuOf(serve) - before[1]].map((cpu) => cpu / seconds);
+    keeperShare = Math.max(keeperShare, shares[0] ?? 0);
+    const what = turn === 0 ? "fetch revision 1" : last ? "fetch revision 2" : "poll, 304";
+    rows.push([what, (clients / seconds).toFixed(0), ...shares.map((share) => (share * 100).toFixed(0))]);
+  }
+  say(table(["minute", "requests/s", "keeper, % of a core", "server, % of a core"], rows));
+  // What was taken is in the ledger within seconds.
+  await new Promise((resolve) => setTimeout(resolve, 5_000));
+  const [first, second] = [await everyone(daemon, 1), await everyone(daemon, 2)];
+  const { events } = await daemon.must({ verb: "log", what: "events", source: null, limit: 1_000 });
+  const lost = events
+    .filter(({ name }) => name === "clients.lost")
+    .reduce((sum, { fields }) => sum + Number(fields["sightings"]), 0);
+  say("");
+  say(
+    table(
+      ["question, asked while they come", "median ms", "longest ms"],
+      asked.map(([question, took]) => [question, median(took).toFixed(0), Math.max(...took).toFixed(0)]),
+    ),
+  );
+  const { size } = await stat(path.join(daemon.data, "ledger.sqlite"));
+  say(
+    `\nseen ${first.clients}, took revision 1: ${first.took}, left it: ${first.left}, took revision 2: ${second.took}; ` +
+      `lost ${lost}, unanswered ${unanswered}; the ledger has ${Math.round(size / 2 ** 20)} MiB`,
+  );
+  const worst = Math.max(...asked.flatMap(([, took]) => took));
+  const complete = [first.clients, first.took, first.left, second.took].every((count) => count === clients);
+  const figures = {
+    clients,
+    rate,
+    keeperShare,
+    lost,
+    unanswered,
+    seen: first.clients,
+    took: [first.took, second.took],
+    left: first.left,
+    ledgerBytes: size,
+    questions: Object.fromEntries(asked.map(([question, took]) => [question, took.map(Math.round)])),
+  };
+  conclude(figures, complete && lost === 0 && unanswered === 0 && worst < GOAL_MS && keeperShare < 1);
+} finally {
+  await daemon.end();
+  await vendor.close();
+}
