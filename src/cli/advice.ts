@@ -83,6 +83,11 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
   "rollback.nothing-older": "there is nothing to go back to; ringfort revisions SOURCE shows what is held",
   "rollback.never-there": "choose a revision that the channel has shown: ringfort log --moves --source SOURCE",
   "revision.gone": "choose a revision that is still held: ringfort revisions SOURCE",
+  "export.folder-taken": "name an empty folder, or one that does not exist yet: one for each channel",
+  "export.folder-unsafe":
+    "name a folder outside the data folder that belongs to the daemon's user and that nobody else may write in",
+  "export.other-file-system":
+    "choose a folder on the data folder's file system, or let the files be copied: --method copy, or method: copy",
   "upstream.unreachable": "check the line, the firewall and the source's address and proxy; the next run tries again",
   "upstream.name-unknown": "check the address for a slip and this machine's name resolution",
   "upstream.tls":

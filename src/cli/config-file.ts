@@ -85,7 +85,12 @@ function rootedSubscriber(each: Config["notify"][string], folder: string): Confi
 }
 
 function rootedChannel(channel: Config["channels"][string], folder: string): Config["channels"][string] {
-  const tls = channel.ftp?.tls;
-  if (channel.ftp === undefined || tls === undefined) return channel;
-  return { ...channel, ftp: { ...channel.ftp, tls: rootedPair(tls, (file) => path.resolve(folder, file)) } };
+  const { ftp, tree } = channel;
+  return {
+    ...channel,
+    ...(tree === undefined ? {} : { tree: { ...tree, folder: path.resolve(folder, tree.folder) } }),
+    ...(ftp?.tls === undefined
+      ? {}
+      : { ftp: { ...ftp, tls: rootedPair(ftp.tls, (file) => path.resolve(folder, file)) } }),
+  };
 }

@@ -6,6 +6,7 @@ import { addClientsCommand } from "./commands/clients.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
 import { addConfigCommands } from "./commands/config.ts";
 import { addEvidenceCommands } from "./commands/evidence.ts";
+import { addExportCommand } from "./commands/export.ts";
 import { addHostfileCommands } from "./commands/hostfile.ts";
 import { addKeyCommands } from "./commands/key.ts";
 import { addLogCommand } from "./commands/log.ts";
@@ -65,6 +66,7 @@ export function buildProgram(perform: Perform): Command {
   addNotifyCommands(program, perform);
   addAuditLogCommands(program, perform);
   addStoreCommands(program, perform);
+  addExportCommand(program, perform);
   addConfigCommands(program, perform);
   addCompletionCommand(program, perform);
   addVersionCommand(program, perform);

@@ -119,6 +119,22 @@ const ftp = z.strictObject({
 });
 export type FtpConfig = z.infer<typeof ftp>;
 
+const tree = z.strictObject({
+  folder: z
+    .string()
+    .min(1)
+    .max(3_000)
+    .describe("The folder of this channel's trees, its own, outside the data folder. Servers serve `current` in it."),
+  method: z
+    .enum(["link", "copy"])
+    .default("link")
+    .describe(
+      "`link`: files are the store's own under another name, and share their bytes; `copy`: they have their own, which " +
+        "costs nothing on XFS and btrfs and their size elsewhere.",
+    ),
+  grace: duration.prefault("1h").describe("How long a tree stays for who still reads it after a move."),
+});
+
 const channel = z.strictObject({
   listen: listen.describe("The address and port of this channel, its own."),
   allow: clientNetworks
@@ -134,6 +150,9 @@ const channel = z.strictObject({
         "through another interface gets nothing. Linux only; also this machine itself then reaches it no more.",
     ),
   ftp: ftp.optional().describe("Serves the channel by FTP too, read-only. Absent: it does not."),
+  tree: tree
+    .optional()
+    .describe("Keeps a tree of plain files of the channel, for nginx, vsftpd or Samba. Absent: it does not."),
 });
 
 /** RFC 5424 section 6.2.1, table 1: the facilities that a daemon may send under, by their usual names. */

@@ -1,5 +1,6 @@
 import type { Accepted } from "./intake/judge-file.ts";
 import type { Sha256 } from "./kernel/digest.ts";
+import type { Refusal } from "./kernel/errors.ts";
 import type { Instant } from "./kernel/instant.ts";
 import type { SafePath } from "./kernel/safe-path.ts";
 import type { AuditCheckpoint, AuditDraft, AuditKind } from "./model/audit-entry.ts";
@@ -23,6 +24,8 @@ import type {
 import type { Revision, RevisionDraft, RevisionEntry } from "./model/revision.ts";
 import type { SourceSpec } from "./model/source.ts";
 import type { Person, Token } from "./people/person.ts";
+import type { TreeFile, TreeMethod } from "./publish/plan-tree.ts";
+import type { TreeRecord } from "./publish/tree-record.ts";
 import type { CanarySightings } from "./release/canaries.ts";
 
 /** The doors of the house: what the operations ask of the world. Each has a contract suite in test/contract/. */
@@ -342,6 +345,44 @@ export interface Views {
   listRevisions(): Promise<readonly { readonly source: string; readonly number: number }[]>;
   /** Replaces the channel's pointer file; the same time whatever the revisions hold. */
   writePointer(channel: string, mounts: readonly PointerMount[]): Promise<void>;
+}
+
+/** Every named step of an export, in order; a stop at any of them leaves the old tree or the new one, whole. */
+export const TREE_STEPS = ["tree.built", "tree.recorded", "tree.switched", "tree.removed"] as const;
+export type AtTreeStep = (step: (typeof TREE_STEPS)[number]) => void;
+
+/** What a tree is to hold, and who is told how far it is. */
+export interface TreeOrder {
+  readonly channel: string;
+  readonly method: TreeMethod;
+  readonly mounts: readonly {
+    readonly source: string;
+    readonly mount: string;
+    readonly revision: number;
+    readonly movedAt: Instant;
+  }[];
+  readonly files: Iterable<TreeFile>;
+  /** About how many files. */
+  readonly total: number;
+  readonly report: (phase: string, done: number, total: number | null, unit: "files") => void;
+  readonly signal: AbortSignal;
+}
+
+/** One channel's exported trees in one folder, of which one is current. */
+export interface TreeFolder {
+  /** What other servers are to serve: a link that is exchanged. */
+  readonly root: string;
+  readonly present: TreeRecord | null;
+  /** Writes a tree beside the present one and puts it into its place. */
+  build(order: TreeOrder): Promise<TreeRecord | Refusal>;
+  /** Removes trees that were replaced before then, and those that were cut off; how many. */
+  sweep(replacedBefore: Instant): Promise<number>;
+}
+
+/** Trees of plain files, for those who serve a channel by other servers. */
+export interface Trees {
+  /** Opens a folder for a channel's trees, and makes it where there is none; an existing one must be empty or its own. */
+  open(folder: string, channel: string): Promise<TreeFolder | Refusal>;
 }
 
 /** One source in a channel's pointer file. */

@@ -3,7 +3,7 @@ import type { Config } from "../core/config.ts";
 import { pairPlace } from "../core/config-tls.ts";
 import { Failure } from "../core/kernel/errors.ts";
 import { SECOND } from "../core/kernel/instant.ts";
-import type { AtStep, BlobStore, Clock, EventRecord, Events, Ledger, Quarantine, Views } from "../core/ports.ts";
+import type { AtStep, BlobStore, Clock, EventRecord, Events, Ledger, Quarantine, Trees, Views } from "../core/ports.ts";
 import { recover } from "../operations/recover.ts";
 import { judgeUnseen } from "../operations/release-facts.ts";
 import type { SyncDoors } from "../operations/sync-run.ts";
@@ -16,6 +16,7 @@ import { openFetchDoor } from "./fetch-door.ts";
 import { Gate } from "./gate.ts";
 import { openInspectDoor } from "./inspect-door.ts";
 import type { Confine } from "./jails.ts";
+import { KeptTrees } from "./kept-trees.ts";
 import { Notifier, type NotifierParts } from "./notifier.ts";
 import { Passwords } from "./passwords.ts";
 import { Runs } from "./runs.ts";
@@ -40,6 +41,7 @@ export interface DaemonParts {
   readonly blobs: BlobStore;
   readonly quarantine: Quarantine;
   readonly views: Views;
+  readonly trees: Trees;
   readonly events: Events;
   readonly atStep: AtStep;
   readonly confine: Confine;
@@ -78,7 +80,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   const workers = new Workers(config, parts.version, places, parts.confine, serverDoors, events, (channel, batch) =>
     book.take(channel, batch),
   );
-  const doors = doorsOf(parts, workers);
+  const doors = doorsOf(parts, workers, (channel) => trees.follow(channel));
   const checkpoints = new Checkpoints({
     signer: workers.signer,
     ledger: parts.ledger,
@@ -99,6 +101,12 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   parts.notices.listen((event) => notifier.take(event));
   const passwords = new Passwords();
   const turnstile = new Turnstile();
+  const trees = new KeptTrees({
+    channels: config.channels,
+    doors: { ...doors, trees: parts.trees },
+    turnstile,
+    onBug: parts.onBug,
+  });
   const runs = new Runs(doors, turnstile);
   const schedule = new Schedule(
     () => clock.now(),
@@ -115,6 +123,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     book,
     notifier,
     passwords,
+    trees,
     turnstile,
     atStep: parts.atStep,
     grace: config.collect.grace,
@@ -129,6 +138,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     for (const socket of sockets) await socket.close();
     const ended = Promise.all([runs.stop(), ...sockets.map((socket) => socket.settled())]);
     await within(RUNS_PATIENCE, ended);
+    await trees.stop();
     await checkpoints.stop();
     await workers.stop();
     await book.stop();
@@ -183,7 +193,7 @@ async function within(patience: number, work: Promise<unknown>): Promise<void> {
   clearTimeout(timer);
 }
 
-function doorsOf(parts: DaemonParts, workers: Workers): SyncDoors {
+function doorsOf(parts: DaemonParts, workers: Workers, announced: (channel: string) => void): SyncDoors {
   const { clock, ledger, blobs, quarantine, views, events } = parts;
   let last: Promise<unknown> = Promise.resolve();
   return {
@@ -196,7 +206,10 @@ function doorsOf(parts: DaemonParts, workers: Workers): SyncDoors {
     channels: Object.keys(parts.config.channels),
     // Until sightings are counted nobody is known: a policy that asks for health gets "unproven", never a pass.
     health: async ({ policy }) => judgeUnseen(policy),
-    announce: async (channel) => workers.servers.get(channel)?.reopen(),
+    announce: async (channel) => {
+      await workers.servers.get(channel)?.reopen();
+      announced(channel);
+    },
     inTurn: (work) => {
       const turn = last.then(work, work);
       last = turn.catch(() => {});

@@ -33,6 +33,8 @@ export const NEEDED_ROLES: Readonly<Record<Verb, Role>> = {
   status: "viewer",
   "store-check": "operator",
   gc: "operator",
+  // It writes where it is told to.
+  export: "admin",
   "audit-log": "viewer",
   "audit-checkpoint": "viewer",
   "audit-checkpoints": "viewer",

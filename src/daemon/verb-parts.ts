@@ -5,6 +5,7 @@ import type { AtStep } from "../core/ports.ts";
 import type { SyncDoors } from "../operations/sync-run.ts";
 import type { Certificates } from "./certificates.ts";
 import type { Checkpoints } from "./checkpoints.ts";
+import type { KeptTrees } from "./kept-trees.ts";
 import type { Notifier } from "./notifier.ts";
 import type { Passwords } from "./passwords.ts";
 import type { Runs } from "./runs.ts";
@@ -24,6 +25,7 @@ export interface VerbParts {
   readonly book: SightingBook;
   readonly notifier: Notifier;
   readonly passwords: Passwords;
+  readonly trees: KeptTrees;
   readonly turnstile: Turnstile;
   readonly atStep: AtStep;
   readonly grace: Duration;

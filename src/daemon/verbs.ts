@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { Failure, type Refusal } from "../core/kernel/errors.ts";
+import { HOUR } from "../core/kernel/instant.ts";
 import type { ChannelMove } from "../core/model/channel.ts";
 import type { Series } from "../core/model/feed-listing.ts";
 import type { Revision } from "../core/model/revision.ts";
@@ -28,7 +29,7 @@ type Position = Answers["channels"]["positions"][number];
 
 /** Everything that the command line may ask for, each verb a few lines over the operations. */
 export function verbsOf(parts: VerbParts): Verbs {
-  const { doors, runs, schedule, turnstile } = parts;
+  const { doors, runs, schedule, trees, turnstile } = parts;
   const { ledger } = doors;
   return {
     "source-add": ({ spec, by }) => putSource(parts, spec, false, by),
@@ -101,6 +102,15 @@ export function verbsOf(parts: VerbParts): Verbs {
     clients: (wish) => clientsAnswer(ledger, wish),
     status: () => status(parts),
     "store-check": ({ repair }, report, gone) => turnstile.shared(() => checkStore(doors, repair, gone, report)),
+    export: async ({ channel, folder, method, anew }, report, gone) => {
+      const configured = trees.configured(channel);
+      const place = folder ?? configured?.folder;
+      if (place === undefined)
+        throw new Failure("request.malformed", `the configuration has no tree for ${channel}: say where it goes`);
+      const own = configured?.folder === place ? configured : null;
+      const wish = { channel, folder: place, method: method ?? own?.method ?? "link", anew, grace: own?.grace ?? HOUR };
+      return trees.export(wish, report, gone);
+    },
     gc: async ({ preview }, report, gone) => {
       const collect = () => collectGarbage({ ...doors, atStep: parts.atStep }, parts.grace, preview, report, gone);
       const { revisions, blobs, bytes, waiting } = await (preview ? collect() : turnstile.alone(collect));

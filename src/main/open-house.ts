@@ -17,6 +17,7 @@ import { storeFailure, syncDirectory } from "../store/durable.ts";
 import { openEventLog } from "../store/event-log.ts";
 import { openQuarantine } from "../store/quarantine.ts";
 import { blobStores, ledgers } from "../store/registry.ts";
+import { openTrees } from "../store/trees.ts";
 import { openViews } from "../store/views.ts";
 import { keepNote } from "../store/witness-file.ts";
 import { severityOf } from "../wire/syslog-severity.ts";
@@ -85,6 +86,7 @@ export async function openHouse({ config, atStep, echo, onBug }: HouseOptions): 
         random: () => randomBytes(8).toString("hex"),
       }),
       views: await openViews(places.views, atStep),
+      trees: openTrees({ data: config.data, blobs: places.blobs, atStep: () => {}, now: clock.now }),
       events,
       atStep,
       confine: permissionFlagsOnly,

@@ -2,6 +2,7 @@ import { Failure, type Refusal, refuse } from "../core/kernel/errors.ts";
 import type { ChannelMove, ChannelPosition, MoveKind } from "../core/model/channel.ts";
 import type { Revision } from "../core/model/revision.ts";
 import { mountOf } from "../core/model/source.ts";
+import type { PointerMount } from "../core/ports.ts";
 import { nextMove } from "../core/publish/last-modified.ts";
 import { decidePromotion, type MayMove, refusalOf } from "../core/release/decide-promotion.ts";
 import { decideRollback, type MayGoBack } from "../core/release/decide-rollback.ts";
@@ -188,13 +189,18 @@ export async function publishChannel(
   channel: string,
 ): Promise<void> {
   await inTurn(async () => {
-    const sources = new Map((await ledger.sources()).map((spec) => [spec.name, spec]));
-    const positions = (await ledger.positions()).filter((position) => position.channel === channel);
-    const mounts = positions.flatMap(({ source, revision, steps }) => {
-      const spec = sources.get(source);
-      return spec === undefined ? [] : [{ source, mount: mountOf(spec), revision, steps }];
-    });
+    const mounts = await mountsOf(ledger, channel);
     await views.writePointer(channel, mounts);
     await announce(channel);
+  });
+}
+
+/** What a channel shows now, as the ledger has it. */
+export async function mountsOf(ledger: ChannelDoors["ledger"], channel: string): Promise<readonly PointerMount[]> {
+  const sources = new Map((await ledger.sources()).map((spec) => [spec.name, spec]));
+  const positions = (await ledger.positions()).filter((position) => position.channel === channel);
+  return positions.flatMap(({ source, revision, steps }) => {
+    const spec = sources.get(source);
+    return spec === undefined ? [] : [{ source, mount: mountOf(spec), revision, steps }];
   });
 }

@@ -72,6 +72,15 @@ export const request = z.discriminatedUnion("verb", [
   z.strictObject({ verb: z.literal("store-check"), repair: z.boolean(), by }),
   z.strictObject({ verb: z.literal("gc"), preview: z.boolean(), by }),
   z.strictObject({
+    verb: z.literal("export"),
+    channel: channelName,
+    /** Absolute; `null`: the configured one. */
+    folder: z.string().min(1).max(3_000).nullable(),
+    method: z.enum(["link", "copy"]).nullable(),
+    anew: z.boolean(),
+    by,
+  }),
+  z.strictObject({
     verb: z.literal("audit-log"),
     from: z.int().nonnegative(),
     // An entry may hold 500 paths: so many lines stay below what a message may be.
@@ -282,6 +291,16 @@ export const results = {
     blobs: z.array(z.strictObject({ sha256: z.string(), size: bytes })),
     bytes,
     waiting: z.int().describe("unreferenced blobs that are still within the grace"),
+  }),
+  export: z.strictObject({
+    channel: z.string(),
+    folder: z.string(),
+    root: z.string().describe("what other servers are to serve"),
+    written: z.boolean().describe("false: the tree that stands there shows this already"),
+    files: z.int(),
+    bytes,
+    copied: z.int().describe("files with bytes of their own"),
+    removed: z.int().describe("old trees that went"),
   }),
   "audit-log": z.strictObject({
     size: z.int().describe("entries in all"),

@@ -29,6 +29,8 @@ const SEVERITIES: Readonly<Record<string, Severity | ((fields: EventFields) => S
   "console.down": error,
   "channel.moved": notice,
   "channel.move-refused": warning,
+  "tree.exported": info,
+  "tree.failed": error,
   "certificate.loaded": notice,
   "certificate.refused": error,
   "certificate.ending": ({ expired }) => (expired === true ? error : warning),

@@ -69,6 +69,7 @@ const COMMANDS: readonly (readonly [name: string, words: string])[] = [
   ["clients", "clients --source clamav --revision 8"],
   ["store-check", "store check"],
   ["gc", "gc"],
+  ["export", "export production --to /srv/trees/production"],
   ["log-runs", "log"],
   ["log-moves", "log --moves"],
   ["log-events", "log --events --source clamav --limit 5"],
