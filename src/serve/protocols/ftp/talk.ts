@@ -103,6 +103,7 @@ export function find({ service, state }: Talk, name: string | null): Found | nul
 
 /** Clients walk to a file: its folder has to be there too, though no listing names it. */
 function findOwn(service: FtpService, name: string): Found | null {
+  if (!name.startsWith(OWN_PREFIX)) return null;
   const file = ownFile(service, OWN_FILE);
   if (file === null || name === OWN_FILE) return file;
   if (`${name}/` !== OWN_FOLDER && name !== OWN_FOLDER) return null;
@@ -110,7 +111,8 @@ function findOwn(service: FtpService, name: string): Found | null {
   return { kind: "directory", path: OWN_FOLDER, owner: null, rows: () => [row] };
 }
 
-const OWN_FOLDER = "/.ringfort/";
+const OWN_PREFIX = "/.ringfort";
+const OWN_FOLDER = `${OWN_PREFIX}/`;
 const OWN_FILE = `${OWN_FOLDER}channel`;
 
 function ownFile({ serving, startedAt }: FtpService, name: string): OwnFile | null {
