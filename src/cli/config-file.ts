@@ -1,6 +1,6 @@
 import { access } from "node:fs/promises";
 import path from "node:path";
-import { type Config, type ConfigInput, config } from "../core/config.ts";
+import { type Config, type ConfigInput, config, type HttpsConfig } from "../core/config.ts";
 import { rootedPair } from "../core/config-tls.ts";
 import { systemCode } from "./system-code.ts";
 import type { FileCodes } from "./yaml-file.ts";
@@ -85,12 +85,19 @@ function rootedSubscriber(each: Config["notify"][string], folder: string): Confi
 }
 
 function rootedChannel(channel: Config["channels"][string], folder: string): Config["channels"][string] {
-  const { ftp, tree } = channel;
+  const resolve = (file: string): string => path.resolve(folder, file);
+  const { https, ftp, tree } = channel;
+  const tls = ftp?.tls;
   return {
     ...channel,
-    ...(tree === undefined ? {} : { tree: { ...tree, folder: path.resolve(folder, tree.folder) } }),
-    ...(ftp?.tls === undefined
-      ? {}
-      : { ftp: { ...ftp, tls: rootedPair(ftp.tls, (file) => path.resolve(folder, file)) } }),
+    ...(tree === undefined ? {} : { tree: { ...tree, folder: resolve(tree.folder) } }),
+    ...(https === undefined ? {} : { https: rootedHttps(https, resolve) }),
+    ...(ftp === undefined || tls === undefined ? {} : { ftp: { ...ftp, tls: rootedPair(tls, resolve) } }),
   };
+}
+
+function rootedHttps(https: HttpsConfig, resolve: (file: string) => string): HttpsConfig {
+  const pair = rootedPair(https, resolve);
+  const { clients } = https;
+  return clients === undefined ? pair : { ...pair, clients: { ...clients, authorities: resolve(clients.authorities) } };
 }

@@ -1,4 +1,6 @@
 import * as z from "zod";
+import { DAY } from "./kernel/instant.ts";
+import { duration } from "./model/written-value.ts";
 
 const file = z.string().min(1).max(4_096);
 
@@ -49,3 +51,28 @@ export function rootedPair<T extends PairFields>(fields: T, resolve: (path: stri
   });
   return { ...fields, ...Object.fromEntries(rooted) };
 }
+
+const clients = z.strictObject({
+  authorities: file.describe(
+    "A file with the certificates of the authorities that clients' certificates come from, PEM.",
+  ),
+  mode: z
+    .enum(["required", "optional"])
+    .default("required")
+    .describe(
+      "`required`: no connection without one; `optional`: one that is shown must be good. Its name stands in the access log.",
+    ),
+});
+
+/** What HTTPS has beside its address. */
+export const httpsFields = {
+  ...pairFields,
+  clients: clients.optional().describe("Certificates of clients (mutual TLS); absent: none are asked for."),
+  hsts: duration
+    .refine((time) => time <= 730 * DAY, "at most two years")
+    .optional()
+    .describe(
+      "How long a browser that was here once asks by HTTPS alone (Strict-Transport-Security). It holds for the name " +
+        "and all its ports: not where the same name also serves plain HTTP. Absent: nothing is said.",
+    ),
+};

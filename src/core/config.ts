@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { clientNetworks, interfaceName } from "./config-network.ts";
-import { PAIR_ISSUE, pairFields, pairPlace } from "./config-tls.ts";
+import { httpsFields, PAIR_ISSUE, pairFields, pairPlace } from "./config-tls.ts";
 import { channelName } from "./model/source.ts";
 import { duration, size } from "./model/written-value.ts";
 import { subscriber } from "./notices/subscriber.ts";
@@ -135,25 +135,36 @@ const tree = z.strictObject({
   grace: duration.prefault("1h").describe("How long a tree stays for who still reads it after a move."),
 });
 
-const channel = z.strictObject({
-  listen: listen.describe("The address and port of this channel, its own."),
-  allow: clientNetworks
-    .default([])
-    .describe(
-      "Networks or addresses of this channel's clients, for example 10.20.0.0/16; none: every client. Others are cut " +
-        "off before a byte of theirs is read, whatever protocol they speak.",
-    ),
-  interface: interfaceName
-    .optional()
-    .describe(
-      "The network interface that the channel answers on, and no other: a host that has a route to its address " +
-        "through another interface gets nothing. Linux only; also this machine itself then reaches it no more.",
-    ),
-  ftp: ftp.optional().describe("Serves the channel by FTP too, read-only. Absent: it does not."),
-  tree: tree
-    .optional()
-    .describe("Keeps a tree of plain files of the channel, for nginx, vsftpd or Samba. Absent: it does not."),
-});
+const https = z
+  .strictObject({ listen: listen.describe("The address and port of HTTPS, its own."), ...httpsFields })
+  .refine((tls) => pairPlace(tls) !== null, PAIR_ISSUE);
+export type HttpsConfig = z.infer<typeof https>;
+
+const channel = z
+  .strictObject({
+    listen: listen.optional().describe("The address and port of plain HTTP, its own."),
+    allow: clientNetworks
+      .default([])
+      .describe(
+        "Networks or addresses of this channel's clients, for example 10.20.0.0/16; none: every client. Others are cut " +
+          "off before a byte of theirs is read, whatever protocol they speak.",
+      ),
+    interface: interfaceName
+      .optional()
+      .describe(
+        "The network interface that the channel answers on, and no other: a host that has a route to its address " +
+          "through another interface gets nothing. Linux only; also this machine itself then reaches it no more.",
+      ),
+    https: https.optional().describe("Serves the channel by HTTPS, beside plain HTTP or instead of it."),
+    ftp: ftp.optional().describe("Serves the channel by FTP, read-only."),
+    tree: tree
+      .optional()
+      .describe("Keeps a tree of plain files of the channel, for nginx, vsftpd or Samba. Absent: it does not."),
+  })
+  .refine(
+    ({ listen: plain, https: secure, ftp: files }) => (plain ?? secure ?? files) !== undefined,
+    "a channel has at least one of listen, https and ftp",
+  );
 
 /** RFC 5424 section 6.2.1, table 1: the facilities that a daemon may send under, by their usual names. */
 export const FACILITIES = {
@@ -354,8 +365,10 @@ export const config = z
         "the grace must outlast session.most: a client may still be reading what is collected",
       );
     const seen = new Map<string, string>();
-    for (const [name, { listen: at, ftp: byFtp }] of Object.entries(channels)) {
-      takeAddress(seen, at, name, (message) => issue(["channels", name, "listen"], message));
+    for (const [name, { listen: at, https: secure, ftp: byFtp }] of Object.entries(channels)) {
+      if (at !== undefined) takeAddress(seen, at, name, (message) => issue(["channels", name, "listen"], message));
+      if (secure !== undefined)
+        takeAddress(seen, secure.listen, name, (message) => issue(["channels", name, "https", "listen"], message));
       if (byFtp === undefined) continue;
       takeAddress(seen, byFtp.listen, name, (message) => issue(["channels", name, "ftp", "listen"], message));
       if (collect.grace < byFtp.longest)

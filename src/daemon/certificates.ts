@@ -7,7 +7,7 @@ import { type CertificateFacts, endOf, judgeCertificate } from "../core/publish/
 import type { TlsIdentity } from "../wire/jobs.ts";
 
 /** By what of a channel a certificate is shown. */
-type ShownBy = "ftp";
+type ShownBy = "https" | "ftp";
 
 /** Where all lies that a TLS server shows. */
 export interface IdentityPlace {
@@ -207,8 +207,12 @@ export class Certificates {
 function placesOf({
   channels,
 }: Config): readonly { readonly channel: string; readonly by: ShownBy; readonly place: IdentityPlace }[] {
-  return Object.entries(channels).flatMap(([channel, { ftp }]) => {
-    const pair = ftp?.tls === undefined ? null : pairPlace(ftp.tls);
-    return pair === null ? [] : [{ channel, by: "ftp" as const, place: { pair, authorities: null } }];
-  });
+  return Object.entries(channels).flatMap(([channel, { https, ftp }]) =>
+    [["https", https, https?.clients?.authorities ?? null] as const, ["ftp", ftp?.tls, null] as const].flatMap(
+      ([by, tls, authorities]) => {
+        const pair = tls === undefined ? null : pairPlace(tls);
+        return pair === null ? [] : [{ channel, by, place: { pair, authorities } }];
+      },
+    ),
+  );
 }

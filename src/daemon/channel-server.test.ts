@@ -10,7 +10,7 @@ import { ChannelServer } from "./channel-server.ts";
 import { WorkerProcess } from "./worker-process.ts";
 
 const ENTRY = fileURLToPath(new URL("../../test/fixtures/obedient-worker.ts", import.meta.url));
-const LISTENING: Step = { say: { kind: "listening", address: "127.0.0.1", port: 8080 } };
+const LISTENING: Step = { say: { kind: "listening", http: { address: "127.0.0.1", port: 8080 } } };
 const TAKEN: Step = { say: { kind: "failed", code: "listen.failed", detail: "in use", retry: "later" } };
 
 interface Scripted {
@@ -93,8 +93,8 @@ test("a server whose address is taken is tried again after pauses that grow, and
   await server.start();
   const began = performance.now();
   worker.kill();
-  await until(() => server.url === null);
-  await until(() => server.url !== null);
+  await until(() => server.urls.http === null);
+  await until(() => server.urls.http !== null);
   assert.ok(performance.now() - began >= 100 + 200 + 400);
   const names = events.map(({ name }) => name);
   const told = ["channel.listening", "worker.died", "channel.down", "channel.down", "channel.listening"];
@@ -104,7 +104,7 @@ test("a server whose address is taken is tried again after pauses that grow, and
 
 test("a server that says what no server says is ended at once, and another begins", async (t) => {
   for (const nonsense of [
-    { say: { kind: "listening", address: "127.0.0.1", port: 9090 } },
+    { say: { kind: "listening", http: { address: "127.0.0.1", port: 9090 } } },
     { say: { kind: "gossip" } },
     { send: "bytes" },
     { raw: "no frame" },
@@ -117,8 +117,8 @@ test("a server that says what no server says is ended at once, and another begin
     ]);
     await server.start();
     const { pid } = worker.state;
-    await until(() => worker.state.pid !== null && worker.state.pid !== pid && server.url !== null);
-    assert.equal(server.url, "http://127.0.0.1:8080/", JSON.stringify(nonsense));
+    await until(() => worker.state.pid !== null && worker.state.pid !== pid && server.urls.http !== null);
+    assert.equal(server.urls.http, "http://127.0.0.1:8080/", JSON.stringify(nonsense));
     assert.deepEqual(
       events.map(({ name }) => name),
       ["channel.listening", "worker.died", "channel.listening"],

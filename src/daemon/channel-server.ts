@@ -2,7 +2,7 @@ import type * as z from "zod";
 import { Failure, quoteOutside } from "../core/kernel/errors.ts";
 import { MINUTE, SECOND } from "../core/kernel/instant.ts";
 import type { Events } from "../core/ports.ts";
-import { type ServeRequest, serveAnswer, type TlsIdentity } from "../wire/jobs.ts";
+import { type ListensAt, type ServeAnswer, type ServeRequest, serveAnswer, type TlsIdentity } from "../wire/jobs.ts";
 import type { Lane } from "../wire/lane.ts";
 import type { SightingBatch } from "../wire/sightings.ts";
 import type { ChannelSockets } from "./channel-sockets.ts";
@@ -17,6 +17,8 @@ const MOST_SAID = 60;
 
 /** Takes what a channel's server saw of its clients; `false`: it is no such thing. */
 export type Sighted = (channel: string, batch: SightingBatch) => boolean;
+type Scheme = "http" | "https" | "ftp";
+const NOWHERE = { http: null, https: null, ftp: null } as const;
 
 type Start = Extract<ServeRequest, { kind: "serve-start" }>;
 
@@ -32,10 +34,8 @@ export class ChannelServer {
   readonly #sockets: ChannelSockets | null;
   readonly #sighted: Sighted;
   #lane: Lane | null = null;
-  #port: number;
-  #ftpPort: number;
-  #url: string | null = null;
-  #ftpUrl: string | null = null;
+  #ports: Readonly<Record<Scheme, number>>;
+  #urls: Readonly<Record<Scheme, string | null>> = NOWHERE;
   #serial = 0;
   #stopping = false;
   #restarting = false;
@@ -58,18 +58,16 @@ export class ChannelServer {
     this.#worker = worker;
     this.#start = start;
     this.#events = events;
-    this.#port = start.listen.port;
-    this.#ftpPort = start.ftp?.port ?? 0;
+    this.#ports = { http: start.listen?.port ?? 0, https: start.https?.port ?? 0, ftp: start.ftp?.port ?? 0 };
   }
 
-  /** Where clients find the channel, while it is served: "http://10.20.0.10:80/". */
-  get url(): string | null {
-    return this.#url;
+  /** Where clients find the channel, while it is served: "http://10.20.0.10:80/", and `null` by what it is not. */
+  get urls(): Readonly<Record<Scheme, string | null>> {
+    return this.#urls;
   }
 
-  /** The same for FTP: "ftp://10.20.0.10:21/"; `null` also where the channel is not served by it. */
-  get ftpUrl(): string | null {
-    return this.#ftpUrl;
+  get #up(): boolean {
+    return Object.values(this.#urls).some((url) => url !== null);
   }
 
   get jail(): Jail {
@@ -119,11 +117,12 @@ export class ChannelServer {
   /** With the sockets, or else the ports, that it had before. */
   #startNow(): { readonly start: Start; readonly fds: readonly number[] } {
     if (this.#sockets !== null) return this.#sockets.handOver(this.#start, this.#worker.firstSocket);
-    const { listen, ftp } = this.#start;
+    const { listen, https, ftp } = this.#start;
     const start = {
       ...this.#start,
-      listen: { ...listen, port: this.#port },
-      ftp: ftp === null || ftp === undefined ? null : { ...ftp, port: this.#ftpPort },
+      listen: listen === null ? null : { ...listen, port: this.#ports.http },
+      https: https === null || https === undefined ? null : { ...https, port: this.#ports.https },
+      ftp: ftp === null || ftp === undefined ? null : { ...ftp, port: this.#ports.ftp },
     };
     return { start, fds: [] };
   }
@@ -139,17 +138,7 @@ export class ChannelServer {
     switch (answer.kind) {
       case "listening":
         if (this.#listening === null) return this.#worker.kill();
-        this.#port = answer.port;
-        this.#url = urlOf("http", answer);
-        if (answer.ftp !== null && answer.ftp !== undefined) {
-          this.#ftpPort = answer.ftp.port;
-          this.#ftpUrl = urlOf("ftp", answer.ftp);
-        }
-        this.#events.emit("channel.listening", {
-          channel: this.channel,
-          url: this.#url,
-          ...(this.#ftpUrl === null ? {} : { ftp: this.#ftpUrl }),
-        });
+        this.#began(answer);
         this.#listening.resolve();
         return;
       case "reopened":
@@ -190,6 +179,18 @@ export class ChannelServer {
     }
   }
 
+  #began({ http, https, ftp }: Extract<ServeAnswer, { readonly kind: "listening" }>): void {
+    const { http: wasHttp, https: wasHttps, ftp: wasFtp } = this.#ports;
+    this.#ports = { http: http?.port ?? wasHttp, https: https?.port ?? wasHttps, ftp: ftp?.port ?? wasFtp };
+    this.#urls = { http: urlOf("http", http), https: urlOf("https", https), ftp: urlOf("ftp", ftp) };
+    this.#events.emit("channel.listening", {
+      channel: this.channel,
+      url: this.#urls.http,
+      ...(this.#urls.https === null ? {} : { https: this.#urls.https }),
+      ...(this.#urls.ftp === null ? {} : { ftp: this.#urls.ftp }),
+    });
+  }
+
   #mayNote(): boolean {
     const now = performance.now();
     if (now - this.#saidSince >= MINUTE) [this.#said, this.#saidSince] = [0, now];
@@ -200,8 +201,7 @@ export class ChannelServer {
   #lost(): void {
     this.#lane?.close();
     this.#lane = null;
-    this.#url = null;
-    this.#ftpUrl = null;
+    this.#urls = NOWHERE;
     this.#listening?.reject(
       new Failure("worker.died", `the server of ${this.channel} died as it started`, { retry: "later" }),
     );
@@ -219,7 +219,7 @@ export class ChannelServer {
 
   async #again(): Promise<void> {
     this.#restarting = true;
-    while (!this.#stopping && this.#url === null) {
+    while (!this.#stopping && !this.#up) {
       try {
         await this.start();
       } catch (error) {
@@ -236,7 +236,7 @@ export class ChannelServer {
   /** Has the server read the pointer file again; resolves when it serves what the file says. */
   async reopen(): Promise<void> {
     const lane = this.#lane;
-    if (lane === null || this.#url === null) return;
+    if (lane === null || !this.#up) return;
     this.#serial += 1;
     const serial = this.#serial;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -248,10 +248,12 @@ export class ChannelServer {
   }
 
   /** From now on its handshakes show this, also those of a server that has to be started again. */
-  show(by: "ftp", identity: TlsIdentity): void {
-    const { ftp } = this.#start;
-    if (ftp?.tls === null || ftp?.tls === undefined) return;
-    this.#start = { ...this.#start, ftp: { ...ftp, tls: { ...ftp.tls, ...identity } } };
+  show(by: "https" | "ftp", identity: TlsIdentity): void {
+    const { https, ftp } = this.#start;
+    if (by === "https" && https !== null && https !== undefined)
+      this.#start = { ...this.#start, https: { ...https, ...identity } };
+    if (by === "ftp" && ftp?.tls !== null && ftp?.tls !== undefined)
+      this.#start = { ...this.#start, ftp: { ...ftp, tls: { ...ftp.tls, ...identity } } };
     this.#lane?.send({ kind: "identity", by, identity } satisfies ServeRequest);
   }
 
@@ -264,6 +266,7 @@ export class ChannelServer {
   }
 }
 
-function urlOf(scheme: "http" | "ftp", { address, port }: { readonly address: string; readonly port: number }): string {
-  return `${scheme}://${address.includes(":") ? `[${address}]` : address}:${port}/`;
+function urlOf(scheme: Scheme, at: ListensAt): string | null {
+  if (at === null || at === undefined) return null;
+  return `${scheme}://${at.address.includes(":") ? `[${at.address}]` : at.address}:${at.port}/`;
 }

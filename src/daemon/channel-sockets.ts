@@ -27,8 +27,16 @@ export interface SocketWishes {
 }
 
 /** Under which names a service manager may hand over the sockets of a channel. */
-export function socketNames(channel: string, ftp: boolean): readonly string[] {
-  return (ftp ? ["http", "ftp", "pasv"] : ["http"]).map((use) => `${channel}-${use}`);
+export function socketNames(
+  channel: string,
+  { listen, https, ftp }: { readonly listen?: unknown; readonly https?: unknown; readonly ftp?: unknown },
+): readonly string[] {
+  const uses = [
+    ...(listen === undefined ? [] : ["http"]),
+    ...(https === undefined ? [] : ["https"]),
+    ...(ftp === undefined ? [] : ["ftp", "pasv"]),
+  ];
+  return uses.map((use) => `${channel}-${use}`);
 }
 
 type StartFtp = NonNullable<Start["ftp"]>;
@@ -62,23 +70,26 @@ export class ChannelSockets {
     if (this.#open.length === 0) this.#openAll(start);
     const fds = this.#open.map(({ fd }) => fd);
     const numbers = fds.map((_, index) => first + index);
-    const { ftp, listen } = start;
-    const [http = null, control = null, ...passive] = numbers;
+    const { listen, https = null, ftp = null } = start;
+    const rest = [...numbers];
+    const next = (): number | null => rest.shift() ?? null;
+    // In the order in which they were opened.
     return {
       fds,
       start: {
         ...start,
-        listen: { ...listen, fd: http },
-        ftp:
-          ftp === null || ftp === undefined ? null : { ...ftp, fd: control, passive: { ...ftp.passive, fds: passive } },
+        listen: listen === null ? null : { ...listen, fd: next() },
+        https: https === null ? null : { ...https, fd: next() },
+        ftp: ftp === null ? null : { ...ftp, fd: next(), passive: { ...ftp.passive, fds: rest } },
       },
     };
   }
 
-  #openAll({ listen, ftp }: Start): void {
+  #openAll({ listen, https, ftp }: Start): void {
     const opened: Opened[] = [];
     try {
-      this.#openOne("http", listen, opened);
+      if (listen !== null) this.#openOne("http", listen, opened);
+      if (https !== null && https !== undefined) this.#openOne("https", https, opened);
       if (ftp !== null && ftp !== undefined) {
         if (ftp.active && this.#door.isHanded(this.#nameOf("ftp")))
           throw new Failure("config.invalid", `channels.${this.#wishes.channel}.ftp.active: ${NO_ACTIVE}`);
@@ -92,11 +103,11 @@ export class ChannelSockets {
     }
   }
 
-  #nameOf(use: "http" | "ftp" | "pasv"): string {
+  #nameOf(use: "http" | "https" | "ftp" | "pasv"): string {
     return `${this.#wishes.channel}-${use}`;
   }
 
-  #openOne(use: "http" | "ftp", { host, port }: HostAndPort, opened: Opened[]): void {
+  #openOne(use: "http" | "https" | "ftp", { host, port }: HostAndPort, opened: Opened[]): void {
     const name = this.#nameOf(use);
     const sockets = this.#door.open({ name, host, port, backlog: BACKLOG, interface: this.#wishes.interface });
     opened.push(...sockets);

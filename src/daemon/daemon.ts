@@ -171,7 +171,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   }
   return {
     get urls() {
-      return new Map([...workers.servers].map(([channel, { url }]) => [channel, url]));
+      return new Map([...workers.servers].map(([channel, { urls }]) => [channel, urls.http]));
     },
     reload: () => certificates.reload(),
     stop,

@@ -287,7 +287,8 @@ function urlOf(
   { source, channel }: Pick<MoveWish, "source" | "channel">,
   spec?: SourceSpec,
 ): string | null {
-  const base = workers.servers.get(channel)?.url ?? null;
+  const urls = workers.servers.get(channel)?.urls;
+  const base = urls?.http ?? urls?.https ?? null;
   return base === null ? null : base.replace(/\/$/, "") + mountOf(spec ?? { name: source, mount: undefined });
 }
 
@@ -312,10 +313,11 @@ async function status(parts: VerbParts): Promise<Answers["status"]> {
     data: parts.data,
     store: { blobs: blobs.size, bytes, freeBytes: await doors.blobs.freeBytes() },
     processes: workers.states().map(({ state, jail }) => ({ ...state, permissions: describeJail(jail) })),
-    channels: [...workers.servers.values()].map(({ channel, url, ftpUrl }) => ({
+    channels: [...workers.servers.values()].map(({ channel, urls: { http, https, ftp } }) => ({
       channel,
-      url,
-      ftp: ftpUrl,
+      url: http,
+      https,
+      ftp,
       seen: seen.get(channel) ?? 0,
       certificates: [...parts.certificates.states(channel)],
     })),

@@ -1,10 +1,11 @@
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Config, ConsoleConfig, FtpConfig } from "../core/config.ts";
+import type { Config, ConsoleConfig, FtpConfig, HttpsConfig } from "../core/config.ts";
 import { Failure } from "../core/kernel/errors.ts";
+import { SECOND } from "../core/kernel/instant.ts";
 import { LIMITS } from "../core/kernel/limits.ts";
 import type { Events } from "../core/ports.ts";
-import { PASSIVE_PORTS, type ServeFtpInput, type TlsIdentity } from "../wire/jobs.ts";
+import { PASSIVE_PORTS, type ServeFtpInput, type ServeHttpsInput, type TlsIdentity } from "../wire/jobs.ts";
 import type { Certificates } from "./certificates.ts";
 import { ChannelServer, type Sighted } from "./channel-server.ts";
 import { ChannelSockets, type SocketDoor } from "./channel-sockets.ts";
@@ -209,7 +210,8 @@ function channelServer(
   const start = {
     kind: "serve-start",
     channel,
-    listen: hostAndPort(where.listen),
+    listen: where.listen === undefined ? null : hostAndPort(where.listen),
+    https: where.https === undefined ? null : httpsStart(where.https, certificates.shown(channel, "https")),
     allow: where.allow,
     ftp: where.ftp === undefined ? null : ftpStart(where.ftp, certificates.shown(channel, "ftp")),
     blobs: places.blobs,
@@ -232,6 +234,20 @@ function channelServer(
     sighted,
     sockets === null ? null : new ChannelSockets(sockets, wishes),
   );
+}
+
+function httpsStart(
+  { listen, leastVersion, clients, hsts }: HttpsConfig,
+  identity: TlsIdentity | null,
+): ServeHttpsInput | null {
+  if (identity === null) return null;
+  return {
+    ...hostAndPort(listen),
+    ...identity,
+    leastVersion,
+    clients: clients?.mode ?? "none",
+    hsts: hsts === undefined ? null : Math.floor(hsts / SECOND),
+  };
 }
 
 function ftpStart(

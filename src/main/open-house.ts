@@ -66,7 +66,7 @@ export async function openHouse({ config, atStep, echo, onBug }: HouseOptions): 
   };
   try {
     const handed = new HandedSockets(process.env, process.pid);
-    handed.expect(Object.entries(config.channels).flatMap(([name, { ftp }]) => socketNames(name, ftp !== undefined)));
+    handed.expect(Object.entries(config.channels).flatMap(([name, channel]) => socketNames(name, channel)));
     const daemon = await startDaemon({
       config,
       version: version(),

@@ -41,6 +41,8 @@ export interface Serving {
 export interface Carried {
   readonly socket: Socket;
   readonly wire: Socket;
+  /** The name in the client's certificate; `null` where it showed none. */
+  readonly client: string | null;
 }
 
 export interface Listening {

@@ -1,5 +1,6 @@
 import { ftp } from "./protocols/ftp/ftp.ts";
 import { http } from "./protocols/http/http.ts";
+import { https } from "./protocols/https/https.ts";
 
-/** Every protocol that a channel can be served by: HTTP always, FTP where the channel says so. */
-export const protocols = { http, ftp } as const;
+/** Every protocol that a channel can be served by. */
+export const protocols = { http, https, ftp } as const;

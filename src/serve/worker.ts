@@ -4,20 +4,23 @@ import type { FoundFile } from "../core/publish/channel-view.ts";
 import {
   type AccessLogField,
   type LeastVersion,
+  type ListensAt,
   type ServeAnswer,
   type ServeFtp,
+  type ServeHttps,
   type ServeStart,
   serveRequest,
   type TlsIdentity,
 } from "../wire/jobs.ts";
 import { Lane } from "../wire/lane.ts";
 import { AccessLog } from "./access-log.ts";
+import type { ListenAt } from "./begin-listening.ts";
 import { type BlobFault, Blobs } from "./blobs.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import { Connections } from "./connections.ts";
 import { Gate } from "./gate.ts";
 import { OpenChannel } from "./open-view.ts";
-import type { Listening, Serving } from "./protocol.ts";
+import type { Listening, Protocol, Serving } from "./protocol.ts";
 import { Recent } from "./recent.ts";
 import { protocols } from "./registry.ts";
 import { Sessions } from "./sessions.ts";
@@ -109,12 +112,11 @@ class ServeWorker {
   async #start(start: ServeStart): Promise<void> {
     try {
       const serving = this.#open(start);
-      const { protocol, ...at } = start.listen;
-      const http = await protocols[protocol].listen(serving, at);
-      this.#listening.push(http);
+      const http = start.listen === null ? null : await this.#listen(protocols.http, serving, start.listen);
+      const https = start.https === null ? null : await this.#startHttps(start.https, serving);
       const ftp = start.ftp === null ? null : await this.#startFtp(start.ftp, serving, start.channel);
       if (start.ftp?.active !== true) this.#options.dropNetwork();
-      this.#send({ kind: "listening", address: http.address, port: http.port, ftp });
+      this.#send({ kind: "listening", http, https, ftp });
     } catch (cause) {
       // A channel is served by all that it was to be served by, or not at all.
       for (const listening of this.#listening.splice(0)) void listening.stop();
@@ -151,17 +153,21 @@ class ServeWorker {
     };
   }
 
-  async #startFtp(
-    start: ServeFtp,
-    serving: Serving,
-    channel: string,
-  ): Promise<{ readonly address: string; readonly port: number }> {
+  async #listen(protocol: Protocol, serving: Serving, at: ListenAt): Promise<NonNullable<ListensAt>> {
+    const listening = await protocol.listen(serving, at);
+    this.#listening.push(listening);
+    return { address: listening.address, port: listening.port };
+  }
+
+  #startHttps(start: ServeHttps, serving: Serving): Promise<NonNullable<ListensAt>> {
+    return this.#listen(protocols.https(start, this.#identityOf("https", start, start.leastVersion)), serving, start);
+  }
+
+  #startFtp(start: ServeFtp, serving: Serving, channel: string): Promise<NonNullable<ListensAt>> {
     const log = this.#logOn(this.#options.ftpLogFd, channel, start.logFields);
     const { tls } = start;
     const shown = tls === null ? null : this.#identityOf("ftp", tls, tls.leastVersion);
-    const listening = await protocols.ftp(start, shown, this.#options.pick).listen({ ...serving, log }, start);
-    this.#listening.push(listening);
-    return { address: listening.address, port: listening.port };
+    return this.#listen(protocols.ftp(start, shown, this.#options.pick), { ...serving, log }, start);
   }
 
   #identityOf(by: "https" | "ftp", { certificate, key, authorities }: TlsIdentity, least: LeastVersion): ShownIdentity {

@@ -219,6 +219,8 @@ const serveLimits = z.strictObject({
   connections: z.int().positive().default(512),
   /** From one IPv4 address, or one IPv6 /64. */
   connectionsPerClient: z.int().positive().default(32),
+  /** TLS handshakes that one client may begin; a sixth of them at once. */
+  handshakesPerMinute: z.int().positive().default(3_000),
   requestsPerConnection: z.int().positive().default(100),
   /** Bytes a second that a client must take, averaged over `leastRateWindow`; a slower one is cut. */
   leastRate: z.int().nonnegative().default(1_024),
@@ -239,6 +241,7 @@ export const ACCESS_LOG_FIELDS = [
   "cs-uri-query",
   "s-port",
   "c-ip",
+  "cs-username",
   "cs-version",
   "cs(User-Agent)",
   "cs(Referer)",
@@ -338,6 +341,22 @@ const listenerFd = z.int().min(3).max(65_535).nullable().default(null);
 
 const networks = z.array(z.string().max(64)).max(1_024);
 
+/** How a channel is served by HTTPS. */
+const serveHttps = z.strictObject({
+  host: z.string().max(255),
+  port: portNumber,
+  fd: listenerFd,
+  ...tlsIdentity.shape,
+  leastVersion,
+  /** Whether a client shows a certificate. */
+  clients: z.enum(["none", "optional", "required"]).default("none"),
+  /** Seconds of Strict-Transport-Security; `null`: nothing is said. */
+  hsts: z.int().nonnegative().nullable().default(null),
+});
+export type ServeHttps = z.infer<typeof serveHttps>;
+/** As the daemon writes it: what has a default may be left out. */
+export type ServeHttpsInput = z.input<typeof serveHttps>;
+
 /** How a channel is served by FTP. */
 const serveFtp = z.strictObject({
   host: z.string().max(255),
@@ -386,12 +405,9 @@ export type ServeFtpInput = z.input<typeof serveFtp>;
 const serveStart = z.strictObject({
   kind: z.literal("serve-start"),
   channel: channelName,
-  listen: z.strictObject({
-    protocol: z.literal("http").default("http"),
-    host: z.string().max(255),
-    port: z.int().min(0).max(65_535),
-    fd: listenerFd,
-  }),
+  /** Plain HTTP; `null`: none. */
+  listen: z.strictObject({ host: z.string().max(255), port: portNumber, fd: listenerFd }).nullable(),
+  https: serveHttps.nullable().default(null),
   /** Networks of clients, for every protocol; none: every client. */
   allow: networks.default([]),
   /** Absent: no FTP. Its access log is descriptor 5. */
@@ -431,16 +447,20 @@ export type ServeRequest = z.input<typeof serveRequest>;
 /** It becomes part of what a person is shown and may click. */
 const ipAddress = z.string().regex(/^[0-9A-Fa-f:.]{2,45}(?:%[A-Za-z0-9_.-]{1,32})?$/);
 
+const listensAt = z
+  .strictObject({ address: ipAddress, port: z.int().min(1).max(65_535) })
+  .nullable()
+  .default(null);
+/** `null`: it does not. */
+export type ListensAt = z.input<typeof listensAt>;
+
 export const serveAnswer = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("listening"),
-    address: ipAddress,
-    port: z.int().min(1).max(65_535),
-    /** Where FTP listens, where it does. */
-    ftp: z
-      .strictObject({ address: ipAddress, port: z.int().min(1).max(65_535) })
-      .nullable()
-      .default(null),
+    /** Where each listens that was asked for. */
+    http: listensAt,
+    https: listensAt,
+    ftp: listensAt,
   }),
   z.strictObject({ kind: z.literal("reopened"), serial: z.int() }),
   /** A file of the channel could not be served; said once a minute of each blob. Needs no request. */

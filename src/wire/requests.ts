@@ -260,7 +260,8 @@ export const results = {
     channels: z.array(
       z.strictObject({
         channel: z.string(),
-        url: z.string().nullable().describe("where clients find it by HTTP"),
+        url: z.string().nullable().describe("where clients find it by plain HTTP; null where they do not"),
+        https: z.string().nullable().default(null).describe("where clients find it by HTTPS; null where they do not"),
         ftp: z.string().nullable().default(null).describe("where clients find it by FTP; null where they do not"),
         seen: z.int().default(0).describe("different clients in the last 24 hours"),
         certificates: z

@@ -152,7 +152,7 @@ describe("names that would lead elsewhere", () => {
     assert.equal((await ask(serve.port, "//evil.example/..")).status, 404);
     await serve.stop();
     for (const line of serve.log().trimEnd().split("\n").slice(3)) {
-      assert.match(line, /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d staging 127\.0\.0\.1( [!-~]+){14}$/);
+      assert.match(line, /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d staging 127\.0\.0\.1( [!-~]+){15}$/);
     }
   });
 });

@@ -4,6 +4,7 @@ import { EXIT, Failure, type Refusal } from "../../core/kernel/errors.ts";
 import type { Trust } from "../../core/model/source.ts";
 import { hostsFor } from "../../core/publish/choose-hosts.ts";
 import { hostFileFaults } from "../../core/publish/choose-hosts-faults.ts";
+import type { Results } from "../../wire/requests.ts";
 import { type CommandContext, isRefusal, type Outcome, type Perform } from "../context.ts";
 import { changesBetween } from "../hostfile-changes.ts";
 import { checkHosts, exitOfCheck } from "../hostfile-check.ts";
@@ -116,12 +117,25 @@ async function servedAt(channel: string | null, context: CommandContext): Promis
   const status = await context.ask({ verb: "status" });
   if (isRefusal(status)) return status;
   const served = status.channels.find((one) => one.channel === channel);
-  const urls = [served?.url ?? null, served?.ftp ?? null].filter((url) => url !== null);
+  const urls = [namedUrl(served), served?.url ?? null, served?.ftp ?? null].filter((url) => url !== null);
   if (urls.length === 0) throw new Failure("channel.unknown", `the daemon serves no channel ${channel}`);
   return urls.map((url) => {
     const { host, protocol } = new URL(url);
-    return { name: `${channel} at ${host}${protocol === "ftp:" ? " by FTP" : ""}`, url };
+    return { name: `${channel} at ${host}${BY[protocol] ?? ""}`, url };
   });
+}
+
+const BY: Readonly<Record<string, string>> = { "ftp:": " by FTP", "https:": " by HTTPS" };
+
+/** HTTPS under the first name that its certificate speaks for: a client would not believe it under an address. */
+function namedUrl(served: Results["status"]["channels"][number] | undefined): string | null {
+  if (served === undefined || served.https === null) return null;
+  const names = served.certificates.find(({ by }) => by === "https")?.names ?? [];
+  const name = names.flatMap((each) => /^DNS:([^*]+)$/.exec(each)?.[1] ?? [])[0];
+  if (name === undefined) return served.https;
+  const url = new URL(served.https);
+  url.hostname = name;
+  return url.href;
 }
 
 function addShow(hostfile: Command, perform: Perform): void {

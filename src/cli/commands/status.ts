@@ -57,9 +57,12 @@ function statusText(status: Results["status"], context: CommandContext): string 
         "store",
         `${status.store.blobs} blobs, ${formatSize(status.store.bytes)}; ${formatSize(status.store.freeBytes)} free`,
       ],
-      ...status.channels.map(({ channel, url, ftp, seen }): readonly [string, string | null] => [
+      ...status.channels.map(({ channel, url, https, ftp, seen }): readonly [string, string | null] => [
         quoteOutside(channel),
-        [url ?? "-", ...(ftp === null ? [] : [ftp]), ...(seen === 0 ? [] : [`${seen} clients in 24h`])].join("  "),
+        [
+          [url, https, ftp].filter((one) => one !== null).join("  ") || "-",
+          ...(seen === 0 ? [] : [`${seen} clients in 24h`]),
+        ].join("  "),
       ]),
     ],
     paint,

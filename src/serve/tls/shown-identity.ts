@@ -28,6 +28,7 @@ export class ShownIdentity {
   readonly #least: LeastVersion;
   #identity: TlsIdentity;
   #certificate: X509Certificate;
+  readonly #listeners: (() => void)[] = [];
 
   /** Throws `Failure` `config.invalid` when TLS can't be served with it. */
   constructor(identity: TlsIdentity, least: LeastVersion) {
@@ -40,6 +41,12 @@ export class ShownIdentity {
   show(identity: TlsIdentity): void {
     this.#certificate = checked(identity);
     this.#identity = identity;
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Calls `listener` whenever something else is to be shown. */
+  onShow(listener: () => void): void {
+    this.#listeners.push(listener);
   }
 
   /**

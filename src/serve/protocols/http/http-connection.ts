@@ -259,6 +259,7 @@ export class HttpConnection {
       "s-ip": this.#ends.server,
       "s-port": this.#ends.port,
       "c-ip": this.#ends.client,
+      "cs-username": this.#carried.client,
       "cs-method": request?.method ?? null,
       "cs-uri-stem": target.stem,
       "cs-uri-query": target.query,

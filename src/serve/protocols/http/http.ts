@@ -19,7 +19,7 @@ async function listen(serving: Serving, at: ListenAt): Promise<Listening> {
       return;
     }
     socket.once("close", release);
-    engine.take({ socket, wire: socket });
+    engine.take({ socket, wire: socket, client: null });
   });
   await beginListening(server, at, `${at.host}:${at.port}`, serving.gate.on(at.host));
   return listeningOn(server, (closed) => engine.stop(closed));
@@ -33,7 +33,7 @@ interface HttpEngine {
 }
 
 /** `hsts` in seconds (RFC 6797); `null`: nothing is said of it. */
-function httpEngine(serving: Serving, hsts: number | null): HttpEngine {
+export function httpEngine(serving: Serving, hsts: number | null): HttpEngine {
   const { limits } = serving;
   const open = new Map<Socket, HttpConnection>();
   const house = { serving, tail: tailOf(serving, hsts) };
