@@ -94,6 +94,7 @@ class Watch {
       visits: dies.size === 0 ? visits : visits.filter((visit) => visit.at <= (dies.get(visit.machine) ?? visit.at)),
       next: 0,
       sightings: {
+        address: "",
         client: trial.fleet.identities[at]?.client ?? "",
         likeness: trial.fleet.identities[at]?.likeness ?? "",
         firstSeen: first,
@@ -123,7 +124,7 @@ class Watch {
 
   verdict(policy: HealthPolicy, now: Instant): HealthVerdict {
     const { at, rhythms } = this.#trial;
-    return judgeHealth(policy, ringStanding(this.until(now), policy, { offeredAt: at, now }, rhythms).tally, []);
+    return judgeHealth(policy, ringStanding(this.until(now), policy, { offeredAt: at, now }, { rhythms }).tally, []);
   }
 }
 

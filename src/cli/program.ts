@@ -1,12 +1,14 @@
 import { Command, CommanderError } from "commander";
 import { EXIT } from "../core/kernel/errors.ts";
 import { addAuditLogCommands } from "./commands/audit-log.ts";
+import { addCanariesCommand } from "./commands/canaries.ts";
 import { addChannelCommands } from "./commands/channels.ts";
 import { addClientsCommand } from "./commands/clients.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
 import { addConfigCommands } from "./commands/config.ts";
 import { addEvidenceCommands } from "./commands/evidence.ts";
 import { addExportCommand } from "./commands/export.ts";
+import { addExposureCommand } from "./commands/exposure.ts";
 import { addHostfileCommands } from "./commands/hostfile.ts";
 import { addKeyCommands } from "./commands/key.ts";
 import { addLogCommand } from "./commands/log.ts";
@@ -54,6 +56,8 @@ export function buildProgram(perform: Perform): Command {
   addPolicyCommands(program, perform);
   addEvidenceCommands(program, perform);
   addProposalCommands(program, perform);
+  addCanariesCommand(program, perform);
+  addExposureCommand(program, perform);
   addPublishCommand(program, perform);
   addRecallCommands(program, perform);
   addKeyCommands(program, perform);

@@ -266,8 +266,8 @@ export interface Sightings {
   clients(query: ClientQuery): Promise<ClientPage>;
   /** For each channel in which a client of the source was seen, by name. */
   spread(source: string, revision: number): Promise<readonly RevisionSpread[]>;
-  /** The clients of a source in a channel, as the detector of silence takes them; of more than 10,000 the oldest. */
-  canaries(source: string, channel: string, revision: number): Promise<readonly CanarySightings[]>;
+  /** Clients of a source in a channel, as the detector of silence takes them: those that are known longest first. */
+  canaries(source: string, channel: string, revision: number, limit: number): Promise<readonly CanarySightings[]>;
   /** The newest of each client and subject, newest first. */
   reports(channel: string | null, since: Instant, limit: number): Promise<readonly ClientReport[]>;
   /** Different clients seen in each channel since. */

@@ -5,7 +5,7 @@ import { Failure } from "../core/kernel/errors.ts";
 import { SECOND } from "../core/kernel/instant.ts";
 import type { AtStep, BlobStore, Clock, EventRecord, Events, Ledger, Quarantine, Trees, Views } from "../core/ports.ts";
 import { recover } from "../operations/recover.ts";
-import { judgeUnseen } from "../operations/release-facts.ts";
+import { ringHealth } from "../operations/ring-health.ts";
 import type { SyncDoors } from "../operations/sync-run.ts";
 import type { TlsIdentity } from "../wire/jobs.ts";
 import { type CertificateParts, Certificates } from "./certificates.ts";
@@ -14,6 +14,7 @@ import { type CheckpointParts, Checkpoints } from "./checkpoints.ts";
 import { type ControlServer, openApiServer, openControlServer } from "./control-server.ts";
 import { openFetchDoor } from "./fetch-door.ts";
 import { Gate } from "./gate.ts";
+import { HealthWatch } from "./health-watch.ts";
 import { openInspectDoor } from "./inspect-door.ts";
 import type { Confine } from "./jails.ts";
 import { KeptTrees } from "./kept-trees.ts";
@@ -100,6 +101,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   });
   parts.notices.listen((event) => notifier.take(event));
   const passwords = new Passwords();
+  const healthWatch = new HealthWatch(doors, parts.onBug);
   const turnstile = new Turnstile();
   const trees = new KeptTrees({
     channels: config.channels,
@@ -139,6 +141,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     const ended = Promise.all([runs.stop(), ...sockets.map((socket) => socket.settled())]);
     await within(RUNS_PATIENCE, ended);
     await trees.stop();
+    await healthWatch.stop();
     await checkpoints.stop();
     await workers.stop();
     await book.stop();
@@ -162,6 +165,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       schedule.plan(spec, (await parts.ledger.syncs(spec.name, 1))[0]?.startedAt ?? null);
     void workers.warm();
     checkpoints.start();
+    healthWatch.start();
     notifier.start();
     certificates.start((channel, by, identity) => workers.servers.get(channel)?.show(by, identity));
     events.emit("daemon.started", { version: parts.version, ...recovered });
@@ -204,8 +208,7 @@ function doorsOf(parts: DaemonParts, workers: Workers, announced: (channel: stri
     views,
     events,
     channels: Object.keys(parts.config.channels),
-    // Until sightings are counted nobody is known: a policy that asks for health gets "unproven", never a pass.
-    health: async ({ policy }) => judgeUnseen(policy),
+    health: async (asked) => (await ringHealth({ ledger }, asked)).verdict,
     announce: async (channel) => {
       await workers.servers.get(channel)?.reopen();
       announced(channel);

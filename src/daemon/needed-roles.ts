@@ -29,7 +29,10 @@ export const NEEDED_ROLES: Readonly<Record<Verb, Role>> = {
   proposals: "viewer",
   check: "operator",
   evidence: "viewer",
-  "evidence-give": "operator",
+  // It may answer an alarm: who does that decides like one who signs.
+  "evidence-give": "approver",
+  canaries: "viewer",
+  exposure: "viewer",
   status: "viewer",
   "store-check": "operator",
   gc: "operator",

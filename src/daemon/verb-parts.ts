@@ -1,5 +1,6 @@
 import { Failure } from "../core/kernel/errors.ts";
 import type { Duration } from "../core/kernel/instant.ts";
+import type { Revision } from "../core/model/revision.ts";
 import type { SourceSpec } from "../core/model/source.ts";
 import type { AtStep } from "../core/ports.ts";
 import type { SyncDoors } from "../operations/sync-run.ts";
@@ -42,4 +43,13 @@ export async function known({ doors }: VerbParts, name: string): Promise<SourceS
     "source.unknown",
     `no source "${name}"; ${names.length === 0 ? "there is none yet" : `there are ${names.join(", ")}`}`,
   );
+}
+
+/** A revision by its number, or the newest. Throws `revision.unknown`. */
+export async function revisionOf({ doors }: VerbParts, source: string, number: number | null): Promise<Revision> {
+  const { ledger } = doors;
+  const found = number === null ? await ledger.latestRevision(source) : await ledger.revision(source, number);
+  if (found === null)
+    throw new Failure("revision.unknown", `${source} has no revision${number === null ? "" : ` ${number}`}`);
+  return found;
 }

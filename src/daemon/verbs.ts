@@ -7,7 +7,6 @@ import type { Revision } from "../core/model/revision.ts";
 import { mountOf, type SourceSpec, sourceSpec } from "../core/model/source.ts";
 import type { SyncRecord } from "../core/ports.ts";
 import { recoveryAfterRollback } from "../core/release/recovery.ts";
-import { checkRevision, recordWord } from "../operations/check-revision.ts";
 import { checkStore } from "../operations/check-store.ts";
 import { collectGarbage } from "../operations/collect-garbage.ts";
 import { compareRevisions } from "../operations/compare-revisions.ts";
@@ -17,6 +16,7 @@ import { removeSource, setUpSource } from "../operations/set-up-source.ts";
 import { clientsAnswer } from "./clients-verb.ts";
 import type { Answers, Verbs } from "./control-server.ts";
 import { newToken } from "./gate.ts";
+import { healthVerbs } from "./health-verbs.ts";
 import { describeJail } from "./jails.ts";
 import { proposalVerbs } from "./proposal-verbs.ts";
 import { releaseVerbs } from "./release-verbs.ts";
@@ -83,23 +83,9 @@ export function verbsOf(parts: VerbParts): Verbs {
       return { move, url: urlOf(parts, wish), recovery: await recoveryOf(parts, spec, move.channel, move) };
     },
     ...releaseVerbs(parts),
-    check: async ({ source, revision }, report, gone) => {
-      const spec = await known(parts, source);
-      const wanted = await revisionOf(parts, source, revision);
-      const found = await turnstile.shared(() => checkRevision(doors, spec, wanted, report, gone));
-      return { source, revision: wanted.number, evidence: found };
-    },
-    evidence: async ({ source, revision }) => {
-      await known(parts, source);
-      const { number } = await revisionOf(parts, source, revision);
-      return { source, revision: number, evidence: await ledger.evidence(source, number) };
-    },
-    "evidence-give": async (word) => {
-      await known(parts, word.source);
-      return { evidence: await recordWord(doors, word) };
-    },
     ...proposalVerbs(parts),
     clients: (wish) => clientsAnswer(ledger, wish),
+    ...healthVerbs(parts),
     status: () => status(parts),
     "store-check": ({ repair }, report, gone) => turnstile.shared(() => checkStore(doors, repair, gone, report)),
     export: async ({ channel, folder, method, anew }, report, gone) => {
@@ -154,15 +140,6 @@ export function verbsOf(parts: VerbParts): Verbs {
           : [],
     }),
   };
-}
-
-/** A revision by its number, or the newest. Throws `revision.unknown`. */
-async function revisionOf({ doors }: VerbParts, source: string, number: number | null): Promise<Revision> {
-  const { ledger } = doors;
-  const found = number === null ? await ledger.latestRevision(source) : await ledger.revision(source, number);
-  if (found === null)
-    throw new Failure("revision.unknown", `${source} has no revision${number === null ? "" : ` ${number}`}`);
-  return found;
 }
 
 async function putSource(

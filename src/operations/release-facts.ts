@@ -1,12 +1,10 @@
 import { Failure } from "../core/kernel/errors.ts";
 import type { Instant } from "../core/kernel/instant.ts";
 import type { ChannelMove, ChannelPosition } from "../core/model/channel.ts";
-import type { HealthPolicy } from "../core/model/health-policy.ts";
 import { defaultPolicy, type ReleasePolicy, type RingPolicy, type StoredPolicy } from "../core/model/policy.ts";
 import type { Proposal } from "../core/model/proposal.ts";
 import type { Revision } from "../core/model/revision.ts";
 import type { PromotionFacts } from "../core/release/decide-promotion.ts";
-import { type HealthVerdict, judgeHealth } from "../core/release/health.ts";
 import { type RingOutlook, ringOutlook } from "../core/release/ring-outlook.ts";
 import { laggingSince, stayIn } from "../core/release/stay.ts";
 import type { ChannelDoors } from "./sync-run.ts";
@@ -104,12 +102,6 @@ async function outlookOf(doors: ChannelDoors, all: SourceFacts, ring: RingPolicy
   }
   const lagging = laggingSince(revision, all.revisions, all.moves);
   return ringOutlook(ring, candidates, { revision, laggingSince: lagging }, all.now);
-}
-
-/** The health of a ring of which nobody has been seen: never more than unproven. */
-export function judgeUnseen(policy: HealthPolicy): HealthVerdict {
-  const nobody = { known: 0, fetched: 0, proven: 0, silent: 0, newcomers: 0, silentSince: null, sureness: 0 };
-  return judgeHealth(policy, nobody, []);
 }
 
 /** Throws `channel.unknown`. */

@@ -19,7 +19,7 @@ export const clientsRequest = z.strictObject({
   limit: z.int().min(1).max(MOST_CLIENTS_AT_ONCE),
 });
 
-const sightedClient = z.strictObject({
+export const sightedClient = z.strictObject({
   client: z.string().describe("its address, or the name in its certificate"),
   agent: z.string().describe("what it calls itself"),
   channel: z.string(),

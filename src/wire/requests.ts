@@ -6,6 +6,7 @@ import { series } from "../core/model/feed-listing.ts";
 import { channelName, sourceName, sourceSpec } from "../core/model/source.ts";
 import { personName } from "../core/people/person.ts";
 import { clientsRequest, clientsResult } from "./client-requests.ts";
+import { healthRequests, healthResults } from "./health-requests.ts";
 import { event, move, recovery, run } from "./history-answers.ts";
 import { bytes, instant } from "./measures.ts";
 import { person, token } from "./people-answers.ts";
@@ -57,17 +58,7 @@ export const request = z.discriminatedUnion("verb", [
     by,
   }),
   ...releaseRequests,
-  z.strictObject({ verb: z.literal("check"), source: sourceName, revision: revisionNumber.nullable(), by }),
-  z.strictObject({ verb: z.literal("evidence"), source: sourceName, revision: revisionNumber.nullable() }),
-  z.strictObject({
-    verb: z.literal("evidence-give"),
-    source: sourceName,
-    revision: revisionNumber,
-    name: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,62}$/, "a name is 1 to 63 of a-z, 0-9, . and -"),
-    good: z.boolean(),
-    detail: reason,
-    by,
-  }),
+  ...healthRequests,
   z.strictObject({ verb: z.literal("status") }),
   z.strictObject({ verb: z.literal("store-check"), repair: z.boolean(), by }),
   z.strictObject({ verb: z.literal("gc"), preview: z.boolean(), by }),
@@ -150,17 +141,6 @@ const position = z.strictObject({
   unsigned: z.boolean(),
 });
 
-const evidence = z.strictObject({
-  source: z.string(),
-  revision: z.int(),
-  name: z.string().describe("of the check, the alarm or the reporter; of two with one name the later counts"),
-  outcome: z.enum(["good", "bad", "note"]).describe("note: neither for nor against"),
-  code: z.string().describe("what was found (docs/health.md)"),
-  detail: z.string(),
-  at: instant,
-  by: z.string().describe("who says so: an operating-system user, 'check', or 'history'"),
-});
-
 const sourceSummary = z.strictObject({
   name: z.string(),
   format: z.string(),
@@ -240,9 +220,7 @@ export const results = {
   }),
   rollback: z.strictObject({ move, url: z.string().nullable(), recovery }),
   ...releaseResults,
-  check: z.strictObject({ source: z.string(), revision: z.int(), evidence: z.array(evidence) }),
-  evidence: z.strictObject({ source: z.string(), revision: z.int(), evidence: z.array(evidence) }),
-  "evidence-give": z.strictObject({ evidence }),
+  ...healthResults,
   status: z.strictObject({
     version: z.string(),
     startedAt: instant,

@@ -42,6 +42,8 @@ const SEVERITIES: Readonly<Record<string, Severity | ((fields: EventFields) => S
   "feed.refused": warning,
   "artifact.refused": warning,
   "revision.sealed": info,
+  "revision.suspect": warning,
+  "revision.cleared": notice,
   "evidence.found": ({ outcome }) => (outcome === "bad" ? warning : notice),
   "store.recovered": warning,
   "store.collected": info,

@@ -115,7 +115,7 @@ export function sightings(given: Given): void {
     for (const each of daily) await ledger.sightings.record([each], []);
     const later = seen({ at: AT + 9 * DAY + HOUR, revision: 2, sha256: digestOf("two") });
     await ledger.sightings.record([later, seen({ name: "10.0.0.9", channel: "staging" })], []);
-    const [canary, ...others] = await ledger.sightings.canaries("s", "production", 1);
+    const [canary, ...others] = await ledger.sightings.canaries("s", "production", 1, 100);
     assert.deepEqual(others, []);
     assert.ok(canary !== undefined);
     assert.deepEqual([canary.client, canary.likeness], ["10.0.0.1 Debian APT-HTTP", "Debian APT-HTTP 10.0.0"]);

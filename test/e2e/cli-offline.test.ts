@@ -67,6 +67,7 @@ const COMMANDS: readonly (readonly [name: string, words: string])[] = [
   ["rollback", "rollback clamav --channel production --revision 7"],
   ["status", "status"],
   ["clients", "clients --source clamav --revision 8"],
+  ["canaries", "canaries clamav"],
   ["store-check", "store check"],
   ["gc", "gc"],
   ["export", "export production --to /srv/trees/production"],
@@ -89,6 +90,15 @@ for (const [name, words] of COMMANDS) {
     assert.equal(err, "");
   });
 }
+
+test("ringfort exposure clamav 8: the counts, and who they are; all of them as CSV", async () => {
+  daemon.follow(answerAll);
+  await golden("exposure", await ask("exposure clamav 8"));
+  await golden("exposure-csv", await ask("exposure clamav 8 --csv"));
+  const { out } = await ask("exposure clamav 8 --json");
+  const { list, ...counts } = results.exposure.parse(JSON.parse(out));
+  assert.deepEqual([counts, list], [answers.exposure, answers.clients.clients]);
+});
 
 test("on a terminal: colour for the unsigned and the refused, progress that goes away again", async () => {
   daemon.follow((request) => [

@@ -35,7 +35,7 @@ export const healthPolicy = z
           .number()
           .min(0)
           .max(0.45)
-          .default(0.2)
+          .default(0.1)
           .describe("or this share of those that fetched, if that is more."),
       })
       .prefault({})

@@ -7,8 +7,9 @@ import { healthPolicy } from "../model/health-policy.ts";
 import { type CanaryState, canaryStanding, ringStanding } from "./canaries.ts";
 import { learnRhythm } from "./rhythm.ts";
 
-const POLICY = healthPolicy.parse({ returns: 2, watch: "3h" });
+const POLICY = healthPolicy.parse({ returns: 2, watch: "3h", silent: { count: 1, share: 0.2 } });
 const WEEK = 7 * DAY;
+const POLICY_ONCE = { ...POLICY, returns: 1 };
 /** Eight weeks of history, then the revision. */
 const OFFERED = MONDAY + 8 * WEEK;
 
@@ -104,6 +105,23 @@ test("the ring's silence is dated by the first that is more than tolerated, and 
   assert.deepEqual([two.silent, two.silentSince, three.silent, ten.silent], [2, null, 3, 10]);
   assert.ok((three.silentSince ?? 0) > OFFERED + HOUR && (three.silentSince ?? 0) < OFFERED + 2 * HOUR);
   assert.ok(two.sureness < three.sureness && three.sureness < ten.sureness && ten.sureness <= 1);
+});
+
+test("what a canary says of itself counts like a visit, or like silence, from its fetch on", () => {
+  const daily = sightingsOf(visits(MONDAY + 3 * HOUR, OFFERED + 4 * HOUR, DAY), OFFERED);
+  const now = OFFERED + 8 * HOUR;
+  const state = (wellAt: Instant | null, unwellAt: Instant | null): string => {
+    const words = new Map([[daily.client, { wellAt, unwellAt }]]);
+    const { canaries, tally } = ringStanding([daily], POLICY_ONCE, { offeredAt: OFFERED, now }, { words });
+    return `${canaries[0]?.state} ${tally.proven} ${tally.silent}`;
+  };
+  assert.equal(state(null, null), "awaited 0 0");
+  assert.equal(state(now - HOUR, null), "proven 1 0");
+  assert.equal(state(null, now - HOUR), "unwell 0 1");
+  assert.equal(state(now - HOUR, now - 2 * HOUR), "proven 1 0");
+  assert.equal(state(now - 2 * HOUR, now - HOUR), "unwell 0 1");
+  // Before it took the revision it may have been unwell for any reason.
+  assert.equal(state(null, OFFERED), "awaited 0 0");
 });
 
 /** A client's visits: a step, an uneven life, and a time at which it dies. */

@@ -7,6 +7,8 @@ import { afterAwake, awakeBetween, learnRhythm, type Rhythm, sureOfSilence } fro
 /** What the server saw of one client of a ring, about one revision of one source. */
 export interface CanarySightings {
   readonly client: string;
+  /** The address that it was seen at, or the name of its certificate. */
+  readonly address: string;
   /** What a client keeps when it gets another address: its User-Agent, and the network that it is in. */
   readonly likeness: string;
   readonly firstSeen: Instant;
@@ -23,10 +25,10 @@ export interface CanarySightings {
 /**
  * Where a canary stands. `newcomer`: no rhythm yet; `expected`: has not fetched it yet; `absent`: has not, and misses its
  * rhythm too, so that it says nothing; `proven`: came back often and late enough, and keeps its rhythm;
- * `awaited`: not yet; `silent`: misses its rhythm; `moved`: silent, but another of its kind has appeared since, as when
+ * `awaited`: not yet; `silent`: misses its rhythm; `unwell`: says so itself; `moved`: silent, but another of its kind has appeared since, as when
  * an address is given anew.
  */
-export type CanaryState = "newcomer" | "expected" | "absent" | "awaited" | "proven" | "silent" | "moved";
+export type CanaryState = "newcomer" | "expected" | "absent" | "awaited" | "proven" | "silent" | "unwell" | "moved";
 
 export interface CanaryStanding {
   readonly client: string;
@@ -46,6 +48,30 @@ export interface CanaryStanding {
 export interface Offer {
   readonly offeredAt: Instant;
   readonly now: Instant;
+}
+
+/** What a canary has said of itself: by one line of `curl`, or by its agent. The last of each. */
+export interface CanaryWords {
+  readonly wellAt: Instant | null;
+  readonly unwellAt: Instant | null;
+}
+
+/** A word of well-being after its fetch is as good as a visit. */
+function withWords(seen: CanarySightings, words: CanaryWords | undefined): CanarySightings {
+  const { fetchedAt, lastSeen, returns } = seen;
+  const wellAt = words?.wellAt ?? null;
+  if (fetchedAt === null || wellAt === null || wellAt <= fetchedAt) return seen;
+  return { ...seen, lastSeen: Math.max(lastSeen, wellAt), returns: returns + 1 };
+}
+
+/** One that counts and has said since its fetch that it is unwell, and nothing better since, speaks against the revision. */
+function unwell(standing: CanaryStanding, words: CanaryWords | undefined): CanaryStanding {
+  const { state, fetchedAt } = standing;
+  const at = words?.unwellAt ?? null;
+  if (fetchedAt === null || at === null || at <= fetchedAt || (words?.wellAt ?? 0) > at) return standing;
+  return state === "awaited" || state === "proven" || state === "silent"
+    ? { ...standing, state: "unwell", silentFrom: at, sureness: 1 }
+    : standing;
 }
 
 /** Where one canary stands. Another sighting of it never makes it more suspect. Pure. */
@@ -80,6 +106,12 @@ export interface RingStanding {
   readonly canaries: readonly CanaryStanding[];
 }
 
+interface RingKnowledge {
+  /** By client, where they are known already. */
+  readonly rhythms?: ReadonlyMap<string, Rhythm | null>;
+  readonly words?: ReadonlyMap<string, CanaryWords>;
+}
+
 /** A canary that is left out of account falls silent in so much of its time, at least: what chance is measured by. */
 const ACCIDENT = 0.03;
 
@@ -88,11 +120,14 @@ export function ringStanding(
   seen: readonly CanarySightings[],
   policy: HealthPolicy,
   offer: Offer,
-  rhythms?: ReadonlyMap<string, Rhythm | null>,
+  { rhythms, words }: RingKnowledge = {},
 ): RingStanding {
   const canaries = movedApart(
     seen,
-    seen.map((each) => canaryStanding(each, policy, offer, rhythms?.get(each.client))),
+    seen.map((each) => {
+      const said = words?.get(each.client);
+      return unwell(canaryStanding(withWords(each, said), policy, offer, rhythms?.get(each.client)), said);
+    }),
   );
   return { tally: tallyOf(canaries, policy), canaries };
 }
@@ -116,10 +151,12 @@ function movedApart(seen: readonly CanarySightings[], standings: readonly Canary
 
 function tallyOf(canaries: readonly CanaryStanding[], policy: HealthPolicy): CanaryTally {
   const count = (state: CanaryState): number => canaries.filter((each) => each.state === state).length;
-  const [awaited, proven, silent] = [count("awaited"), count("proven"), count("silent")];
+  const [awaited, proven, silent] = [count("awaited"), count("proven"), count("silent") + count("unwell")];
   const fetched = awaited + proven + silent;
   const since = canaries
-    .flatMap(({ state, silentFrom }) => (state === "silent" && silentFrom !== null ? [silentFrom] : []))
+    .flatMap(({ state, silentFrom }) =>
+      (state === "silent" || state === "unwell") && silentFrom !== null ? [silentFrom] : [],
+    )
     .toSorted((a, b) => a - b);
   return {
     known: fetched + count("expected"),

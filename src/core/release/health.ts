@@ -28,7 +28,7 @@ export interface CanaryTally {
   readonly fetched: number;
   /** Of these: came back often enough and late enough, and are not overdue now. */
   readonly proven: number;
-  /** Of these: miss their rhythm since. */
+  /** Of these: miss their rhythm since, or say that they are unwell. */
   readonly silent: number;
   /** Clients without a rhythm that fetched it: they count for nothing. */
   readonly newcomers: number;

@@ -112,13 +112,19 @@ export class SqliteSightings implements Sightings {
     });
   }
 
-  async canaries(source: string, channel: string, revision: number): Promise<readonly CanarySightings[]> {
+  async canaries(
+    source: string,
+    channel: string,
+    revision: number,
+    limit: number,
+  ): Promise<readonly CanarySightings[]> {
     const later = new Map(this.#connection.arrays(LATER, source, revision, channel).map(([id, at]) => [id, whole(at)]));
-    return this.#connection.arrays(CANARIES, source, channel, revision).map((row) => {
+    return this.#connection.arrays(CANARIES, source, channel, revision, limit).map((row) => {
       const [id, name, likeness, firstSeen, lastSeen, hour, inHour, newest, counts, wholeAt, returns] = row;
       const client = text(name);
       return {
         client: `${client} ${text(likeness)}`,
+        address: client,
         likeness: `${text(likeness)} ${networkOf(client)}`,
         firstSeen: whole(firstSeen),
         lastSeen: whole(lastSeen),
@@ -175,7 +181,7 @@ const CANARIES = `SELECT c.id, c.name, c.likeness, v.first_seen, v.last_seen, v.
   LEFT JOIN rhythm r ON r.source = v.source AND r.channel = v.channel AND r.client = v.client
   LEFT JOIN taken t ON t.source = v.source AND t.revision = ?3 AND t.channel = v.channel AND t.client = v.client
   WHERE v.source = (SELECT id FROM source WHERE name = ?1) AND v.channel = (SELECT id FROM served WHERE channel = ?2)
-  ORDER BY v.client LIMIT 10000`;
+  ORDER BY v.client LIMIT ?4`;
 const LATER = `SELECT client, min(whole_at) FROM taken WHERE source = (SELECT id FROM source WHERE name = ?1)
   AND revision > ?2 AND channel = (SELECT id FROM served WHERE channel = ?3) AND whole_at IS NOT NULL GROUP BY client`;
 

@@ -135,9 +135,14 @@ export class MemorySightings implements Sightings {
     });
   }
 
-  async canaries(source: string, channel: string, revision: number): Promise<readonly CanarySightings[]> {
+  async canaries(
+    source: string,
+    channel: string,
+    revision: number,
+    limit: number,
+  ): Promise<readonly CanarySightings[]> {
     const here = [...this.#visits.values()].filter((one) => one.source === source && one.channel === channel);
-    return here.map(({ client, name, visits, hours, takings }) => {
+    return here.slice(0, limit).map(({ client, name, visits, hours, takings }) => {
       const taking = takings.get(`revision ${revision}`);
       const fetchedAt = taking?.wholeAt ?? null;
       const later = [...takings]
@@ -145,6 +150,7 @@ export class MemorySightings implements Sightings {
         .flatMap(([, { wholeAt }]) => (wholeAt === null ? [] : [wholeAt]));
       return {
         client: `${name} ${client.likeness}`,
+        address: name,
         likeness: `${client.likeness} ${networkOf(name)}`,
         firstSeen: visits.firstSeen,
         lastSeen: visits.lastSeen,
