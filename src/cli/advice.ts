@@ -40,6 +40,9 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
   "artifact.from-the-future": "compare this machine's clock with the real time, then ask the vendor",
   "artifact.expands-too-far":
     "if the file is really meant to unpack so far, raise budget.expansion with ringfort source change",
+  "feed.signer-blocked":
+    "see who blocked the signer and why with ringfort restraints; nothing of theirs is taken until it is released",
+  "artifact.blocked": "see who blocked it and why with ringfort restraints; wait for the vendor's next version",
   "budget.artifact-bytes":
     "if the file is really meant to be so large, raise budget.artifactBytes with ringfort source change",
   "budget.total-bytes":
@@ -154,6 +157,7 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
   "source.busy": "wait for the run that is going: ringfort status --watch",
   "source.in-use": "if its clients may lose it, say --force",
   "proposal.unknown": "ringfort proposals lists them",
+  "restraint.unknown": "ringfort restraints lists them",
   "policy.invalid": "mend what is named; docs/reference/policy.md has every key, ringfort policy presets has examples",
   "channel.unknown": "ringfort channels shows the names; channels are declared in the configuration file",
   "revision.unknown": "ringfort revisions SOURCE shows the numbers",

@@ -18,6 +18,7 @@ import { addProposalCommands } from "./commands/proposals.ts";
 import { addPublishCommand } from "./commands/publish.ts";
 import { addRecallCommands } from "./commands/recall.ts";
 import { addReleaseCommands } from "./commands/release.ts";
+import { addRestraintCommands } from "./commands/restraints.ts";
 import { addSourceCommands } from "./commands/source.ts";
 import { addStatusCommand } from "./commands/status.ts";
 import { addStoreCommands } from "./commands/store.ts";
@@ -58,6 +59,7 @@ export function buildProgram(perform: Perform): Command {
   addProposalCommands(program, perform);
   addCanariesCommand(program, perform);
   addExposureCommand(program, perform);
+  addRestraintCommands(program, perform);
   addPublishCommand(program, perform);
   addRecallCommands(program, perform);
   addKeyCommands(program, perform);

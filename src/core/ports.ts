@@ -21,6 +21,7 @@ import type {
   Signed,
   SignOff,
 } from "./model/proposal.ts";
+import type { Restraint, RestraintDraft } from "./model/restraint.ts";
 import type { Revision, RevisionDraft, RevisionEntry } from "./model/revision.ts";
 import type { SourceSpec } from "./model/source.ts";
 import type { Person, Token } from "./people/person.ts";
@@ -238,6 +239,14 @@ export interface ReleaseRecord {
   signProposal(id: number, version: number, signOff: SignOff): Promise<Signed>;
   /** `false` when it is no longer open at `version`. */
   endProposal(id: number, version: number, end: ProposalEnd): Promise<boolean>;
+
+  addRestraint(draft: RestraintDraft): Promise<Restraint>;
+  /** `false` when it is released already, or there is none. */
+  releaseRestraint(id: number, released: NonNullable<Restraint["released"]>): Promise<boolean>;
+  /** Newest first; `all`: those that were released too. */
+  restraints(all: boolean): Promise<readonly Restraint[]>;
+  /** Which of these contents a revision names. */
+  namedBlobs(source: string, revision: number, digests: readonly Sha256[]): Promise<readonly Sha256[]>;
 }
 
 /** What of the sightings is kept, and how long. Counts and durations; see `clients` in core/config.ts. */
@@ -344,7 +353,13 @@ export interface Views {
   removeRevision(source: string, number: number): Promise<void>;
   listRevisions(): Promise<readonly { readonly source: string; readonly number: number }[]>;
   /** Replaces the channel's pointer file; the same time whatever the revisions hold. */
-  writePointer(channel: string, mounts: readonly PointerMount[]): Promise<void>;
+  writePointer(channel: string, mounts: readonly PointerMount[], withheld?: Withheld): Promise<void>;
+}
+
+/** What no server may serve, whatever view a client is held on. */
+export interface Withheld {
+  readonly digests: readonly Sha256[];
+  readonly revisions: readonly { readonly source: string; readonly revision: number }[];
 }
 
 /** Every named step of an export, in order; a stop at any of them leaves the old tree or the new one, whole. */

@@ -19,6 +19,7 @@ import { openInspectDoor } from "./inspect-door.ts";
 import type { Confine } from "./jails.ts";
 import { KeptTrees } from "./kept-trees.ts";
 import { Notifier, type NotifierParts } from "./notifier.ts";
+import { Pacer } from "./pacer.ts";
 import { Passwords } from "./passwords.ts";
 import { Runs } from "./runs.ts";
 import { Schedule } from "./schedule.ts";
@@ -115,8 +116,10 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     parts.random,
     (source) => void runDue(verbParts, source).catch(parts.onBug),
   );
+  const pacer = new Pacer(doors, parts.onBug);
   const verbParts: VerbParts = {
     doors,
+    pacer,
     runs,
     schedule,
     workers,
@@ -142,6 +145,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     await within(RUNS_PATIENCE, ended);
     await trees.stop();
     await healthWatch.stop();
+    await pacer.stop();
     await checkpoints.stop();
     await workers.stop();
     await book.stop();
@@ -166,6 +170,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     void workers.warm();
     checkpoints.start();
     healthWatch.start();
+    pacer.nudge();
     notifier.start();
     certificates.start((channel, by, identity) => workers.servers.get(channel)?.show(by, identity));
     events.emit("daemon.started", { version: parts.version, ...recovered });

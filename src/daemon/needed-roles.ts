@@ -21,6 +21,9 @@ export const NEEDED_ROLES: Readonly<Record<Verb, Role>> = {
   "policy-set": "admin",
   "policy-show": "viewer",
   "policy-explain": "viewer",
+  restrain: "operator",
+  release: "operator",
+  restraints: "viewer",
   propose: "operator",
   "propose-edit": "operator",
   // Whose yes counts, the proposal says; looking at it is for everybody.

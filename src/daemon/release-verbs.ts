@@ -19,6 +19,7 @@ export function releaseVerbs(parts: VerbParts): Pick<Verbs, ReleaseVerb> {
       const parsed = releasePolicy.nullable().safeParse(policy);
       if (!parsed.success) throw new Failure("policy.invalid", z.prettifyError(parsed.error));
       const state = await setPolicy(doors, { source, policy: parsed.data, after, by, reason });
+      parts.pacer.nudge();
       return "kind" in state ? state : { state };
     },
     "policy-show": async ({ source, limit }) => {
@@ -36,7 +37,14 @@ export function releaseVerbs(parts: VerbParts): Pick<Verbs, ReleaseVerb> {
   };
 }
 
-function told({ ring, revision, next, ...clocks }: RingOutlook): Answers["policy-explain"]["rings"][number] {
+function told({
+  ring,
+  revision,
+  next,
+  overdue,
+  overdueAt,
+  collides,
+}: RingOutlook): Answers["policy-explain"]["rings"][number] {
   return {
     channel: ring.channel,
     revision,
@@ -53,6 +61,20 @@ function told({ ring, revision, next, ...clocks }: RingOutlook): Answers["policy
             hindrances: next.decision.kind === "may-move" ? [] : next.decision.hindrances,
             overruled: next.decision.kind === "may-move" ? next.decision.overruled : [],
           },
-    ...clocks,
+    overdue,
+    overdueAt,
+    collides,
   };
+}
+
+/** Every ring with something newer before it, of sources that have a policy or whose ring is overdue. */
+export async function ringsWaiting({ doors }: VerbParts): Promise<Answers["status"]["rings"]> {
+  const found: { source: string; ring: Answers["policy-explain"]["rings"][number] }[] = [];
+  for (const { name } of await doors.ledger.sources()) {
+    const all = await sourceFacts(doors, name);
+    for (const outlook of await outlooks(doors, all))
+      if (outlook.next !== null && (all.stored?.policy != null || outlook.overdue))
+        found.push({ source: name, ring: told(outlook) });
+  }
+  return found;
 }

@@ -8,6 +8,7 @@ import type { Certificates } from "./certificates.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 import type { KeptTrees } from "./kept-trees.ts";
 import type { Notifier } from "./notifier.ts";
+import type { Pacer } from "./pacer.ts";
 import type { Passwords } from "./passwords.ts";
 import type { Runs } from "./runs.ts";
 import type { Schedule } from "./schedule.ts";
@@ -18,6 +19,7 @@ import type { Workers } from "./workers.ts";
 /** What the verbs of the command line work with. */
 export interface VerbParts {
   readonly doors: SyncDoors;
+  readonly pacer: Pacer;
   readonly runs: Runs;
   readonly schedule: Schedule;
   readonly workers: Workers;

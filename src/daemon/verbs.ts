@@ -19,7 +19,8 @@ import { newToken } from "./gate.ts";
 import { healthVerbs } from "./health-verbs.ts";
 import { describeJail } from "./jails.ts";
 import { proposalVerbs } from "./proposal-verbs.ts";
-import { releaseVerbs } from "./release-verbs.ts";
+import { releaseVerbs, ringsWaiting } from "./release-verbs.ts";
+import { restraintVerbs } from "./restraint-verbs.ts";
 import type { Runs } from "./runs.ts";
 import { nextRun } from "./schedule.ts";
 import { known, type VerbParts } from "./verb-parts.ts";
@@ -86,6 +87,7 @@ export function verbsOf(parts: VerbParts): Verbs {
     ...proposalVerbs(parts),
     clients: (wish) => clientsAnswer(ledger, wish),
     ...healthVerbs(parts),
+    ...restraintVerbs(parts),
     status: () => status(parts),
     "store-check": ({ repair }, report, gone) => turnstile.shared(() => checkStore(doors, repair, gone, report)),
     export: async ({ channel, folder, method, anew }, report, gone) => {
@@ -184,6 +186,7 @@ export async function runNow(
   const record = await parts.runs.start(spec, by, report).finally(async () => {
     const present = await parts.doors.ledger.source(spec.name);
     if (present !== null) parts.schedule.plan(present, startedAt);
+    parts.pacer.nudge();
   });
   if (record.outcome === "failed") {
     const failure = record.code as ConstructorParameters<typeof Failure>[0];
@@ -300,5 +303,7 @@ async function status(parts: VerbParts): Promise<Answers["status"]> {
     })),
     sources: await summaries(parts),
     positions: await positionsOf(parts, null),
+    rings: await ringsWaiting(parts),
+    restraints: await doors.ledger.restraints(false),
   };
 }

@@ -3,6 +3,7 @@ import type { Duration } from "../core/kernel/instant.ts";
 import type { Trees } from "../core/ports.ts";
 import { type MountedEntries, type TreeMethod, treeFiles } from "../core/publish/plan-tree.ts";
 import { sameTree, type TreeRecord } from "../core/publish/tree-record.ts";
+import { withheldNow } from "./blocks.ts";
 import { mountsOf } from "./promote.ts";
 import type { ChannelDoors, Report } from "./sync-run.ts";
 
@@ -50,17 +51,24 @@ export async function exportChannel(
   if ("code" in opened) return opened;
   // First what nobody is in any more: on a full disk that is what makes room.
   let removed = await opened.sweep(doors.clock.now() - wish.grace);
-  const shown = await mountsOf(doors.ledger, channel);
+  const shown = await mountsOf(doors, channel);
   const mounts = shown.map(({ steps, ...mount }) => ({ ...mount, movedAt: steps.at(-1)?.movedAt ?? 0 }));
   const standing = opened.present;
-  const same = standing !== null && !wish.anew && sameTree(standing, { method, mounts });
+  const barred = new Set((await withheldNow(doors)).digests);
+  // What is blocked in a revision that stays shown is taken out of its tree too: a record of mounts does not tell of it.
+  let names = false;
+  for (const { source, revision } of barred.size === 0 ? [] : shown)
+    names ||= (await doors.ledger.namedBlobs(source, revision, [...barred])).length > 0;
+  const same = standing !== null && !wish.anew && !names && sameTree(standing, { method, mounts });
   let record: TreeRecord;
   if (same) {
     record = standing;
   } else {
     const entries: MountedEntries[] = [];
-    for (const { source, mount, revision, steps } of shown)
-      entries.push({ mount, steps, entries: await doors.ledger.entries(source, revision) });
+    for (const { source, mount, revision, steps } of shown) {
+      const all = await doors.ledger.entries(source, revision);
+      entries.push({ mount, steps, entries: all.filter(({ sha256 }) => !barred.has(sha256)) });
+    }
     const total = entries.reduce((sum, each) => sum + each.entries.length, 0);
     const built = await opened.build({ channel, method, mounts, files: treeFiles(entries), total, report, signal });
     if ("code" in built) return built;

@@ -9,12 +9,13 @@ import {
 } from "../core/intake/judge-file.ts";
 import type { Step } from "../core/intake/plan-sync.ts";
 import { type Cap, capOf, expansionCap, refusedBefore, totalCap } from "../core/intake/run-budget.ts";
-import { Failure, type Refusal, refuse } from "../core/kernel/errors.ts";
+import { Failure, quoteOutside, type Refusal, refuse } from "../core/kernel/errors.ts";
 import { type AuditDraft, auditOfVerdict } from "../core/model/audit-entry.ts";
 import type { Series } from "../core/model/feed-listing.ts";
 import type { Revision, RevisionEntry } from "../core/model/revision.ts";
 import type { SourceSpec } from "../core/model/source.ts";
 import type { Fetched, InspectableFile, UpstreamNote } from "../core/ports.ts";
+import { blockedSigner } from "./blocks.ts";
 import { parseHttpDate, quarantinedAs, timeLeft } from "./run-limits.ts";
 import type { Run, SyncDoors } from "./sync-run.ts";
 import { TransferMeter } from "./transfer-meter.ts";
@@ -226,6 +227,9 @@ async function admit(
   const verdicts: (Accepted | Refusal)[] = [judgeFile(judged, spec.trust, doors.clock.now(), work.last?.series ?? [])];
   if (companion !== null) verdicts.push(judgeCompanion(companion, judged, spec.trust, doors.clock.now()));
   const accepted: Accepted[] = [];
+  const barred = await blockedSigner(doors, judged.findings.content?.signatures ?? []);
+  if (barred !== null)
+    verdicts.push(refuse("artifact.blocked", `${judged.artifact.path}: signed by ${quoteOutside(barred)}`));
   const refusal = verdicts.find((verdict) => verdict.kind === "refused") ?? null;
   const { content, sha256 } = judged.findings;
   if (refusal !== null || content !== null) {

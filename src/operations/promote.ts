@@ -1,11 +1,13 @@
 import { Failure, type Refusal, refuse } from "../core/kernel/errors.ts";
 import type { ChannelMove, ChannelPosition, MoveKind } from "../core/model/channel.ts";
+import { isActive, restraintText } from "../core/model/restraint.ts";
 import type { Revision } from "../core/model/revision.ts";
 import { mountOf } from "../core/model/source.ts";
 import type { PointerMount } from "../core/ports.ts";
 import { nextMove } from "../core/publish/last-modified.ts";
 import { decidePromotion, type MayMove, refusalOf } from "../core/release/decide-promotion.ts";
 import { decideRollback, type MayGoBack } from "../core/release/decide-rollback.ts";
+import { blocksIn, withheldNow } from "./blocks.ts";
 import { checkChannel, promotionFacts, sourceFacts } from "./release-facts.ts";
 import type { ChannelDoors } from "./sync-run.ts";
 
@@ -79,8 +81,11 @@ async function decideBack(
   checkChannel(doors, wish.channel);
   const position = await ledger.position(wish.source, wish.channel);
   const moves = await ledger.moves(wish.source, ALL_MOVES);
-  const history = new Set(moves.filter((move) => move.channel === wish.channel).map((move) => move.to));
+  const shown = new Set(moves.filter((move) => move.channel === wish.channel).map((move) => move.to));
   const held = new Map((await ledger.revisions(wish.source)).map((revision) => [revision.number, revision]));
+  const history = await unblocked(doors, wish.source, shown, held);
+  const restraint = await heldBy(doors, wish, position?.revision ?? null);
+  if (restraint !== null) return { decision: restraint, position };
   const decision = decideRollback({
     channel: wish.channel,
     first: channels[0] === wish.channel,
@@ -90,6 +95,38 @@ async function decideBack(
     held,
   });
   return { decision, position };
+}
+
+/** Nothing goes back to what is blocked. */
+async function unblocked(
+  doors: ChannelDoors,
+  source: string,
+  shown: ReadonlySet<number>,
+  held: ReadonlyMap<number, Revision>,
+): Promise<ReadonlySet<number>> {
+  const kept = new Set<number>();
+  for (const number of shown)
+    if (!held.has(number) || (await blocksIn(doors, source, number)).length === 0) kept.add(number);
+  return kept;
+}
+
+/** A hold or a pin keeps a channel from going back, too. */
+async function heldBy(
+  { ledger, clock }: ChannelDoors,
+  { source, channel }: Pick<MoveWish, "source" | "channel">,
+  present: number | null,
+): Promise<Refusal | null> {
+  const now = clock.now();
+  for (const restraint of await ledger.restraints(false)) {
+    const { id, on, by } = restraint;
+    if (!isActive(restraint, now)) continue;
+    const words = `${restraintText(on)}, by ${by}; ringfort release ${id}`;
+    if (on.kind === "hold" && (on.source ?? source) === source && (on.channel ?? channel) === channel)
+      return refuse("channel.held", words);
+    if (on.kind === "pin" && on.source === source && on.channel === channel && on.revision === present)
+      return refuse("channel.pinned", words);
+  }
+  return null;
 }
 
 /**
@@ -183,24 +220,36 @@ export async function ensureView(
   await views.writeRevision(revision, await ledger.entries(revision.source, revision.number));
 }
 
-/** Writes a channel's pointer file as the ledger has it, and lets its server know. */
+/**
+ * Writes a channel's pointer file as the ledger has it, and lets its server know. A source whose revision is blocked is
+ * left out, and what is blocked is named in the file: so it is also for a client that is held on an older view, and after
+ * every start.
+ */
 export async function publishChannel(
-  { ledger, views, announce, inTurn }: Pick<ChannelDoors, "ledger" | "views" | "announce" | "inTurn">,
+  doors: Pick<ChannelDoors, "clock" | "ledger" | "views" | "announce" | "inTurn">,
   channel: string,
 ): Promise<void> {
+  const { views, announce, inTurn } = doors;
   await inTurn(async () => {
-    const mounts = await mountsOf(ledger, channel);
-    await views.writePointer(channel, mounts);
+    const withheld = await withheldNow(doors);
+    await views.writePointer(channel, await mountsOf(doors, channel), withheld);
     await announce(channel);
   });
 }
 
-/** What a channel shows now, as the ledger has it. */
-export async function mountsOf(ledger: ChannelDoors["ledger"], channel: string): Promise<readonly PointerMount[]> {
+/** What a channel shows now, as the ledger has it, without what is blocked. */
+export async function mountsOf(
+  doors: Pick<ChannelDoors, "ledger" | "clock">,
+  channel: string,
+): Promise<readonly PointerMount[]> {
+  const { ledger } = doors;
   const sources = new Map((await ledger.sources()).map((spec) => [spec.name, spec]));
   const positions = (await ledger.positions()).filter((position) => position.channel === channel);
+  const { revisions } = await withheldNow(doors);
+  const barred = new Set(revisions.map(({ source, revision }) => `${source}/${revision}`));
   return positions.flatMap(({ source, revision, steps }) => {
     const spec = sources.get(source);
-    return spec === undefined ? [] : [{ source, mount: mountOf(spec), revision, steps }];
+    if (spec === undefined || barred.has(`${source}/${revision}`)) return [];
+    return [{ source, mount: mountOf(spec), revision, steps }];
   });
 }

@@ -214,3 +214,14 @@ function said(proposal: Proposal, by: string): EventRecord["fields"] {
   const { id, version, source, channel, kind, revision, state, reason } = proposal;
   return { proposal: id, version, source, channel, kind, revision, state, by, reason };
 }
+
+/** Asks people on the policy's behalf; nothing when a proposal for the channel is open. */
+export async function proposeAsPolicy(
+  doors: ChannelDoors,
+  wish: Pick<Proposal, "source" | "channel" | "revision" | "kind" | "reason">,
+): Promise<void> {
+  const all = await sourceFacts(doors, wish.source);
+  const draft = draftOf(all, { ...wish, expires: null, preview: false }, { name: NOBODY, roles: [] });
+  const made = await doors.ledger.addProposal({ ...draft, revision: wish.revision });
+  if (made !== null) doors.events.emit("proposal.made", said(made, NOBODY));
+}

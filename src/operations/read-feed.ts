@@ -1,10 +1,11 @@
 import { type AcceptedFeed, judgeFeed } from "../core/intake/judge-feed.ts";
-import { Failure, type Refusal } from "../core/kernel/errors.ts";
+import { Failure, quoteOutside, type Refusal, refuse } from "../core/kernel/errors.ts";
 import { LIMITS } from "../core/kernel/limits.ts";
 import { auditOfVerdict } from "../core/model/audit-entry.ts";
 import type { Revision } from "../core/model/revision.ts";
 import type { SourceSpec } from "../core/model/source.ts";
 import type { FeedReading, InspectableFile, UpstreamNote } from "../core/ports.ts";
+import { blockedSigner } from "./blocks.ts";
 import { parseHttpDate, quarantinedAs, timeLeft } from "./run-limits.ts";
 import type { Run, SyncDoors } from "./sync-run.ts";
 
@@ -83,6 +84,8 @@ async function readFrom(
         const found = reading.findings.signatures;
         await doors.ledger.audit([auditOfVerdict("feed.judged", doors.clock.now(), what, found, refusal)]);
         if (judged.kind === "refused") return judged;
+        const blocked = await blockedSigner(doors, found);
+        if (blocked !== null) return refuse("feed.signer-blocked", quoteOutside(blocked));
         // Who an orphan is, only a verified index can say.
         const { orphans = 0 } = reading.findings;
         if (orphans > 0) doors.events.emit("feed.orphans", { source: spec.name, orphans });

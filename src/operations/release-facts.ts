@@ -3,10 +3,12 @@ import type { Instant } from "../core/kernel/instant.ts";
 import type { ChannelMove, ChannelPosition } from "../core/model/channel.ts";
 import { defaultPolicy, type ReleasePolicy, type RingPolicy, type StoredPolicy } from "../core/model/policy.ts";
 import type { Proposal } from "../core/model/proposal.ts";
+import { isActive, type Restraint } from "../core/model/restraint.ts";
 import type { Revision } from "../core/model/revision.ts";
 import type { PromotionFacts } from "../core/release/decide-promotion.ts";
 import { type RingOutlook, ringOutlook } from "../core/release/ring-outlook.ts";
 import { laggingSince, stayIn } from "../core/release/stay.ts";
+import { blocksIn } from "./blocks.ts";
 import type { ChannelDoors } from "./sync-run.ts";
 
 const ALL_MOVES = 1_000_000;
@@ -72,11 +74,26 @@ export async function promotionFacts(
       asks === undefined || before === null
         ? null
         : await doors.health({ source: all.source, ring: before, revision: revision.number, policy: asks, now }),
-    restraints: [],
+    restraints: await restraintsOn(doors, all, channel, revision.number),
     shutOff: null,
     proposal: wish.proposal,
     asked: wish.asked,
   };
+}
+
+/** The active restraints that a move of this channel to this revision would break. */
+async function restraintsOn(
+  doors: ChannelDoors,
+  { source, now }: SourceFacts,
+  channel: string,
+  revision: number,
+): Promise<readonly Restraint[]> {
+  const active = (await doors.ledger.restraints(false)).filter((each) => isActive(each, now));
+  const here = active.filter(({ on }) => {
+    if (on.kind === "hold") return (on.source ?? source) === source && (on.channel ?? channel) === channel;
+    return on.kind === "pin" && on.source === source && on.channel === channel && on.revision !== revision;
+  });
+  return [...here, ...(await blocksIn(doors, source, revision))];
 }
 
 /** What each ring of a source would do next, and why not now. */
@@ -101,7 +118,8 @@ async function outlookOf(doors: ChannelDoors, all: SourceFacts, ring: RingPolicy
     candidates.push(await promotionFacts(doors, all, wish));
   }
   const lagging = laggingSince(revision, all.revisions, all.moves);
-  return ringOutlook(ring, candidates, { revision, laggingSince: lagging }, all.now);
+  const takenBack = all.moves.find((move) => move.channel === ring.channel)?.kind === "rollback";
+  return ringOutlook(ring, candidates, { revision, laggingSince: lagging, takenBack }, all.now);
 }
 
 /** Throws `channel.unknown`. */

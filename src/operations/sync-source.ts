@@ -3,11 +3,12 @@ import type { AcceptedFeed } from "../core/intake/judge-feed.ts";
 import { planSync, sameContent } from "../core/intake/plan-sync.ts";
 import { refusedForRoom } from "../core/intake/run-budget.ts";
 import type { Sha256 } from "../core/kernel/digest.ts";
-import type { Refusal } from "../core/kernel/errors.ts";
+import { type Refusal, refuse } from "../core/kernel/errors.ts";
 import type { Instant } from "../core/kernel/instant.ts";
 import type { Revision, RevisionEntry } from "../core/model/revision.ts";
 import type { SourceSpec } from "../core/model/source.ts";
 import type { SyncRecord, UpstreamNote } from "../core/ports.ts";
+import { blockedContent } from "./blocks.ts";
 import { checkRevision, noteSilence } from "./check-revision.ts";
 import { obtainAll } from "./obtain-artifacts.ts";
 import { ensureView, promoteChannel } from "./promote.ts";
@@ -72,6 +73,9 @@ async function walk(doors: SyncDoors, spec: SourceSpec, by: string, run: Run): P
   });
   const obtained = await obtainAll(doors, spec, steps, last, heldByPath, read.address, run);
   if (obtained.kind === "refused") return obtained;
+
+  const barred = await blockedContent(doors, obtained.entries);
+  if (barred !== null) return refuse("artifact.blocked", `${barred.path}: ${barred.sha256}`);
 
   const feed = { ...read.feed, series: withProven(read.feed.series, obtained.series) };
   if (last !== null && sameContent(obtained.entries, heldByPath) && !saysMore(last, feed, spec)) {

@@ -1,3 +1,4 @@
+import type { ChannelPointer } from "../core/publish/channel-pointer.ts";
 import {
   BY_HASH,
   digestAsked,
@@ -15,6 +16,30 @@ import { readPointer, ViewFiles } from "./view-files.ts";
 /** Files whose records are kept at hand, in each view. */
 const RECENT_FILES = 4_096;
 
+/** What is not served, whatever view holds it. */
+class WithheldSet {
+  readonly #digests: ReadonlySet<string>;
+  readonly #revisions: ReadonlySet<string>;
+
+  constructor({ digests, revisions }: ChannelPointer["withheld"]) {
+    this.#digests = new Set(digests);
+    this.#revisions = new Set(revisions.map(({ source, revision }) => `${source}/${revision}`));
+  }
+
+  hides(found: FoundFile | FoundDirectory): boolean {
+    const owner = found.kind === "file" ? found : found.owner;
+    if (owner !== null && this.#revisions.has(`${owner.source}/${owner.revision}`)) return true;
+    return found.kind === "file" && this.#digests.has(found.sha256);
+  }
+}
+
+/** What a view must know of its channel as it is later. */
+interface Around {
+  /** The view that the channel shows at any later time. */
+  readonly shown: () => ChannelView;
+  readonly withheld: () => WithheldSet;
+}
+
 /**
  * A channel as its pointer file said at one moment. Whoever uses it retains it; when the last one lets go, its files
  * are closed.
@@ -24,19 +49,21 @@ export class ChannelView implements Counted {
   readonly #files: ViewFiles;
   readonly #recent = new Recent<string, FoundFile>(RECENT_FILES);
   readonly #shown: () => ChannelView;
+  readonly #withheld: () => WithheldSet;
   #users = 1;
 
   /**
    * Opens what the pointer file names; its maker holds it. `shown`: the view that the channel shows at any later time.
    * Throws `Failure` `store.*`, and then nothing stays open.
    */
-  constructor(folder: string, channel: string, files: ViewFiles, shown: () => ChannelView) {
+  constructor(pointer: ChannelPointer, files: ViewFiles, around: Around) {
     this.#files = files;
-    this.#shown = shown;
+    this.#shown = around.shown;
+    this.#withheld = around.withheld;
     const opened: MountedView[] = [];
     this.#mounts = opened;
     try {
-      for (const { source, mount, revision, steps } of readPointer(folder, channel).mounts) {
+      for (const { source, mount, revision, steps } of pointer.mounts) {
         opened.push({ source, mount, steps, view: files.acquire(source, revision) });
       }
     } catch (cause) {
@@ -46,8 +73,16 @@ export class ChannelView implements Counted {
     this.#mounts = inMountOrder(opened);
   }
 
-  /** What stands under a path that begins with `/`, or `null`. Throws `Failure` `store.*` on a damaged view. */
+  /**
+   * What stands under a path that begins with `/`, or `null`. What is withheld now is not there, in whichever view a
+   * client is held. Throws `Failure` `store.*` on a damaged view.
+   */
   find(path: string): FoundFile | FoundDirectory | null {
+    const found = this.#lookUp(path);
+    return found === null || this.#withheld().hides(found) ? null : found;
+  }
+
+  #lookUp(path: string): FoundFile | FoundDirectory | null {
     const known = this.#recent.get(path);
     if (known !== undefined) return known;
     const found = path.startsWith(BY_HASH) ? this.#byHash(path) : findInChannel(this.#mounts, path);
@@ -84,6 +119,7 @@ export class OpenChannel {
   readonly #folder: string;
   readonly #channel: string;
   readonly #files: ViewFiles;
+  #withheld: WithheldSet;
   #current: ChannelView;
 
   /** `folder`: the data folder's `views`. Throws `Failure` `store.*`. */
@@ -91,7 +127,9 @@ export class OpenChannel {
     this.#folder = folder;
     this.#channel = channel;
     this.#files = new ViewFiles(folder);
-    this.#current = new ChannelView(folder, channel, this.#files, () => this.#current);
+    const pointer = readPointer(folder, channel);
+    this.#withheld = new WithheldSet(pointer.withheld);
+    this.#current = this.#open(pointer);
   }
 
   get current(): ChannelView {
@@ -105,9 +143,16 @@ export class OpenChannel {
 
   /** Reads the pointer file again. Throws `Failure` `store.*`, and then the view stays as it was. */
   reopen(): void {
+    const pointer = readPointer(this.#folder, this.#channel);
+    // Before the new view: what is blocked is withheld also when that one cannot be opened.
+    this.#withheld = new WithheldSet(pointer.withheld);
     const before = this.#current;
-    this.#current = new ChannelView(this.#folder, this.#channel, this.#files, () => this.#current);
+    this.#current = this.#open(pointer);
     before.release();
+  }
+
+  #open(pointer: ChannelPointer): ChannelView {
+    return new ChannelView(pointer, this.#files, { shown: () => this.#current, withheld: () => this.#withheld });
   }
 
   close(): void {

@@ -6,7 +6,7 @@ import { errnoOf } from "../core/kernel/disk.ts";
 import { Failure } from "../core/kernel/errors.ts";
 import type { Revision, RevisionEntry } from "../core/model/revision.ts";
 import { channelName, sourceName } from "../core/model/source.ts";
-import type { AtStep, PointerMount, Views } from "../core/ports.ts";
+import type { AtStep, PointerMount, Views, Withheld } from "../core/ports.ts";
 import { formatChannelPointer } from "../core/publish/channel-pointer.ts";
 import { encodeView } from "../core/publish/encode-view.ts";
 import { RevisionView } from "../core/publish/revision-view.ts";
@@ -107,9 +107,9 @@ class ViewFolder implements Views {
     });
   }
 
-  async writePointer(channel: string, mounts: readonly PointerMount[]): Promise<void> {
+  async writePointer(channel: string, mounts: readonly PointerMount[], withheld?: Withheld): Promise<void> {
     const file = path.join(this.#channels, `${channelName.parse(channel)}.json`);
-    await replaceDurably(file, Buffer.from(formatChannelPointer(channel, mounts)), {
+    await replaceDurably(file, Buffer.from(formatChannelPointer(channel, mounts, withheld)), {
       written: () => this.#atStep("pointer.written"),
       renamed: () => this.#atStep("pointer.renamed"),
     });

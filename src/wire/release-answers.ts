@@ -85,3 +85,23 @@ export const proposed = z.strictObject({
     })
     .describe("everything that comes with it"),
 });
+
+const restraintOn = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("hold"), source: z.string().nullable(), channel: z.string().nullable() }),
+  z.strictObject({ kind: z.literal("pin"), source: z.string(), channel: z.string(), revision: z.int() }),
+  z.strictObject({ kind: z.literal("block-revision"), source: z.string(), revision: z.int() }),
+  z.strictObject({ kind: z.literal("block-digest"), sha256: z.string() }),
+  z.strictObject({ kind: z.literal("block-signer"), signer: z.string() }),
+]);
+
+export const restraint = z.strictObject({
+  id: z.int(),
+  on: restraintOn.describe("what may not be; null as a source or channel: any"),
+  reason: z.string(),
+  by: z.string(),
+  at: instant,
+  expiresAt: instant.nullable(),
+  released: z.strictObject({ by: z.string(), at: instant, reason: z.string() }).nullable(),
+});
+
+export const ringWaiting = z.strictObject({ source: z.string(), ring: ringOutlook });

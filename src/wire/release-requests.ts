@@ -2,7 +2,7 @@ import * as z from "zod";
 import { releasePolicy } from "../core/model/policy.ts";
 import { channelName, sourceName } from "../core/model/source.ts";
 import { instant } from "./measures.ts";
-import { policyState, proposal, proposed, ringOutlook } from "./release-answers.ts";
+import { policyState, proposal, proposed, restraint, ringOutlook } from "./release-answers.ts";
 
 /** Release control's part of `requests.ts`: what may be asked, and what is answered. */
 const reason = z.string().max(1_000);
@@ -53,9 +53,44 @@ export const releaseRequests = [
     all: z.boolean(),
     limit: z.int().min(1).max(1_000),
   }),
+  z.strictObject({
+    verb: z.literal("restrain"),
+    on: z.discriminatedUnion("kind", [
+      z.strictObject({ kind: z.literal("hold"), source: sourceName.nullable(), channel: channelName.nullable() }),
+      z.strictObject({
+        kind: z.literal("pin"),
+        source: sourceName,
+        channel: channelName,
+        revision: revisionNumber.nullable().describe("null: the one that it shows"),
+      }),
+      z.strictObject({ kind: z.literal("block-revision"), source: sourceName, revision: revisionNumber }),
+      z.strictObject({ kind: z.literal("block-digest"), sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
+      z.strictObject({ kind: z.literal("block-signer"), signer: z.string().min(1).max(1_000) }),
+    ]),
+    reason,
+    expires: z.int().positive().nullable().describe("milliseconds from now; null: never"),
+    by,
+  }),
+  z.strictObject({ verb: z.literal("release"), id: recordId, reason, by }),
+  z.strictObject({ verb: z.literal("restraints"), all: z.boolean() }),
 ] as const;
 
 export const releaseResults = {
+  restrain: z.strictObject({
+    restraint,
+    touched: z
+      .array(
+        z.strictObject({
+          source: z.string(),
+          channel: z.string(),
+          now: z.enum(["taken-back", "withheld"]),
+          revision: z.int().describe("that it shows now, or that it would show"),
+        }),
+      )
+      .describe("channels that showed what is blocked"),
+  }),
+  release: z.strictObject({ restraint }),
+  restraints: z.strictObject({ restraints: z.array(restraint) }),
   "policy-set": z.strictObject({ state: policyState }),
   "policy-show": z.strictObject({
     source: z.string(),

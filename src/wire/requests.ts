@@ -10,6 +10,7 @@ import { healthRequests, healthResults } from "./health-requests.ts";
 import { event, move, recovery, run } from "./history-answers.ts";
 import { bytes, instant } from "./measures.ts";
 import { person, token } from "./people-answers.ts";
+import { restraint, ringWaiting } from "./release-answers.ts";
 import { releaseRequests, releaseResults } from "./release-requests.ts";
 
 /**
@@ -257,6 +258,8 @@ export const results = {
     ),
     sources: z.array(sourceSummary),
     positions: z.array(position),
+    rings: z.array(ringWaiting).default([]).describe("rings with something newer before them, and why they wait"),
+    restraints: z.array(restraint).default([]).describe("holds, pins and blocks that are not released"),
   }),
   "store-check": z.strictObject({
     checked: z.int(),

@@ -5,6 +5,7 @@ import { continues, type TreeHash } from "../../src/core/audit/merkle-tree.ts";
 import type { Evidence } from "../../src/core/model/evidence.ts";
 import { releasePolicy, type StoredPolicy } from "../../src/core/model/policy.ts";
 import type { ProposalDraft, ProposalEnd, SignOff } from "../../src/core/model/proposal.ts";
+import type { RestraintDraft, RestraintOn } from "../../src/core/model/restraint.ts";
 import type { EventRecord, Ledger, NoticeDraft, SyncRecord } from "../../src/core/ports.ts";
 import { modelled } from "./ledger-model.ts";
 import { AT, digestOf, draftOf, failsWith, moveTo, specOf } from "./ledger-samples.ts";
@@ -36,6 +37,7 @@ export function ledgerContract(name: string, open: () => Promise<OpenedLedger>):
     records(given);
     policies(given);
     proposals(given);
+    restraints(given);
     auditLog(given);
     sightings(given);
     notices(given);
@@ -137,6 +139,44 @@ function proposals(given: Given): void {
     assert.deepEqual(await ids({ state: null, source: "s" }), [4, 2, 1]);
     assert.deepEqual(await ids({ state: "done", source: "s" }), [1]);
     assert.equal((await ledger.proposals({ state: null, source: null }, 2)).length, 2);
+  });
+}
+
+function restraints(given: Given): void {
+  const draft = (on: RestraintOn): RestraintDraft => ({ on, reason: "look", by: "ann", at: AT, expiresAt: AT + 9 });
+  const end = { by: "bob", at: AT + 1, reason: "fine" };
+
+  given("a restraint is kept, released once, and both are audited", async (ledger, opened) => {
+    const ons: readonly RestraintOn[] = [
+      { kind: "hold", source: null, channel: "production" },
+      { kind: "pin", source: "s", channel: "production", revision: 3 },
+      { kind: "block-revision", source: "s", revision: 3 },
+      { kind: "block-digest", sha256: digestOf("one") },
+      { kind: "block-signer", signer: "vendor" },
+    ];
+    for (const [index, on] of ons.entries())
+      assert.deepEqual(await ledger.addRestraint(draft(on)), { ...draft(on), id: index + 1, released: null });
+    assert.equal(await ledger.releaseRestraint(2, end), true);
+    assert.equal(await ledger.releaseRestraint(2, end), false);
+    assert.equal(await ledger.releaseRestraint(9, end), false);
+    const again = await opened.reopen();
+    assert.deepEqual(
+      (await again.restraints(false)).map(({ on }) => on),
+      [ons[4], ons[3], ons[2], ons[0]],
+    );
+    assert.deepEqual((await again.restraints(true))[3]?.released, end);
+    assert.equal(await again.auditSize(), 6);
+  });
+
+  given("which contents a revision names is known for each revision", async (ledger) => {
+    await ledger.putSource(specOf("s"));
+    await ledger.sealRevision(draftOf("s", { a: "one", b: "two" }), AT);
+    await ledger.sealRevision(draftOf("s", { a: "one", b: "three" }), AT);
+    const asked = ["one", "two", "four"].map(digestOf);
+    assert.deepEqual(await ledger.namedBlobs("s", 1, asked), [digestOf("one"), digestOf("two")]);
+    assert.deepEqual(await ledger.namedBlobs("s", 2, asked), [digestOf("one")]);
+    assert.deepEqual(await ledger.namedBlobs("t", 1, asked), []);
+    assert.deepEqual(await ledger.namedBlobs("s", 1, []), []);
   });
 }
 

@@ -7,8 +7,10 @@ import { type CommandContext, isRefusal, type Outcome, type Perform } from "../c
 import { teach } from "../lesson.ts";
 import { positionTable } from "../position-table.ts";
 import { UsageError } from "../report.ts";
+import { restraintTable } from "../restraint-table.ts";
 import { sourceTable } from "../source-table.ts";
 import { facts, table } from "../table.ts";
+import { timeAndDistance } from "../time-text.ts";
 
 /** Milliseconds between two looks of --watch. */
 const WATCH_EVERY = 2 * SECOND;
@@ -81,6 +83,21 @@ function statusText(status: Results["status"], context: CommandContext): string 
   const certificates = certificateTable(status.channels, context);
   const blocks = [head, processes, ...certificates, sourceTable(status.sources, context)];
   if (status.positions.length > 0) blocks.push(positionTable(status.positions, context));
+  if (status.rings.length > 0)
+    blocks.push(
+      table(
+        ["SOURCE", "RING", "NEXT", "WAITS FOR", "OVERDUE"],
+        status.rings.map(({ source, ring }) => [
+          source,
+          ring.channel,
+          ring.next?.revision ?? null,
+          ring.next?.hindrances.map(({ code }) => code).join(", ") || "the next look",
+          { text: timeAndDistance(ring.overdueAt, terminal), tone: ring.overdue ? "bad" : "plain" },
+        ]),
+        paint,
+      ),
+    );
+  if (status.restraints.length > 0) blocks.push(restraintTable(status.restraints, context));
   return blocks.join("\n");
 }
 

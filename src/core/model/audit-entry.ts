@@ -4,6 +4,7 @@ import type { Evidence } from "./evidence.ts";
 import type { SignatureFinding } from "./feed-listing.ts";
 import type { StoredPolicy } from "./policy.ts";
 import type { Proposal, ProposalEnd, SignOff } from "./proposal.ts";
+import { type Restraint, restraintText } from "./restraint.ts";
 import type { Revision, RevisionEntry } from "./revision.ts";
 
 /**
@@ -18,6 +19,8 @@ export const AUDIT_KINDS = {
   "proposal.edited": "a proposal was changed, which voids its sign-offs",
   "proposal.signed": "somebody signed one version of a proposal",
   "proposal.ended": "a proposal was carried out, withdrawn, overtaken, or ran out",
+  "restraint.set": "a hold, a pin or a block was put",
+  "restraint.released": "a hold, a pin or a block was released",
   "feed.judged": "a vendor's index was judged: which signatures were found, and the verdict",
   "artifact.judged": "a file that proves itself was inspected: which signatures were found, and the verdict",
   "revision.admitted": "files that are new in a revision, with their digests; as many lines as they take",
@@ -93,6 +96,18 @@ export function auditOfSignOff(id: number, version: number, { by, roles, at, com
 
 export function auditOfProposalEnd(id: number, version: number, { state, by, at, reason }: ProposalEnd): AuditDraft {
   return { at, kind: "proposal.ended", fields: { proposal: id, version, state, by, reason: cut(reason) } };
+}
+
+export function auditOfRestraint({ id, on, reason, by, at, expiresAt }: Restraint): AuditDraft {
+  return {
+    at,
+    kind: "restraint.set",
+    fields: { restraint: id, on: restraintText(on), by, reason: cut(reason), expiresAt },
+  };
+}
+
+export function auditOfRelease(id: number, { by, at, reason }: NonNullable<Restraint["released"]>): AuditDraft {
+  return { at, kind: "restraint.released", fields: { restraint: id, by, reason: cut(reason) } };
 }
 
 /** Signatures of one entry; what stands behind them is counted. */

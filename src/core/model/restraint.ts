@@ -24,6 +24,13 @@ export interface Restraint {
   readonly released: { readonly by: string; readonly at: Instant; readonly reason: string } | null;
 }
 
+export type RestraintDraft = Omit<Restraint, "id" | "released">;
+
+/** Whether it restrains now. */
+export function isActive({ released, expiresAt }: Pick<Restraint, "released" | "expiresAt">, now: Instant): boolean {
+  return released === null && (expiresAt === null || now < expiresAt);
+}
+
 /** "hold of clamav in production", for a person. */
 export function restraintText(on: RestraintOn): string {
   switch (on.kind) {

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { Failure } from "../kernel/errors.ts";
 import { channelName, sourceName } from "../model/source.ts";
-import type { PointerMount } from "../ports.ts";
+import type { PointerMount, Withheld } from "../ports.ts";
 import { MOST_STEPS } from "./last-modified.ts";
 
 /** Bytes of a pointer file. */
@@ -37,6 +37,12 @@ const channelPointer = z.strictObject({
     .array(mount)
     .max(4_096)
     .refine((mounts) => new Set(mounts.map((each) => each.mount)).size === mounts.length, "two sources with one mount"),
+  withheld: z
+    .strictObject({
+      digests: z.array(z.string().regex(/^[0-9a-f]{64}$/)).max(10_000),
+      revisions: z.array(z.strictObject({ source: sourceName, revision: z.int().min(1).max(0xffff_ffff) })).max(10_000),
+    })
+    .default({ digests: [], revisions: [] }),
 });
 
 export type ChannelPointer = z.infer<typeof channelPointer>;
@@ -62,6 +68,10 @@ export function parseChannelPointer(text: string, channel: string): ChannelPoint
 }
 
 /** The text of a pointer file. Throws when it could not be read back: that is a bug of the caller. */
-export function formatChannelPointer(channel: string, mounts: readonly PointerMount[]): string {
-  return `${JSON.stringify(channelPointer.parse({ format: 1, channel, mounts }))}\n`;
+export function formatChannelPointer(
+  channel: string,
+  mounts: readonly PointerMount[],
+  withheld: Withheld = { digests: [], revisions: [] },
+): string {
+  return `${JSON.stringify(channelPointer.parse({ format: 1, channel, mounts, withheld }))}\n`;
 }

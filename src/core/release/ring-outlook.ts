@@ -7,6 +7,8 @@ export interface RingOutlook {
   readonly ring: RingPolicy;
   /** What it shows; `null`: nothing yet. */
   readonly revision: number | null;
+  /** Its last move was a rollback. */
+  readonly takenBack: boolean;
   /** What comes next, when there is anything newer in the ring before. */
   readonly next: NextMove | null;
   /** When it is, or was, overdue; `null`: it has the newest, or it has no limit. */
@@ -32,7 +34,11 @@ interface NextMove {
 export function ringOutlook(
   ring: RingPolicy,
   candidates: readonly PromotionFacts[],
-  present: { readonly revision: number | null; readonly laggingSince: Instant | null },
+  present: {
+    readonly revision: number | null;
+    readonly laggingSince: Instant | null;
+    readonly takenBack: boolean;
+  },
   now: Instant,
 ): RingOutlook {
   const limit = overdueAt(ring, present.laggingSince);
@@ -41,6 +47,7 @@ export function ringOutlook(
   return {
     ring,
     revision: present.revision,
+    takenBack: present.takenBack,
     next,
     overdueAt: limit,
     overdue,

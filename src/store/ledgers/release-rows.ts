@@ -4,6 +4,7 @@ import type { ReleaseRecord } from "../../core/ports.ts";
 import { appendAudit } from "./audit-rows.ts";
 import type { Connection, Row } from "./connection.ts";
 import { proposalBook } from "./proposal-rows.ts";
+import { restraintBook } from "./restraint-rows.ts";
 import { jsonOrNull, text, whole } from "./rows.ts";
 
 /** A ledger's part for what was ordered about releases. */
@@ -13,6 +14,7 @@ export function releaseRecord(connection: Connection): ReleaseRecord {
     policyHistory: async (source, limit) => policyRows(connection, source, limit),
     putPolicy: async (stored) => connection.transaction(() => putPolicyRow(connection, stored)),
     ...proposalBook(connection),
+    ...restraintBook(connection),
   };
 }
 

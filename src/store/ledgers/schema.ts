@@ -310,6 +310,17 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (client, channel, about)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE restraint (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    restrains TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    by TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    expires_at INTEGER,
+    released TEXT
+  ) STRICT;
+  `,
 ];
 
 /** Tables whose rows are written once: the authorizer lets no statement change them. */
@@ -337,4 +348,5 @@ export const NEVER_DELETED: ReadonlySet<string> = new Set([
   "person",
   "proposal",
   "sign_off",
+  "restraint",
 ]);

@@ -20,6 +20,8 @@ import {
   auditOfPolicy,
   auditOfProposal,
   auditOfProposalEnd,
+  auditOfRelease,
+  auditOfRestraint,
   auditOfRevision,
   auditOfSignOff,
   auditOfSync,
@@ -35,6 +37,7 @@ import type {
   Signed,
   SignOff,
 } from "../../../src/core/model/proposal.ts";
+import type { Restraint, RestraintDraft } from "../../../src/core/model/restraint.ts";
 import type { Revision, RevisionDraft, RevisionEntry } from "../../../src/core/model/revision.ts";
 import { mountOf, type SourceSpec } from "../../../src/core/model/source.ts";
 import type { Person, Token } from "../../../src/core/people/person.ts";
@@ -83,6 +86,7 @@ export class MemoryLedger implements Ledger {
   readonly #sources = new Map<string, HeldSource>();
   readonly #numbers = new Map<string, number>();
   #loose: ReadonlyMap<Sha256, Instant> = new Map();
+  #restraints: readonly Restraint[] = [];
   #proposals: readonly Proposal[] = [];
   #policies: readonly StoredPolicy[] = [];
   #syncs: readonly SyncRecord[] = [];
@@ -449,6 +453,30 @@ export class MemoryLedger implements Ledger {
     const after = this.#replaceOpen(id, version, (open) => ({ ...open, state: end.state }));
     if (after !== null) this.#audit.append(auditOfProposalEnd(id, version, end));
     return after !== null;
+  }
+
+  async addRestraint(draft: RestraintDraft): Promise<Restraint> {
+    const restraint = { ...draft, id: this.#restraints.length + 1, released: null };
+    this.#restraints = [restraint, ...this.#restraints];
+    this.#audit.append(auditOfRestraint(restraint));
+    return restraint;
+  }
+
+  async releaseRestraint(id: number, released: NonNullable<Restraint["released"]>): Promise<boolean> {
+    const found = this.#restraints.find((each) => each.id === id && each.released === null);
+    if (found === undefined) return false;
+    this.#restraints = this.#restraints.map((each) => (each === found ? { ...each, released } : each));
+    this.#audit.append(auditOfRelease(id, released));
+    return true;
+  }
+
+  async restraints(all: boolean): Promise<readonly Restraint[]> {
+    return this.#restraints.filter(({ released }) => all || released === null);
+  }
+
+  async namedBlobs(source: string, revision: number, digests: readonly Sha256[]): Promise<readonly Sha256[]> {
+    const named = new Set((await this.entries(source, revision)).map(({ sha256 }) => sha256));
+    return [...new Set(digests)].filter((each) => named.has(each));
   }
 
   async close(): Promise<void> {}

@@ -1,5 +1,5 @@
 import type { Revision, RevisionEntry } from "../../../src/core/model/revision.ts";
-import type { PointerMount, Views } from "../../../src/core/ports.ts";
+import type { PointerMount, Views, Withheld } from "../../../src/core/ports.ts";
 import { formatChannelPointer } from "../../../src/core/publish/channel-pointer.ts";
 
 /** The views in memory, for tests of the operations. */
@@ -7,6 +7,7 @@ export class MemoryViews implements Views {
   /** The entries of each view, by "source/number". */
   readonly revisions = new Map<string, readonly RevisionEntry[]>();
   /** What each channel's pointer file says. */
+  readonly withheld = new Map<string, Withheld>();
   readonly pointers = new Map<string, readonly PointerMount[]>();
 
   async writeRevision(revision: Revision, entries: readonly RevisionEntry[]): Promise<void> {
@@ -28,9 +29,10 @@ export class MemoryViews implements Views {
     });
   }
 
-  async writePointer(channel: string, mounts: readonly PointerMount[]): Promise<void> {
+  async writePointer(channel: string, mounts: readonly PointerMount[], withheld?: Withheld): Promise<void> {
     // Throws where the real pointer file could not be read back.
-    formatChannelPointer(channel, mounts);
+    formatChannelPointer(channel, mounts, withheld);
+    this.withheld.set(channel, withheld ?? { digests: [], revisions: [] });
     this.pointers.set(channel, mounts);
   }
 }
