@@ -165,6 +165,8 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
     "start it (npm run ringfortd -- --config FILE), or become the user that it runs as; --socket names another control socket",
   "daemon.stopping": "wait until it runs again",
   "request.malformed": "make sure that the command line and the daemon are of the same version",
+  "confinement.too-weak":
+    "use a kernel with Landlock (Linux 6.2 or later, x86-64, landlock in /sys/kernel/security/lsm), or lower confinement.least in the configuration file, knowingly",
   "listen.failed":
     "give the channel another address in the configuration file, or free this one: ss -ltnp shows who listens",
 };

@@ -10,6 +10,8 @@ export type Answer = { readonly value: number } | { readonly errno: string };
 export interface Libc {
   /** A system call by its number, which differs from machine to machine (`syscalls.ts`). */
   syscall(number: number, ...args: readonly Argument[]): Answer;
+  /** Where bytes lie, for a structure that points at them. They must be kept until the call with it returns. */
+  readonly address: (bytes: Uint8Array) => bigint;
 }
 
 let loaded: Libc | null = null;
@@ -32,6 +34,7 @@ function load(): Libc {
     return ffi.getRawPointer(argument);
   };
   return {
+    address: (bytes) => ffi.getRawPointer(bytes),
     syscall: (number, ...args) => {
       const [a, b, c, d, e, f] = Array.from({ length: 6 }, (_, index) => word(args[index]));
       const value = functions.syscall(BigInt(number), a ?? 0n, b ?? 0n, c ?? 0n, d ?? 0n, e ?? 0n, f ?? 0n);

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { clientNetworks, interfaceName } from "./config-network.ts";
+import { clientNetworks, confinement, interfaceName } from "./config-network.ts";
 import { httpsFields, PAIR_ISSUE, pairFields, pairPlace } from "./config-tls.ts";
 import { channelName } from "./model/source.ts";
 import { duration, size } from "./model/written-value.ts";
@@ -348,6 +348,7 @@ export const config = z
     clients: clients
       .prefault({})
       .describe("What is recorded of clients. Addresses may be personal data (docs/operations.md)."),
+    confinement: confinement.prefault({}).describe("How far the daemon's processes are confined (docs/hardening.md)."),
     auditLog: auditLog.prefault({}).describe("The proof of what was done (docs/audit-log.md)."),
     notify: z
       .record(z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, "a name of small letters, digits and -"), subscriber)

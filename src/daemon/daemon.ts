@@ -16,7 +16,7 @@ import { openFetchDoor } from "./fetch-door.ts";
 import { Gate } from "./gate.ts";
 import { HealthWatch } from "./health-watch.ts";
 import { openInspectDoor } from "./inspect-door.ts";
-import type { Confine } from "./jails.ts";
+import type { Confine, Level } from "./jails.ts";
 import { KeptTrees } from "./kept-trees.ts";
 import { Notifier, type NotifierParts } from "./notifier.ts";
 import { Pacer } from "./pacer.ts";
@@ -47,6 +47,10 @@ export interface DaemonParts {
   readonly events: Events;
   readonly atStep: AtStep;
   readonly confine: Confine;
+  /** How far a process is confined, as the kernel tells it. */
+  readonly levelOf: (pid: number) => Level;
+  /** How far `confine` goes. */
+  readonly level: Level;
   readonly auditDoors: Pick<CheckpointParts, "settleFolder" | "witness">;
   readonly serverDoors: ServerDoors;
   /** Whoever is to be told of events; `listen` takes what is called with each. */
@@ -134,6 +138,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     grace: config.collect.grace,
     version: parts.version,
     data: config.data,
+    levelOf: parts.levelOf,
     startedAt: clock.now(),
   };
   const sockets: ControlServer[] = [];
@@ -173,7 +178,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     pacer.nudge();
     notifier.start();
     certificates.start((channel, by, identity) => workers.servers.get(channel)?.show(by, identity));
-    events.emit("daemon.started", { version: parts.version, ...recovered });
+    events.emit("daemon.started", { version: parts.version, level: parts.level, ...recovered });
   } catch (error) {
     await stop();
     throw error;

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { describeJail, type Jail, permissionFlagsOnly } from "./jails.ts";
 
 const flagsOf = (changes: Partial<Jail>) =>
-  permissionFlagsOnly({ role: "r", program: [], reads: [], network: "none", ...changes }, ["node", "x.ts", "1"]);
+  permissionFlagsOnly({ role: "r", program: [], reads: [], network: "none", ...changes }, ["node", "x.ts", "1"], 5);
 
 test("the flags of level 0 leave a role what its jail names, and nothing else", () => {
   const flags = flagsOf({ program: ["/a"], reads: ["/b"] });

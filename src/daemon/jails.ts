@@ -19,14 +19,53 @@ export interface Jail {
   readonly network: "none" | "connect" | "listen" | "listen-and-connect";
 }
 
-/** The seam of the kernel layer: what turns a command line into one that runs confined. */
-export type Confine = (jail: Jail, command: readonly string[]) => readonly string[];
+/** How far a process is confined: by Node's flags (L0), or by the kernel too (L1). */
+export type Level = "flags" | "kernel";
+
+/**
+ * The seam of the kernel layer: what turns a command line into one that runs confined. `descriptors`: how many the process
+ * inherits, standard ones included.
+ */
+export type Confine = (jail: Jail, command: readonly string[], descriptors: number) => readonly string[];
 
 /** Level 0: the flags alone. */
 export const permissionFlagsOnly: Confine = (jail, command) => {
   const [node = "", ...rest] = command;
   return [node, ...permissionFlags(jail), ...rest];
 };
+
+/**
+ * Level 1: the flags, and around them the kernel. The launcher (`main/launch.ts`) gives up what the jail does not name and
+ * becomes the command, or it ends and the command does not run.
+ */
+export function throughLauncher(launcher: readonly string[], landlock: number): Confine {
+  return (jail, command, descriptors) => [
+    ...launcher,
+    JSON.stringify(kernelPolicy(jail, descriptors)),
+    String(landlock),
+    ...permissionFlagsOnly(jail, command, descriptors),
+  ];
+}
+
+const SOCKETS = {
+  none: "none",
+  connect: "connect",
+  // Where there is a launcher the keeper opens the listeners.
+  listen: "accept",
+  "listen-and-connect": "any",
+} as const;
+
+/** What the launcher is told (`confine/policy.ts`). */
+export interface JailPolicy {
+  readonly reads: readonly string[];
+  readonly writes: readonly string[];
+  readonly sockets: (typeof SOCKETS)[Jail["network"]];
+  readonly descriptors: number;
+}
+
+export function kernelPolicy({ program, reads, writes = [], network }: Jail, descriptors: number): JailPolicy {
+  return { reads: [...program, ...reads], writes, sockets: SOCKETS[network], descriptors };
+}
 
 function permissionFlags({ program, reads, writes = [], network }: Jail): readonly string[] {
   return [

@@ -6,6 +6,7 @@ import type { AtStep } from "../core/ports.ts";
 import type { SyncDoors } from "../operations/sync-run.ts";
 import type { Certificates } from "./certificates.ts";
 import type { Checkpoints } from "./checkpoints.ts";
+import type { Level } from "./jails.ts";
 import type { KeptTrees } from "./kept-trees.ts";
 import type { Notifier } from "./notifier.ts";
 import type { Pacer } from "./pacer.ts";
@@ -34,6 +35,8 @@ export interface VerbParts {
   readonly grace: Duration;
   readonly version: string;
   readonly data: string;
+  /** How far a process is confined. */
+  readonly levelOf: (pid: number) => Level;
   readonly startedAt: number;
 }
 

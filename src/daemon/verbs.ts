@@ -292,7 +292,11 @@ async function status(parts: VerbParts): Promise<Answers["status"]> {
     startedAt: parts.startedAt,
     data: parts.data,
     store: { blobs: blobs.size, bytes, freeBytes: await doors.blobs.freeBytes() },
-    processes: workers.states().map(({ state, jail }) => ({ ...state, permissions: describeJail(jail) })),
+    processes: workers.states().map(({ state, jail }) => ({
+      ...state,
+      permissions: describeJail(jail),
+      level: state.pid === null ? null : parts.levelOf(state.pid),
+    })),
     channels: [...workers.servers.values()].map(({ channel, urls: { http, https, ftp } }) => ({
       channel,
       url: http,

@@ -103,7 +103,8 @@ export class WorkerProcess {
   }
 
   #spawn(pairs: readonly LanePair[], onExit: () => void, sockets: readonly number[]): void {
-    const command = this.#confine(this.role.jail, [process.execPath, this.role.entry, ...this.role.args]);
+    const plain = [process.execPath, this.role.entry, ...this.role.args];
+    const command = this.#confine(this.role.jail, plain, this.firstSocket + sockets.length);
     const [program = "", ...args] = command;
     const child = spawn(program, args, {
       // Nothing of our environment: a worker needs none of it, and must not read what is in it.

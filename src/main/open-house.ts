@@ -12,7 +12,6 @@ import { Failure } from "../core/kernel/errors.ts";
 import type { AtStep, EventRecord } from "../core/ports.ts";
 import { socketNames } from "../daemon/channel-sockets.ts";
 import { type Daemon, type DaemonParts, startDaemon } from "../daemon/daemon.ts";
-import { permissionFlagsOnly } from "../daemon/jails.ts";
 import { storeFailure, syncDirectory } from "../store/durable.ts";
 import { openEventLog } from "../store/event-log.ts";
 import { openQuarantine } from "../store/quarantine.ts";
@@ -21,6 +20,7 @@ import { openTrees } from "../store/trees.ts";
 import { openViews } from "../store/views.ts";
 import { keepNote } from "../store/witness-file.ts";
 import { severityOf } from "../wire/syslog-severity.ts";
+import { confineHere } from "./confine-here.ts";
 import { readIdentity } from "./tls-files.ts";
 
 /** src, or what was compiled of it. */
@@ -89,7 +89,7 @@ export async function openHouse({ config, atStep, echo, onBug }: HouseOptions): 
       trees: openTrees({ data: config.data, blobs: places.blobs, atStep: () => {}, now: clock.now }),
       events,
       atStep,
-      confine: permissionFlagsOnly,
+      ...confineHere(config.confinement.least, entry("launch")),
       serverDoors: {
         openLog: (name) => {
           const fd = openSync(path.join(places.logs, `${name}.access.log`), "a", 0o640);

@@ -234,6 +234,8 @@ export const results = {
         restarts: z.int(),
         state: z.enum(["running", "idle", "waiting", "stopped"]),
         permissions: z.string(),
+        /** How far the kernel says that it is confined; `null` while it does not run. */
+        level: z.enum(["flags", "kernel"]).nullable(),
       }),
     ),
     channels: z.array(

@@ -45,7 +45,7 @@ test("nobody is refused while a channel's server is started again", { skip: onLi
   const before = await serverOf(daemon, "staging");
   let refused = 0;
   let stopped = false;
-  const knocking = ports.map(async (port) => {
+  const clients = ports.map(async (port) => {
     while (!stopped) {
       const socket = connect(port, "127.0.0.1");
       socket.on("error", ({ message }) => {
@@ -65,7 +65,7 @@ test("nobody is refused while a channel's server is started again", { skip: onLi
   }
   const ftpAgain = await RawFtp.login(control);
   stopped = true;
-  await Promise.all(knocking);
+  await Promise.all(clients);
   assert.equal(refused, 0);
   assert.notEqual(await serverOf(daemon, "staging"), before);
   assert.ok((await ftpAgain.data()).readable);
@@ -79,6 +79,14 @@ test("nobody is refused while a channel's server is started again", { skip: onLi
 });
 
 const systemd = needs(onLinux, needsProgram("systemd-socket-activate", "systemd"));
+
+/** It starts a program when somebody connects. */
+function knocking(port: number): NodeJS.Timeout {
+  return setInterval(() => {
+    const socket = connect(port, "127.0.0.1").on("error", () => undefined);
+    socket.once("connect", () => socket.destroy());
+  }, 250);
+}
 
 /** Starts the daemon as systemd does, its sockets opened and named by somebody else. */
 function activated(sockets: readonly (readonly [string, number])[]): readonly string[] {
@@ -98,8 +106,7 @@ test("sockets that systemd hands over are served from, by their names", { skip: 
   const channels = {
     staging: { listen: `127.0.0.1:${http}`, ftp: { listen: `127.0.0.1:${control}` } },
   };
-  // It starts a program when somebody connects.
-  const knock = setInterval(() => connect(http, "127.0.0.1").on("error", () => undefined), 100);
+  const knock = knocking(http);
   const daemon = await startTestDaemon({ channels, within }).finally(() => clearInterval(knock));
   t.after(() => daemon.end());
   assert.equal((await fetch(await daemon.url("staging"))).status, 200);
@@ -130,7 +137,7 @@ test("a socket of another address, of no channel, or for active FTP is not start
   ] as const;
   for (const { channels, sockets, code } of cases) {
     const port = sockets[0]?.[1] ?? 0;
-    const knock = setInterval(() => connect(port, "127.0.0.1").on("error", () => undefined), 100);
+    const knock = knocking(port);
     await assert
       .rejects(startTestDaemon({ channels, within: activated(sockets) }), (error: Error) =>
         error.message.includes(code),

@@ -14,6 +14,8 @@ import { timeAndDistance } from "../time-text.ts";
 
 /** Milliseconds between two looks of --watch. */
 const WATCH_EVERY = 2 * SECOND;
+/** Of docs/hardening.md. */
+const LEVELS = { flags: { text: "L0", tone: "bad" }, kernel: "L1" } as const;
 const CLEAR_SCREEN = "\u001b[H\u001b[2J";
 
 export function addStatusCommand(program: Command, perform: Perform): void {
@@ -70,12 +72,13 @@ function statusText(status: Results["status"], context: CommandContext): string 
     paint,
   );
   const processes = table(
-    ["PROCESS", "PID", "STATE", "RESTARTS", "MAY"],
+    ["PROCESS", "PID", "STATE", "RESTARTS", "LEVEL", "MAY"],
     status.processes.map((one) => [
       one.role,
       one.pid,
       one.state === "stopped" ? { text: one.state, tone: "bad" } : one.state,
       one.restarts,
+      one.level === null ? "" : LEVELS[one.level],
       one.permissions,
     ]),
     paint,

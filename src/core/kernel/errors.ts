@@ -135,6 +135,7 @@ export const FAILURES = {
   "notice.undelivered": "a notice could not be delivered",
   "audit.not-continued": "the signer has signed another past than the ledger holds",
   "audit.key-unusable": "the key of the audit log cannot be read or written",
+  "confinement.too-weak": "this machine does not give the confinement that the configuration asks for",
   "listen.failed": "a channel's address could not be listened on",
 } as const satisfies Record<string, string>;
 

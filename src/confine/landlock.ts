@@ -1,0 +1,47 @@
+import type { KernelPolicy } from "./policy.ts";
+
+/** Of include/uapi/linux/landlock.h: what a ruleset takes charge of, and so refuses unless a rule allows it. */
+const EXECUTE = 1n << 0n;
+const WRITE_FILE = 1n << 1n;
+const READ_FILE = 1n << 2n;
+const READ_DIR = 1n << 3n;
+const REMOVE_FILE = 1n << 5n;
+const MAKE_DIR = 1n << 7n;
+const MAKE_REG = 1n << 8n;
+const TRUNCATE = 1n << 14n;
+
+const BIND_TCP = 1n << 0n;
+const CONNECT_TCP = 1n << 1n;
+const ABSTRACT_UNIX_SOCKET = 1n << 0n;
+const SIGNAL = 1n << 1n;
+
+/** The least version of the interface that is used: below it a file could be cut short unseen (no TRUNCATE). */
+export const LEAST_ABI = 3;
+
+/** struct landlock_ruleset_attr for a kernel of this version: everything that it can refuse is refused. */
+export function rulesetOf(abi: number, sockets: KernelPolicy["sockets"]): Uint8Array {
+  const files = (1n << BigInt(abi >= 5 ? 16 : 15)) - 1n;
+  const network = { none: BIND_TCP | CONNECT_TCP, accept: BIND_TCP | CONNECT_TCP, connect: BIND_TCP, any: 0n };
+  const words = [files, ...(abi >= 4 ? [network[sockets]] : []), ...(abi >= 6 ? [ABSTRACT_UNIX_SOCKET | SIGNAL] : [])];
+  const bytes = Buffer.alloc(8 * words.length);
+  for (const [index, word] of words.entries()) bytes.writeBigUInt64LE(word, 8 * index);
+  return bytes;
+}
+
+export type PathUse = "read" | "write" | "execute";
+
+/** What a path is allowed to be used for; a file takes only what there is for files. */
+function rightsOf(use: PathUse, isFolder: boolean): bigint {
+  const read = isFolder ? READ_FILE | READ_DIR : READ_FILE;
+  if (use === "execute") return read | EXECUTE;
+  if (use === "read") return read;
+  return read | WRITE_FILE | TRUNCATE | (isFolder ? MAKE_REG | MAKE_DIR | REMOVE_FILE : 0n);
+}
+
+/** struct landlock_path_beneath_attr, which is packed. */
+export function pathRule(use: PathUse, isFolder: boolean, fd: number): Uint8Array {
+  const bytes = Buffer.alloc(12);
+  bytes.writeBigUInt64LE(rightsOf(use, isFolder), 0);
+  bytes.writeInt32LE(fd, 8);
+  return bytes;
+}

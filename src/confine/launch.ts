@@ -1,0 +1,110 @@
+import { randomBytes } from "node:crypto";
+import { readFileSync, realpathSync, statSync } from "node:fs";
+import process from "node:process";
+import { planFilter } from "./call-rules.ts";
+import { LEAST_ABI, type PathUse, pathRule, rulesetOf } from "./landlock.ts";
+import { type Argument, type Libc, libc } from "./libc.ts";
+import { MACHINE_READS, STARTING_READS } from "./machine-files.ts";
+import type { KernelPolicy } from "./policy.ts";
+import { assemble } from "./seccomp.ts";
+import { type Syscall, syscalls } from "./syscalls.ts";
+
+const PR_SET_NO_NEW_PRIVS = 38;
+const SECCOMP_SET_MODE_FILTER = 1;
+const LANDLOCK_CREATE_RULESET_VERSION = 1;
+const LANDLOCK_RULE_PATH_BENEATH = 1;
+const AT_FDCWD = -100;
+const O_PATH = 0o10_000_000;
+const O_CLOEXEC = 0o2_000_000;
+const F_SETFD = 2;
+
+/** What the kernel of this machine gives. */
+export interface KernelWalls {
+  /** The version of Landlock's interface; 0: none. */
+  readonly landlock: number;
+  readonly seccomp: boolean;
+}
+
+const NO_WALLS: KernelWalls = { landlock: 0, seccomp: false };
+
+/** Asks the kernel what it has, and changes nothing. */
+export function probeKernel(): KernelWalls {
+  const numbers = syscalls();
+  if (numbers === null) return NO_WALLS;
+  const answer = libc().syscall(numbers.landlock_create_ruleset, 0, 0, LANDLOCK_CREATE_RULESET_VERSION);
+  // SECCOMP_GET_ACTION_AVAIL for SECCOMP_RET_KILL_PROCESS.
+  const action = Buffer.alloc(4);
+  action.writeUInt32LE(0x8000_0000);
+  const seccomp = "value" in libc().syscall(numbers.seccomp, 2, 0, action);
+  return { landlock: "value" in answer && answer.value >= LEAST_ABI ? answer.value : 0, seccomp };
+}
+
+/**
+ * Puts this process under a policy for good and becomes the command. Throws when any step fails: a process that is less
+ * confined than was said must not run. Landlock and the filter belong to the thread; the others end when the command begins.
+ */
+export function launch(policy: KernelPolicy, landlock: number, command: readonly string[]): never {
+  const numbers = syscalls();
+  const [program = ""] = command;
+  if (numbers === null) throw new Error("this machine's system calls are not written down");
+  const must = (call: Syscall, ...args: readonly Argument[]): number => {
+    const answer = libc().syscall(numbers[call], ...args);
+    if ("errno" in answer) throw new Error(`${call}: ${answer.errno}`);
+    return answer.value;
+  };
+  const image = executable(libc(), command);
+  must("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  if (landlock > 0) restrictFiles(must, policy, landlock, program);
+  // Node marks everything that it inherited as not to be inherited further.
+  for (let fd = 0; fd < policy.descriptors; fd += 1) must("fcntl", fd, F_SETFD, 0);
+  const key = { fourth: randomWord(), fifth: randomWord() };
+  const filter = assemble(planFilter(policy, process.pid, key));
+  const head = Buffer.alloc(16);
+  head.writeUInt16LE(filter.length / 8, 0);
+  head.writeBigUInt64LE(libc().address(filter), 8);
+  must("seccomp", SECCOMP_SET_MODE_FILTER, 0, head);
+  must("execve", image.path, image.args, image.env, key.fourth, key.fifth);
+  // The filter's bytes and the command's must live until here: the kernel was given their addresses alone.
+  throw new Error(`execve returned over ${filter.length + image.kept.length} bytes`);
+}
+
+function randomWord(): bigint {
+  return randomBytes(8).readBigUInt64LE();
+}
+
+/** The arguments of execve(2), with an empty environment. */
+function executable({ address }: Libc, command: readonly string[]) {
+  const kept = command.map((argument) => Buffer.from(`${argument}\0`));
+  const args = Buffer.alloc(8 * (kept.length + 1));
+  for (const [index, text] of kept.entries()) args.writeBigUInt64LE(address(text), 8 * index);
+  return { path: kept[0] ?? Buffer.alloc(1), args, env: Buffer.alloc(8), kept };
+}
+
+type Must = (call: Syscall, ...args: readonly Argument[]) => number;
+
+function restrictFiles(must: Must, policy: KernelPolicy, abi: number, program: string): void {
+  const attributes = rulesetOf(abi, policy.sockets);
+  const ruleset = must("landlock_create_ruleset", attributes, attributes.length, 0);
+  const allow = (file: string, use: PathUse): void => {
+    const isFolder = statSync(file, { throwIfNoEntry: false })?.isDirectory();
+    if (isFolder === undefined) return;
+    const fd = must("openat", AT_FDCWD, Buffer.from(`${file}\0`), O_PATH | O_CLOEXEC, 0);
+    must("landlock_add_rule", ruleset, LANDLOCK_RULE_PATH_BENEATH, pathRule(use, isFolder, fd), 0);
+    must("close", fd);
+  };
+  for (const file of policy.reads) allow(file, "read");
+  for (const file of policy.writes) allow(file, "write");
+  if (policy.sockets === "connect") for (const file of MACHINE_READS) allow(file, "read");
+  const mapped = mappedFiles();
+  for (const file of [...STARTING_READS, ...mapped]) allow(file, "read");
+  // To become the command the kernel opens it and its loader for execution; the filter lets that happen once.
+  allow(program, "execute");
+  for (const file of mapped) if (/\/ld-linux[^/]*$|\/ld-[^/]*\.so[^/]*$/.test(file)) allow(file, "execute");
+  must("landlock_restrict_self", ruleset, 0);
+}
+
+/** The program and the libraries of this process, which the command needs too, for it is the same program. */
+function mappedFiles(): readonly string[] {
+  const files = readFileSync("/proc/self/maps", "utf8").matchAll(/ (\/\S+)$/gm);
+  return [...new Set([...files].map(([, file = ""]) => realpathSync(file)))];
+}

@@ -1,0 +1,16 @@
+/** What one process may ask of the kernel. It is handed to the launcher as JSON, and holds no secret. */
+export interface KernelPolicy {
+  /** Files and folders whose files may be read. What is not there when the process starts stays out of reach. */
+  readonly reads: readonly string[];
+  /** Folders whose files may be read, made, written and removed. */
+  readonly writes: readonly string[];
+  readonly sockets: SocketRights;
+  /** Descriptors that it inherits, standard ones included: from 0 on. */
+  readonly descriptors: number;
+}
+
+/**
+ * "none": what it inherited, and nothing else; "accept": connections on listeners that it inherited; "connect": TCP
+ * outside, and UDP for the names of it; "any": Internet and local sockets of its own.
+ */
+type SocketRights = "none" | "accept" | "connect" | "any";

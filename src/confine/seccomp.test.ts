@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ARCH_X64, planFilter } from "./call-rules.ts";
+import { LEAST_ABI, pathRule, rulesetOf } from "./landlock.ts";
+import type { KernelPolicy } from "./policy.ts";
+import { assemble, decide } from "./seccomp.ts";
+import { type Syscall, X64 } from "./syscalls.ts";
+
+const key = { fourth: 0x0123_4567_89ab_cdefn, fifth: 0xfedc_ba98_7654_3210n };
+const PID = 4_711;
+
+function filterOf(policy: Partial<KernelPolicy> = {}) {
+  const whole = { reads: [], writes: [], sockets: "none", descriptors: 3, ...policy } as const;
+  const program = assemble(planFilter(whole, PID, key));
+  return (call: Syscall | number, ...args: readonly (number | bigint)[]) =>
+    decide(program, {
+      arch: ARCH_X64,
+      number: typeof call === "number" ? call : X64[call],
+      args: args.map((arg) => BigInt(arg)),
+    });
+}
+
+test("the command is begun by who knows the key, and by nobody else", () => {
+  const asks = filterOf();
+  assert.equal(asks("execve", 1, 2, 3, key.fourth, key.fifth), "allow");
+  for (const wrong of [
+    [key.fourth, 0n],
+    [0n, key.fifth],
+    [key.fourth ^ 1n, key.fifth],
+    [key.fourth ^ (1n << 63n), key.fifth],
+    [key.fourth, key.fifth ^ (1n << 32n)],
+  ] as const)
+    assert.equal(asks("execve", 1, 2, 3, ...wrong), "EPERM", wrong.join(" "));
+});
+
+test("another machine's numbers end the process, x32's are refused, the unknown is refused", () => {
+  const program = assemble(planFilter({ reads: [], writes: [], sockets: "any", descriptors: 3 }, PID, key));
+  // AUDIT_ARCH_I386: there 11 is execve, here munmap.
+  assert.equal(decide(program, { arch: 0x4000_0003, number: 11 }), "kill");
+  const asks = filterOf({ sockets: "any" });
+  assert.equal(asks(0x4000_0000), "EPERM");
+  assert.equal(asks(9_999), "EPERM");
+  assert.equal(asks("clone3"), "ENOSYS");
+  assert.equal(asks("openat2"), "ENOSYS");
+});
+
+test("threads are made, processes and namespaces are not", () => {
+  const asks = filterOf({ sockets: "any", writes: ["/x"] });
+  // What glibc's pthread_create asks for.
+  assert.equal(asks("clone", 0x3d_0f00), "allow");
+  for (const flags of [17, 0, 0x1000_0000 | 0x3d_0f00, 0x2_0000 | 0x3d_0f00, 0x4000_0000 | 0x3d_0f00, 0x4111])
+    assert.equal(asks("clone", flags), "EPERM", flags.toString(16));
+});
+
+test("who writes nothing opens nothing for writing, and cuts nothing short", () => {
+  const [reads, writes] = [filterOf(), filterOf({ writes: ["/x"] })];
+  // O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_DIRECTORY.
+  assert.equal(reads("openat", -100, 0, 0o2_000_000 | 0o400_000 | 0o200_000), "allow");
+  for (const flags of [0o1, 0o2, 0o3, 0o100, 0o1_000, 0o20_200_000]) {
+    assert.equal(reads("openat", -100, 0, flags), "EPERM", flags.toString(8));
+    assert.equal(reads("open", 0, flags), "EPERM", flags.toString(8));
+    assert.equal(writes("openat", -100, 0, flags), "allow", flags.toString(8));
+  }
+  for (const call of ["ftruncate", "rename", "unlink", "pwrite64"] as const) {
+    assert.equal(reads(call), "EPERM", call);
+    assert.equal(writes(call), "allow", call);
+  }
+});
+
+test("sockets are made by who connects, of its kinds, and taken by who accepts", () => {
+  const [none, accepts, connects, any] = (["none", "accept", "connect", "any"] as const).map((sockets) =>
+    filterOf({ sockets }),
+  );
+  assert.ok(none !== undefined && accepts !== undefined && connects !== undefined && any !== undefined);
+  const stream = 1 | 0o2_000_000 | 0o4_000;
+  for (const asks of [none, accepts]) {
+    assert.equal(asks("socket", 2, stream, 0), "EPERM");
+    for (const call of ["connect", "bind", "sendto", "recvmsg"] as const) assert.equal(asks(call), "EPERM", call);
+  }
+  assert.deepEqual([none("accept4"), accepts("accept4"), connects("accept4")], ["EPERM", "allow", "EPERM"]);
+  assert.deepEqual(
+    [connects("socket", 2, stream), connects("socket", 10, 2), connects("connect")],
+    Array(3).fill("allow"),
+  );
+  for (const [family, type] of [
+    [1, 1],
+    [2, 3],
+    [16, 3],
+    [17, 3],
+    [40, 1],
+    [2 + 2 ** 32, 1],
+  ] as const)
+    assert.equal(connects("socket", family, type), "EPERM", `${family} ${type}`);
+  assert.deepEqual(
+    [connects("bind"), connects("listen"), any("bind"), any("listen")],
+    ["EPERM", "EPERM", "allow", "allow"],
+  );
+  assert.deepEqual([any("socket", 1, 1), any("socket", 1, 2), any("socket", 2, 2)], ["allow", "EPERM", "EPERM"]);
+});
+
+test("it signals itself and nobody else, and no option attaches a program to a socket", () => {
+  const asks = filterOf({ sockets: "accept" });
+  assert.deepEqual(
+    [asks("kill", PID), asks("tgkill", PID, 7, 6), asks("kill", 1), asks("kill", -1), asks("kill", 0)],
+    ["allow", "allow", "EPERM", "EPERM", "EPERM"],
+  );
+  // TCP_NODELAY, SO_LINGER; SO_ATTACH_FILTER, SO_ATTACH_BPF, TCP_ULP.
+  assert.deepEqual([asks("setsockopt", 9, 6, 1), asks("setsockopt", 9, 1, 13)], ["allow", "allow"]);
+  for (const [level, option] of [
+    [1, 26],
+    [1, 50],
+    [6, 31],
+    [0, 1],
+  ] as const)
+    assert.equal(asks("setsockopt", 9, level, option), "EPERM");
+});
+
+test("of each version of Landlock all that it can refuse is refused", () => {
+  const words = (abi: number, sockets: KernelPolicy["sockets"]) => {
+    const bytes = Buffer.from(rulesetOf(abi, sockets));
+    return Array.from({ length: bytes.length / 8 }, (_, index) => bytes.readBigUInt64LE(8 * index));
+  };
+  assert.deepEqual(words(LEAST_ABI, "none"), [0x7fffn]);
+  assert.deepEqual(words(4, "connect"), [0x7fffn, 1n]);
+  assert.deepEqual(words(7, "accept"), [0xffffn, 3n, 3n]);
+  assert.deepEqual(words(6, "any"), [0xffffn, 0n, 3n]);
+  const rule = Buffer.from(pathRule("read", false, 9));
+  assert.deepEqual([rule.length, rule.readBigUInt64LE(), rule.readInt32LE(8)], [12, 4n, 9]);
+  assert.equal(Buffer.from(pathRule("read", true, 9)).readBigUInt64LE(), 12n);
+});

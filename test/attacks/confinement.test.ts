@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { attack, needsKernelWalls, ROLES } from "../confinement/run.ts";
+
+/** As `npm run prove:confinement`, which also prints the figures of each wall alone. */
+const LEAST_ATTEMPTS = 40;
+
+describe("a process that was taken over", { skip: needsKernelWalls() }, () => {
+  for (const role of ROLES) {
+    for (const layers of ["both", "kernel"] as const) {
+      test(`${role}, behind ${layers === "both" ? "both walls" : "the kernel's wall alone"}`, async () => {
+        const { attempts, worked } = await attack(role, layers);
+        assert.ok(attempts.length >= LEAST_ATTEMPTS);
+        assert.deepEqual(
+          attempts.filter(({ refused }) => !refused),
+          [],
+        );
+        assert.deepEqual(
+          Object.entries(worked).filter(([, went]) => !went),
+          [],
+        );
+      });
+    }
+  }
+
+  test("the attempts are real: Node's flags alone let some through", async () => {
+    const { attempts } = await attack("serve", "flags");
+    const through = attempts.filter(({ answer }) => answer === "succeeded").map(({ kind }) => kind);
+    for (const kind of ["sqlite", "signal", "symlink", "connect", "bind"]) assert.ok(through.includes(kind), kind);
+  });
+});

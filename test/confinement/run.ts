@@ -1,0 +1,177 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { connect, createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import process from "node:process";
+import { DatabaseSync } from "node:sqlite";
+import { fileURLToPath } from "node:url";
+import { HandedSockets } from "../../src/confine/handed-sockets.ts";
+import { probeKernel } from "../../src/confine/launch.ts";
+import { socketOpener } from "../../src/confine/sockets.ts";
+import { type Confine, type Jail, kernelPolicy, permissionFlagsOnly, throughLauncher } from "../../src/daemon/jails.ts";
+
+const repository = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
+const ATTEMPTS = readFileSync(path.join(repository, "test/confinement/attempts.ts"), "utf8");
+const LAUNCHER = [
+  process.execPath,
+  "--disable-warning=ExperimentalWarning",
+  path.join(repository, "src/main/launch.ts"),
+];
+
+/** Which walls stand: Node's flags, the kernel's, or both as the daemon puts them. */
+export type Layers = "flags" | "kernel" | "both";
+
+/** The daemon's processes by what they may do (`src/daemon/workers.ts`). */
+export const ROLES = ["fetch", "inspect", "serve", "signer"] as const;
+export type Role = (typeof ROLES)[number];
+
+export interface Attempt {
+  readonly kind: string;
+  readonly name: string;
+  readonly answer: string;
+  readonly refused: boolean;
+}
+
+export interface Outcome {
+  readonly attempts: readonly Attempt[];
+  /** What the role is there for, and whether it still went. */
+  readonly worked: Readonly<Record<string, boolean>>;
+}
+
+/** The reason why the kernel's wall cannot be tried here, or `false`. */
+export function needsKernelWalls(): string | false {
+  const { landlock, seccomp } = probeKernel();
+  return landlock > 0 && seccomp ? false : "needs Landlock and seccomp on x86-64, which this kernel does not give";
+}
+
+/** Files, sockets and a process for one attacker, of which nothing is anybody's but his. */
+class Scene {
+  readonly root: string = mkdtempSync(path.join(tmpdir(), "ringfort-attempts-"));
+  readonly outside: string = path.join(this.root, "outside");
+  readonly inside: string = path.join(this.root, "inside");
+  readonly own: string = path.join(this.root, "own");
+  readonly victim: ChildProcess = spawn("sleep", ["600"], { stdio: "ignore" });
+  readonly #servers: Server[] = [];
+  port = 0;
+
+  async open(): Promise<this> {
+    for (const folder of [this.outside, this.inside, this.own]) mkdirSync(folder);
+    writeFileSync(path.join(this.outside, "secret"), "the key");
+    new DatabaseSync(path.join(this.outside, "ledger.sqlite")).exec("create table t(x)");
+    writeFileSync(path.join(this.outside, "evil.mjs"), "export const ran = true;\n");
+    writeFileSync(path.join(this.outside, "evil.cjs"), "exports.ran = true;\n");
+    copyFileSync("/bin/true", path.join(this.outside, "program"));
+    copyFileSync("/bin/true", path.join(this.outside, "library.node"));
+    writeFileSync(path.join(this.inside, "file"), "for its reader");
+    symlinkSync(path.join(this.outside, "secret"), path.join(this.inside, "way-out"));
+    for (const address of [{ port: 0, host: "127.0.0.1" }, { path: path.join(this.outside, "control.sock") }]) {
+      const server = createServer((socket) => socket.destroy()).listen(address);
+      await once(server, "listening");
+      this.#servers.push(server);
+      const bound = server.address();
+      if (bound !== null && typeof bound === "object") this.port = bound.port;
+    }
+    for (const address of [{ port: this.port, host: "::1" }, { path: `\0ringfort-${this.port}` }]) {
+      const server = createServer((socket) => socket.destroy()).listen(address);
+      await once(server, "listening");
+      this.#servers.push(server);
+    }
+    return this;
+  }
+
+  close(): void {
+    this.victim.kill("SIGKILL");
+    for (const server of this.#servers) server.close();
+    rmSync(this.root, { recursive: true, force: true });
+  }
+}
+
+const JAILS: Readonly<Record<Role, Pick<Jail, "network">>> = {
+  fetch: { network: "connect" },
+  inspect: { network: "none" },
+  serve: { network: "listen" },
+  signer: { network: "none" },
+};
+
+/** Puts the attacker in a role's place, behind these walls; `raw`: with system calls past Node too. */
+export async function attack(role: Role, layers: Layers, raw = true): Promise<Outcome> {
+  const scene = await new Scene().open();
+  const sockets = role === "serve" ? (socketOpener(new HandedSockets({}, 0))?.open(LISTENER) ?? []) : [];
+  const jail: Jail = {
+    role,
+    program: [
+      path.join(repository, "src"),
+      path.join(repository, "node_modules"),
+      path.join(repository, "package.json"),
+    ],
+    reads: [scene.inside],
+    ...(role === "signer" ? { writes: [scene.own] } : {}),
+    ...JAILS[role],
+  };
+  const asked = {
+    outside: scene.outside,
+    inside: scene.inside,
+    own: role === "signer" ? scene.own : "",
+    program: path.join(repository, "src"),
+    victim: scene.victim.pid,
+    port: scene.port,
+    connects: role === "fetch",
+    listener: sockets.length > 0 ? 3 : 0,
+    raw,
+  };
+  const quiet = ["--disable-warning=ExperimentalWarning", "--disable-warning=SecurityWarning"];
+  const script = ["--input-type=module-typescript", "-e", ATTEMPTS, JSON.stringify(asked)];
+  const command = confined(layers)(jail, [process.execPath, ...quiet, ...script], 3 + sockets.length);
+  try {
+    return await run(command, sockets);
+  } finally {
+    for (const socket of sockets) socket.close();
+    scene.close();
+  }
+}
+
+const LISTENER = { name: "serve", host: "127.0.0.1", port: 0, backlog: 8, interface: null };
+
+function confined(layers: Layers): Confine {
+  const { landlock } = probeKernel();
+  if (layers === "flags") return permissionFlagsOnly;
+  if (layers === "both") return throughLauncher(LAUNCHER, landlock);
+  return (jail, command, descriptors) => [
+    ...LAUNCHER,
+    JSON.stringify(kernelPolicy(jail, descriptors)),
+    String(landlock),
+    ...command,
+  ];
+}
+
+async function run(
+  [program = "", ...args]: readonly string[],
+  sockets: readonly { readonly fd: number; readonly port: number }[],
+): Promise<Outcome> {
+  const child = spawn(program, args, {
+    env: {},
+    cwd: "/",
+    stdio: ["ignore", "pipe", "pipe", ...sockets.map(({ fd }) => fd)],
+  });
+  let out = "";
+  let errors = "";
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+    out += text;
+    for (const { port } of text.includes("listening\n") ? sockets : [])
+      connect(port, "127.0.0.1")
+        .on("error", () => undefined)
+        .resume();
+  });
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    errors += text;
+  });
+  const limit = setTimeout(() => child.kill("SIGKILL"), 60_000);
+  await once(child, "close");
+  clearTimeout(limit);
+  const line = out.split("\n").find((each) => each.startsWith("{"));
+  if (line === undefined) throw new Error(`the attacker did not come to an end:\n${errors.slice(0, 4_000)}`);
+  const { results, worked } = JSON.parse(line) as { results: readonly Attempt[]; worked: Outcome["worked"] };
+  return { attempts: results, worked };
+}
