@@ -3,7 +3,7 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { type AptMachine, aptMachine, needsApt } from "../fixtures/apt-machine.ts";
-import { ClientDesk } from "../fixtures/client-desk.ts";
+import { ClientDesk, LOOPBACKS, shownHost } from "../fixtures/client-desk.ts";
 import { startTestDaemon, type TestDaemon } from "../fixtures/daemon.ts";
 import { DebianRepository } from "../fixtures/debian-repository.ts";
 import { needsProgram } from "../fixtures/needs.ts";
@@ -24,9 +24,13 @@ describe("a Debian repository through both channels", { skip: needsApt }, () => 
   before(async () => {
     http = await startHttpVendor({});
     vendor = new SignedListVendor(http, "debian");
-    const ftp = { listen: "127.0.0.1:0", active: true };
+    // Staging on IPv4, production on IPv6 where this machine has it.
+    const [four = "", six = four] = LOOPBACKS.map((host) => `${shownHost(host)}:0`);
     daemon = await startTestDaemon({
-      channels: { staging: { listen: "127.0.0.1:0", ftp }, production: { listen: "127.0.0.1:0", ftp } },
+      channels: {
+        staging: { listen: four, ftp: { listen: four, active: true } },
+        production: { listen: six, ftp: { listen: six, active: true } },
+      },
     });
     repository = await DebianRepository.make(daemon.folder);
     first = await repository.add("libtest++", "1.0+b1", "the first");
