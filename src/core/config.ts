@@ -149,6 +149,12 @@ const channel = z
         "Networks or addresses of this channel's clients, for example 10.20.0.0/16; none: every client. Others are cut " +
           "off before a byte of theirs is read, whatever protocol they speak.",
       ),
+    caches: clientNetworks
+      .default([])
+      .describe(
+        "Networks or addresses of HTTP caches before this channel (docs/caches.md). Each of their requests sees what " +
+          "the channel shows now; it is not held on a revision, which would be that of another client.",
+      ),
     interface: interfaceName
       .optional()
       .describe(

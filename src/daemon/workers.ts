@@ -213,6 +213,7 @@ function channelServer(
     listen: where.listen === undefined ? null : hostAndPort(where.listen),
     https: where.https === undefined ? null : httpsStart(where.https, certificates.shown(channel, "https")),
     allow: where.allow,
+    caches: where.caches,
     ftp: where.ftp === undefined ? null : ftpStart(where.ftp, certificates.shown(channel, "ftp")),
     blobs: places.blobs,
     views: places.views,

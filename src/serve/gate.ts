@@ -40,10 +40,10 @@ export class Gate {
   /** What decides for one listener: on `host`, for those of the channel's clients that are in `narrower`. */
   on(host: string, narrower: readonly string[] = []): (ends: Ends) => boolean {
     const ours = arrivesAt(host);
-    const within = networks(narrower);
+    const welcome = networks(narrower);
     return (ends) => {
       const from = plainAddress(ends.remoteAddress ?? "");
-      if (ours(plainAddress(ends.localAddress ?? "")) && this.#allow(from) && within(from)) return true;
+      if (ours(plainAddress(ends.localAddress ?? "")) && this.#allow(from) && welcome(from)) return true;
       this.#turnedAway(ends);
       return false;
     };
@@ -69,9 +69,13 @@ export class Gate {
 
 /** Whether an address is of one of these networks; of none means that all are welcome. */
 function networks(allow: readonly string[]): (address: string) => boolean {
-  if (allow.length === 0) return () => true;
+  return allow.length === 0 ? () => true : within(allow);
+}
+
+/** Whether an address is of one of these networks. */
+export function within(some: readonly string[]): (address: string) => boolean {
   const list = new BlockList();
-  for (const network of allow) {
+  for (const network of some) {
     const [address = "", bits] = network.split("/", 2);
     const family = isIP(address) === 6 ? "ipv6" : "ipv4";
     list.addSubnet(address, Number(bits ?? (family === "ipv6" ? 128 : 32)), family);

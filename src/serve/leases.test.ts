@@ -138,3 +138,26 @@ test("new connections of one program at one address share a view; another progra
   assert.equal(sessions.open("10.0.0.1").begin("freshclam", 50).name, "new");
   assert.equal(sessions.open("10.0.0.2").begin("apt", 50).name, "new");
 });
+
+test("a cache is held on nothing: each request of each of its connections sees the present view, which then goes", () => {
+  const old = new View("old");
+  let current = old;
+  const sessions = new Sessions<View>(
+    limits,
+    () => current,
+    (address) => address === "10.0.0.9",
+  );
+  const [cache, client] = [sessions.open("10.0.0.9"), sessions.open("10.0.0.1")];
+  assert.deepEqual([cache.begin("apt", 0).name, client.begin("apt", 0).name], ["old", "old"]);
+  current = new View("new");
+  // Until it has been answered it keeps what it began with.
+  assert.equal(old.users, 4);
+  cache.end(1);
+  assert.equal(old.users, 3);
+  assert.deepEqual([cache.begin("apt", 2).name, client.begin("apt", 2).name], ["new", "old"]);
+  assert.equal(sessions.open("10.0.0.9").begin("apt", 3).name, "new");
+  cache.close(4);
+  client.close(4);
+  sessions.clear();
+  assert.equal(old.users, 1);
+});

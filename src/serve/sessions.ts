@@ -29,14 +29,39 @@ export class Sessions<V extends Counted> {
   readonly #limits: SessionLimits;
   readonly #leases: LeaseTable<V>;
   readonly #current: () => V;
+  readonly #isCache: (address: string) => boolean;
 
-  constructor(limits: SessionLimits, current: () => V) {
+  constructor(limits: SessionLimits, current: () => V, isCache: (address: string) => boolean = () => false) {
     this.#limits = limits;
     this.#leases = new LeaseTable(limits);
     this.#current = current;
+    this.#isCache = isCache;
   }
 
   open(address: string): Session<V> {
+    return this.#isCache(address) ? this.#openForMany() : this.#openForOne(address);
+  }
+
+  /**
+   * A cache asks for many clients over one connection, and gives one's answer to another: to hold it on a revision would
+   * keep the others from the present one, and no client from a mixture. Each request sees what is shown.
+   */
+  #openForMany(): Session<V> {
+    let view: V | null = null;
+    const end = (): void => {
+      view?.release();
+      view = null;
+    };
+    const begin = (): V => {
+      end();
+      view = this.#current();
+      view.retain();
+      return view;
+    };
+    return { begin, end, close: end };
+  }
+
+  #openForOne(address: string): Session<V> {
     let pin: Pin<V> | null = null;
     let client: string | null = null;
     const end = (now: Instant): void => {

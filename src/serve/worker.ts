@@ -18,7 +18,7 @@ import type { ListenAt } from "./begin-listening.ts";
 import { type BlobFault, Blobs } from "./blobs.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import { Connections } from "./connections.ts";
-import { Gate } from "./gate.ts";
+import { Gate, within } from "./gate.ts";
 import { OpenChannel } from "./open-view.ts";
 import type { Listening, Protocol, Serving } from "./protocol.ts";
 import { Recent } from "./recent.ts";
@@ -128,7 +128,7 @@ class ServeWorker {
     const { now, elapsed, random, logFd } = this.#options;
     const channel = new OpenChannel(start.views, start.channel);
     this.#channel = channel;
-    const sessions = new Sessions(start.session, () => channel.current);
+    const sessions = new Sessions(start.session, () => channel.current, within(start.caches));
     setInterval(() => sessions.sweep(elapsed()), 1_000).unref();
     if (start.sightings) {
       const notes = new SightingNotes({ send: this.#send, ready: this.#keeperReads, now });

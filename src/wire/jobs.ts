@@ -410,6 +410,8 @@ const serveStart = z.strictObject({
   https: serveHttps.nullable().default(null),
   /** Networks of clients, for every protocol; none: every client. */
   allow: networks.default([]),
+  /** Networks of caches, which ask for many clients: their requests are held on no revision. */
+  caches: networks.default([]),
   /** Absent: no FTP. Its access log is descriptor 5. */
   ftp: serveFtp.nullable().default(null),
   /** The data folder's `blobs` and `views`, absolute. */
