@@ -1,0 +1,42 @@
+import type { Turn } from "./wrk.ts";
+
+/** One line of the table: what is asked for, and what ours must be of the peer's. */
+export interface HttpRow {
+  readonly name: string;
+  readonly file: "k1" | "m1" | "m100";
+  readonly connections: number;
+  readonly unchanged: boolean;
+  readonly unit: "requests/s" | "MB/s";
+  /** Ours ÷ nginx: at least so fast, and at most so much processor time for the same. `null`: no goal is stated. */
+  readonly goal: { readonly speed: number; readonly cpu: number | null };
+}
+
+export const HTTP_ROWS: readonly HttpRow[] = [
+  {
+    name: "1 KB, 200",
+    file: "k1",
+    connections: 64,
+    unchanged: false,
+    unit: "requests/s",
+    goal: { speed: 1.4, cpu: null },
+  },
+  {
+    name: "1 KB, 304",
+    file: "k1",
+    connections: 64,
+    unchanged: true,
+    unit: "requests/s",
+    goal: { speed: 1.25, cpu: null },
+  },
+  { name: "1 MB", file: "m1", connections: 4, unchanged: false, unit: "MB/s", goal: { speed: 1.4, cpu: 1 } },
+  { name: "100 MB", file: "m100", connections: 2, unchanged: false, unit: "MB/s", goal: { speed: 1.3, cpu: 1.2 } },
+];
+
+export function speedOf(row: HttpRow, turn: Turn): number {
+  return row.unit === "MB/s" ? turn.megabytesPerSecond : turn.requestsPerSecond;
+}
+
+/** Seconds for a gigabyte, or microseconds for a request. */
+export function cpuOf(row: HttpRow, turn: Turn): number {
+  return row.unit === "MB/s" ? turn.cpuSecondsPerGigabyte : turn.cpuMicrosecondsPerRequest;
+}

@@ -1,0 +1,28 @@
+import { readdirSync, readFileSync } from "node:fs";
+
+/** Processor time of a process and all below it, in hundredths of a second, as the kernel counts (proc(5), stat). */
+export function processorSeconds(pid: number): number {
+  return family(pid).reduce((sum, each) => sum + ticks(each), 0) / 100;
+}
+
+/** Resident megabytes of a process and all below it. */
+export function residentMegabytes(pid: number): number {
+  return family(pid).reduce((sum, each) => {
+    const resident = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${each}/status`, "utf8"))?.[1];
+    return sum + Number(resident ?? 0) / 1_024;
+  }, 0);
+}
+
+function ticks(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /, "")
+    .split(" ");
+  return Number(fields[11]) + Number(fields[12]);
+}
+
+function family(pid: number): readonly number[] {
+  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").split(" ").filter(Boolean).map(Number),
+  );
+  return [pid, ...children.flatMap(family)];
+}
