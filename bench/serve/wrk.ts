@@ -8,7 +8,7 @@ const SCRIPT = path.join(import.meta.dirname, "wrk-load.lua");
 
 /** Server and client each have a processor of their own: what one takes the other does not lack. */
 export const SERVER_CPU = "0";
-export const CLIENT_CPU = "1";
+const CLIENT_CPU = "1";
 
 export interface Load {
   readonly url: string;

@@ -51,7 +51,7 @@ test("a line of the W3C Extended Log Format, field by field", async () => {
     `#Version: 1.0
 #Date: 2026-11-23 17:05:09
 #Fields: ${ACCESS_LOG_FIELDS.join(" ")}
-2026-11-23 17:05:09 staging 10.20.0.10 GET /clamav/daily.cvd - 80 10.20.0.77 HTTP/1.1 Debian+APT-HTTP/1.3+(2.6.1) - 206 800 120 3 clamav 7
+2026-11-23 17:05:09 staging 10.20.0.10 GET /clamav/daily.cvd - 80 10.20.0.77 - HTTP/1.1 Debian+APT-HTTP/1.3+(2.6.1) - 206 800 120 3 clamav 7
 `,
   );
 });

@@ -13,6 +13,9 @@ export type AccessRecord = Readonly<
   Partial<Record<Exclude<AccessLogField, "date" | "time" | "s-sitename">, string | number | null>>
 >;
 
+/** What is written as it is: most of what clients send. */
+const PLAIN = /^[!$-,.-~][!#-~]*$/;
+
 /**
  * A W3C Extended Log Format field: blanks become `+`, and whatever could end the field, the line or the file's meaning
  * is percent-escaped. Header fields come as one character for each byte.
@@ -20,6 +23,7 @@ export type AccessRecord = Readonly<
 export function logField(value: string | number | null): string {
   if (value === null || value === "") return "-";
   if (typeof value === "number") return String(value);
+  if (value.length <= MOST_FIELD && PLAIN.test(value)) return value;
   const cut = value.slice(0, MOST_FIELD).replaceAll(" ", "+");
   return cut.replace(/[^!-~]|^[-#]|"/g, (character) => escapeBytes(character));
 }
@@ -105,10 +109,21 @@ export class AccessLog {
   }
 }
 
+let shown = { second: Number.NaN, date: "", time: "" };
+
+/** Of the second: it is that of the last one nearly always. */
+function shownAt(at: Instant): { readonly date: string; readonly time: string } {
+  const second = Math.floor(at / 1_000);
+  if (second === shown.second) return shown;
+  const text = new Date(second * 1_000).toISOString();
+  shown = { second, date: text.slice(0, 10), time: text.slice(11, 19) };
+  return shown;
+}
+
 function dateOf(at: Instant): string {
-  return new Date(at).toISOString().slice(0, 10);
+  return shownAt(at).date;
 }
 
 function timeOf(at: Instant): string {
-  return new Date(at).toISOString().slice(11, 19);
+  return shownAt(at).time;
 }

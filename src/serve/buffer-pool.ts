@@ -1,40 +1,66 @@
-/** Bytes of a large buffer: measured best for whole files over HTTP, and of a small one. */
+/** Bytes of a large buffer: measured best for whole files over HTTP; of a small one; and of what is left when those are out. */
 export const LARGE_BYTES = 512 * 1024;
 export const SMALL_BYTES = 64 * 1024;
+const LEAST_BYTES = 8 * 1024;
+
+/** How many there are of each: 8 MiB, both. */
+const MOST_LARGE = 16;
+const MOST_SMALL = 128;
 
 /**
- * Buffers for bodies. The large ones are few, and nobody waits for one: who gets none goes on with a small one. So the
- * memory of all transfers is bounded by the number of connections, and clients that read slowly cannot take what the
- * fast ones need.
+ * Buffers for bodies. The large ones are few, and nobody waits for one: who gets none goes on with a smaller one. So a
+ * thousand clients that stall hold some 24 MiB between them, and cannot take what the fast ones need.
  */
 export class BufferPool {
-  readonly #most: number;
-  readonly #large: Buffer[] = [];
-  readonly #small: Buffer[] = [];
-  #largeOut = 0;
+  readonly #large: Shelf;
+  readonly #small = new Shelf(SMALL_BYTES, MOST_SMALL);
+  // As many as there are connections. Kept: what is made anew for each piece is more than the collector keeps up with.
+  readonly #least = new Shelf(LEAST_BYTES, Number.POSITIVE_INFINITY);
 
-  constructor(mostLarge: number) {
-    this.#most = mostLarge;
+  constructor(mostLarge: number = MOST_LARGE) {
+    this.#large = new Shelf(LARGE_BYTES, mostLarge);
   }
 
   /** Large buffers in use. */
   get largeOut(): number {
-    return this.#largeOut;
+    return this.#large.out;
   }
 
-  /** A large buffer if one is wanted and free, else a small one. Give it back. */
+  /** A large buffer if one is wanted and free, else a smaller one. Give it back. */
   take(large: boolean): Buffer {
-    if (!large || this.#largeOut >= this.#most) return this.#small.pop() ?? Buffer.allocUnsafeSlow(SMALL_BYTES);
-    this.#largeOut += 1;
-    return this.#large.pop() ?? Buffer.allocUnsafeSlow(LARGE_BYTES);
+    return (large ? this.#large.take() : null) ?? this.#small.take() ?? this.#least.lend();
   }
 
   give(buffer: Buffer): void {
-    if (buffer.length === LARGE_BYTES) {
-      this.#largeOut -= 1;
-      this.#large.push(buffer);
-    } else if (this.#small.length < this.#most) {
-      this.#small.push(buffer);
-    }
+    if (buffer.length === LARGE_BYTES) this.#large.give(buffer);
+    else if (buffer.length === SMALL_BYTES) this.#small.give(buffer);
+    else this.#least.give(buffer);
+  }
+}
+
+/** The buffers of one size. Those that were given back are kept: there are never more of them than may be out. */
+class Shelf {
+  readonly #bytes: number;
+  readonly #most: number;
+  readonly #free: Buffer[] = [];
+  out = 0;
+
+  constructor(bytes: number, most: number) {
+    this.#bytes = bytes;
+    this.#most = most;
+  }
+
+  take(): Buffer | null {
+    return this.out < this.#most ? this.lend() : null;
+  }
+
+  lend(): Buffer {
+    this.out += 1;
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.#bytes);
+  }
+
+  give(buffer: Buffer): void {
+    this.out -= 1;
+    this.#free.push(buffer);
   }
 }

@@ -51,7 +51,7 @@ export class LeaseTable<V extends Counted> {
     const held = this.#leases.get(client);
     const holds = held !== undefined && leaseHolds(held, now, this.#limits);
     const lease = holds
-      ? { ...held, last: now, active: held.active + 1 }
+      ? { view: held.view, first: held.first, last: now, active: held.active + 1 }
       : { view: current, first: now, last: now, active: (held?.active ?? 0) + 1 };
     this.#put(client, lease);
     this.sweep(now);
@@ -61,7 +61,8 @@ export class LeaseTable<V extends Counted> {
   /** The request has been answered, or its connection is gone. */
   end(client: string, now: Instant): void {
     const held = this.#leases.get(client);
-    if (held !== undefined) this.#put(client, { ...held, last: now, active: Math.max(0, held.active - 1) });
+    if (held === undefined) return;
+    this.#put(client, { view: held.view, first: held.first, last: now, active: Math.max(0, held.active - 1) });
   }
 
   /** Forgets leases that hold no more: they would keep the files of old views open. */

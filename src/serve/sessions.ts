@@ -64,6 +64,8 @@ export class Sessions<V extends Counted> {
   #openForOne(address: string): Session<V> {
     let pin: Pin<V> | null = null;
     let client: string | null = null;
+    // A connection's requests come from one program nearly always.
+    let named = { agent: "", client: `${address} ` };
     const end = (now: Instant): void => {
       if (client !== null) this.#leases.end(client, now);
       client = null;
@@ -71,7 +73,8 @@ export class Sessions<V extends Counted> {
     return {
       begin: (agent, now) => {
         end(now);
-        client = `${address} ${agent.slice(0, MOST_AGENT)}`;
+        if (agent !== named.agent) named = { agent, client: `${address} ${agent.slice(0, MOST_AGENT)}` };
+        ({ client } = named);
         const leased = this.#leases.begin(client, now, this.#current());
         if (pin !== null && now - pin.since <= this.#limits.most) return pin.view;
         leased.retain();

@@ -82,3 +82,13 @@ test("large buffers are few, and who gets none has a small one", () => {
   assert.equal(pool.largeOut, 0);
   assert.equal(pool.take(true).length, LARGE_BYTES);
 });
+
+test("a thousand buffers that nobody gives back are no memory to speak of, and there is always one more", () => {
+  const pool = new BufferPool();
+  const held = Array.from({ length: 1_000 }, () => pool.take(true));
+  assert.ok(held.every((buffer) => buffer.length > 0));
+  assert.ok(held.reduce((sum, buffer) => sum + buffer.length, 0) < 24 * 1024 * 1024);
+  for (const buffer of held) pool.give(buffer);
+  const again = new Set(Array.from({ length: 1_000 }, () => pool.take(true)));
+  assert.deepEqual(again, new Set(held), "they are used again, and no new ones made");
+});

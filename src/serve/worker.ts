@@ -27,8 +27,6 @@ import { Sessions } from "./sessions.ts";
 import { SightingNotes } from "./sightings.ts";
 import { ShownIdentity } from "./tls/shown-identity.ts";
 
-/** Large buffers of one process: 32 MiB. */
-const MOST_LARGE_BUFFERS = 64;
 const MINUTE = 60_000;
 /** Bytes that may wait for the keeper before sightings do. */
 const MOST_UNSENT = 256 * 1024;
@@ -140,7 +138,7 @@ class ServeWorker {
       limits: start.limits,
       sessions,
       blobs: new Blobs(start.blobs),
-      buffers: new BufferPool(MOST_LARGE_BUFFERS),
+      buffers: new BufferPool(),
       connections: new Connections(start.limits.connections, start.limits.connectionsPerClient),
       gate: new Gate(start.allow, elapsed, (turnedAway) => this.#send({ kind: "turned-away", ...turnedAway })),
       log: this.#logOn(logFd, start.channel, start.logFields),
