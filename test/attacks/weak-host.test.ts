@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { startTestDaemon, type TestDaemon } from "../fixtures/daemon.ts";
 import { needs, needsProgram } from "../fixtures/needs.ts";
 import { bastionLab, LAB_ADDRESSES, type NetworkLab, needsNetns } from "../fixtures/netns.ts";
+import { makeCertificate } from "../upstream/certificate.ts";
 
 /**
  * Linux answers for each of its addresses on every interface: a host on the internet that has a route to an inside address is
@@ -18,20 +22,26 @@ type Found = "served" | "cut off" | "nothing";
 
 describe("a host that has a route to a channel and is no client of it", { skip }, () => {
   let lab: NetworkLab;
+  let folder: string;
   before(async () => {
     lab = await bastionLab();
+    folder = mkdtempSync(path.join(tmpdir(), "ringfort-certificate-"));
+    const { cert, key } = await makeCertificate(["mirror.example"]);
+    writeFileSync(path.join(folder, "fullchain.pem"), cert);
+    writeFileSync(path.join(folder, "privkey.pem"), key);
   });
   after(async () => {
     await lab.end();
+    rmSync(folder, { recursive: true });
   });
 
   async function found(host: Host, url: string): Promise<Found> {
-    const args = ["-sS", "--globoff", "-o", "/dev/null", "--connect-timeout", "2", "--max-time", "8"];
+    const args = ["-sSk", "--globoff", "-o", "/dev/null", "--connect-timeout", "2", "--max-time", "8"];
     const { code } = await lab.run(host, "curl", ...args, "-w", "%{response_code}", url);
     if (code === 0) return "served";
-    // Of curl(1): 7 no connection, 28 too long; 52 and 56 nothing came, 8 an FTP server that says nothing.
+    // Of curl(1): 7 no connection, 28 too long; 52 and 56 nothing came, 35 no handshake, 8 an FTP server that says nothing.
     if (code === 7 || code === 28) return "nothing";
-    assert.ok([8, 52, 56].includes(code), `curl ${url} from ${host}: ${code}`);
+    assert.ok([8, 35, 52, 56].includes(code), `curl ${url} from ${host}: ${code}`);
     return "cut off";
   }
 
@@ -53,12 +63,14 @@ describe("a host that has a route to a channel and is no client of it", { skip }
             listen: `${at[channel]}:80`,
             ...(wall === "interface" || wall === "both" ? { interface: "in0" } : {}),
             ...(wall === "allow" || wall === "both" ? { allow: [at[`${channel}Clients`]] } : {}),
+            https: { listen: `${at[channel]}:443`, folder },
             ftp: { listen: `${at[channel]}:21`, passive: PASSIVE },
           },
         ]),
       );
     const urls = {
       "staging http": `http://${at.staging}/`,
+      "staging https": `https://${at.staging}/`,
       "staging ftp": `ftp://${at.staging}/`,
       "production http": `http://${at.production}/`,
       "production ftp": `ftp://${at.production}/`,
@@ -76,6 +88,7 @@ describe("a host that has a route to a channel and is no client of it", { skip }
     test(`${version}: without a wall it is served`, async () => {
       await within("none", async () => {
         assert.equal(await found("internet", urls["staging http"]), "served");
+        assert.equal(await found("internet", urls["staging https"]), "served");
         assert.equal(await found("internet", urls["staging ftp"]), "served");
       });
     });
@@ -84,16 +97,19 @@ describe("a host that has a route to a channel and is no client of it", { skip }
       await within("interface", async () => {
         assert.deepEqual(await matrix(urls), {
           "internet staging http": "nothing",
+          "internet staging https": "nothing",
           "internet staging ftp": "nothing",
           "internet production http": "nothing",
           "internet production ftp": "nothing",
           "internet outside http": "nothing",
           "staging staging http": "served",
+          "staging staging https": "served",
           "staging staging ftp": "served",
           "staging production http": "served",
           "staging production ftp": "served",
           "staging outside http": "nothing",
           "production staging http": "served",
+          "production staging https": "served",
           "production staging ftp": "served",
           "production production http": "served",
           "production production ftp": "served",
@@ -109,16 +125,19 @@ describe("a host that has a route to a channel and is no client of it", { skip }
       await within("allow", async (daemon) => {
         assert.deepEqual(await matrix(urls), {
           "internet staging http": "cut off",
+          "internet staging https": "cut off",
           "internet staging ftp": "cut off",
           "internet production http": "cut off",
           "internet production ftp": "cut off",
           "internet outside http": "nothing",
           "staging staging http": "served",
+          "staging staging https": "served",
           "staging staging ftp": "served",
           "staging production http": "cut off",
           "staging production ftp": "cut off",
           "staging outside http": "nothing",
           "production staging http": "cut off",
+          "production staging https": "cut off",
           "production staging ftp": "cut off",
           "production production http": "served",
           "production production ftp": "served",
