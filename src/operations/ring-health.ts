@@ -1,9 +1,11 @@
+import { setImmediate } from "node:timers/promises";
 import type { Instant } from "../core/kernel/instant.ts";
 import type { ClientReport } from "../core/model/client-sighting.ts";
 import type { HealthPolicy } from "../core/model/health-policy.ts";
 import type { Ledger } from "../core/ports.ts";
 import { type CanarySightings, type CanaryWords, type RingStanding, ringStanding } from "../core/release/canaries.ts";
 import { type HealthVerdict, judgeHealth, type Testimony } from "../core/release/health.ts";
+import { learnRhythm, type Rhythm } from "../core/release/rhythm.ts";
 
 /** One revision in one ring, and what the policy of the next ring asks of it. */
 export interface RingQuestion {
@@ -53,7 +55,23 @@ async function standingOf(
 ): Promise<RingStanding> {
   const seen = await ledger.sightings.canaries(source, ring, revision, MOST_JUDGED);
   const reports = await ledger.sightings.reports(ring, offeredAt, MOST_REPORTS);
-  return ringStanding(seen, policy, { offeredAt, now }, { words: wordsOf(seen, reports, source) });
+  const rhythms = await rhythmsOf(seen, offeredAt);
+  return ringStanding(seen, policy, { offeredAt, now }, { rhythms, words: wordsOf(seen, reports, source) });
+}
+
+/** Learnt so many at a time: a ring of thousands takes some tenths of a second, in which nobody else would be served. */
+const LEARNT_AT_ONCE = 50;
+
+async function rhythmsOf(
+  seen: readonly CanarySightings[],
+  offeredAt: Instant,
+): Promise<ReadonlyMap<string, Rhythm | null>> {
+  const rhythms = new Map<string, Rhythm | null>();
+  for (const [at, { client, hours }] of seen.entries()) {
+    if (at % LEARNT_AT_ONCE === LEARNT_AT_ONCE - 1) await setImmediate();
+    rhythms.set(client, learnRhythm(hours, offeredAt));
+  }
+  return rhythms;
 }
 
 /**

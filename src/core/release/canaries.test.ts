@@ -185,7 +185,7 @@ test("what a client does after its fetch teaches nothing of its rhythm", () => {
       const after = later.map((at) => OFFERED + at).toSorted((a, b) => a - b);
       const learned = (all: readonly Instant[]): unknown => {
         const rhythm = learnRhythm(sightingsOf(all, OFFERED).hours, OFFERED);
-        return rhythm === null ? null : [rhythm.step, rhythm.awake.map((share) => Math.round(share * 1e6))];
+        return rhythm === null ? null : [rhythm.step, Array.from(rhythm.awake, (share) => Math.round(share * 1e6))];
       };
       // Eight weeks are kept: what comes later pushes the oldest hours out, and nothing else.
       const kept = before.filter((at) => at >= (after.at(-1) ?? OFFERED) - 8 * WEEK + HOUR);

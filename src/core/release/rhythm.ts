@@ -1,5 +1,5 @@
 import { DAY, type Duration, HOUR, type Instant, MINUTE } from "../kernel/instant.ts";
-import { type HoursSeen, hourOf, oldestHour, seenIn } from "../model/hours-seen.ts";
+import { HOURS_KEPT, type HoursSeen, hourOf, oldestHour, seenIn } from "../model/hours-seen.ts";
 
 const WEEK_HOURS = 7 * 24;
 
@@ -22,13 +22,13 @@ const LEAST_PATIENCE: Duration = 20 * MINUTE;
  * which it was, for each hour of the week (counted since 1970). `patience` is in that clock's milliseconds.
  */
 export interface Rhythm {
-  readonly awake: readonly number[];
+  readonly awake: Float64Array;
   /** So much of its waking time without a sighting is silence. */
   readonly patience: Duration;
   /** The usual time between two visits while it is awake. */
   readonly step: Duration;
   /** Lengths of its past gaps, in waking hours, ascending. */
-  readonly gaps: readonly number[];
+  readonly gaps: Float64Array;
 }
 
 /**
@@ -40,12 +40,10 @@ export function learnRhythm(hours: HoursSeen, before: Instant): Rhythm | null {
   const seen = hoursBefore(hours, hourOf(before));
   const first = seen[0];
   if (first === undefined || seen.length < LEAST_HOURS || before - first * HOUR < LEAST_HISTORY) return null;
-  const steps = seen.slice(1).map((hour, at) => hour - (seen[at] ?? hour));
-  const usual = middle(steps);
+  const usual = middle(between(seen, (hour) => hour));
   const awake = awakeShares(seen, hourOf(before), usual * SLEEP_STEPS);
   const clock = elapsedHours(awake, first, hourOf(before));
-  const gaps = seen.slice(1).map((hour, at) => (clock[hour - first] ?? 0) - (clock[(seen[at] ?? hour) - first] ?? 0));
-  gaps.sort((a, b) => a - b);
+  const gaps = between(seen, (hour) => clock[hour - first] ?? 0).sort();
   const long = Math.max(patienceOf(gaps) * MARGIN, usual * LEAST_STEPS) * HOUR;
   const often = usual === 1 ? visitsAnHour(hours, seen) : 0;
   const short = often < 2 ? Number.POSITIVE_INFINITY : (SHORT_STEPS * HOUR) / often;
@@ -57,15 +55,27 @@ export function learnRhythm(hours: HoursSeen, before: Instant): Rhythm | null {
   };
 }
 
-function hoursBefore(hours: HoursSeen, end: number): readonly number[] {
-  const seen: number[] = [];
+/** The hours in which it was seen, ascending. */
+function hoursBefore(hours: HoursSeen, end: number): Int32Array {
+  const seen = new Int32Array(HOURS_KEPT);
+  let count = 0;
   for (let hour = oldestHour(hours); hour < Math.min(end, hours.newest + 1); hour += 1)
-    if (seenIn(hours, hour) > 0) seen.push(hour);
-  return seen;
+    if (seenIn(hours, hour) > 0) {
+      seen[count] = hour;
+      count += 1;
+    }
+  return seen.subarray(0, count);
+}
+
+/** From each seen hour to the next, by some clock. */
+function between(seen: Int32Array, clock: (hour: number) => number): Float64Array {
+  const gaps = new Float64Array(seen.length - 1);
+  for (let at = 0; at < gaps.length; at += 1) gaps[at] = clock(seen[at + 1] ?? 0) - clock(seen[at] ?? 0);
+  return gaps;
 }
 
 /** For each hour of the week, in which share of the weeks the client was awake; neighbours are mixed in, for people are not clocks. */
-function awakeShares(seen: readonly number[], end: number, sleep: number): readonly number[] {
+function awakeShares(seen: Int32Array, end: number, sleep: number): Float64Array {
   const awake = new Float64Array(WEEK_HOURS);
   const weeks = new Float64Array(WEEK_HOURS);
   const first = seen[0] ?? end;
@@ -79,11 +89,11 @@ function awakeShares(seen: readonly number[], end: number, sleep: number): reado
     const at = (hour + WEEK_HOURS) % WEEK_HOURS;
     return (awake[at] ?? 0) / Math.max(1, weeks[at] ?? 0);
   };
-  return Array.from(awake, (_, hour) => share(hour - 1) / 4 + share(hour) / 2 + share(hour + 1) / 4);
+  return awake.map((_, hour) => share(hour - 1) / 4 + share(hour) / 2 + share(hour + 1) / 4);
 }
 
 /** The client's own clock at the beginning of each hour from `first` to `end`, in hours. */
-function elapsedHours(awake: readonly number[], first: number, end: number): Float64Array {
+function elapsedHours(awake: Float64Array, first: number, end: number): Float64Array {
   const clock = new Float64Array(Math.max(1, end - first + 1));
   for (let at = 1; at < clock.length; at += 1)
     clock[at] = (clock[at - 1] ?? 0) + (awake[(first + at - 1) % WEEK_HOURS] ?? 0);
@@ -91,7 +101,7 @@ function elapsedHours(awake: readonly number[], first: number, end: number): Flo
 }
 
 /** The shortest patience with which it would have counted as silent for PAST_SILENCE of its waking time. */
-function patienceOf(gaps: readonly number[]): number {
+function patienceOf(gaps: Float64Array): number {
   const allowed = gaps.reduce((sum, gap) => sum + gap, 0) * PAST_SILENCE;
   let beyond = 0;
   for (let at = gaps.length - 1; at > 0; at -= 1) {
@@ -104,16 +114,26 @@ function patienceOf(gaps: readonly number[]): number {
 }
 
 /** How often it comes in an hour in the middle of its waking time, at its slowest tenth. */
-function visitsAnHour(hours: HoursSeen, seen: readonly number[]): number {
-  const counts = seen
-    .filter((hour, at) => seen[at - 1] === hour - 1 && seen[at + 1] === hour + 1)
-    .map((hour) => seenIn(hours, hour))
-    .toSorted((a, b) => a - b);
-  return counts[Math.floor(counts.length / 10)] ?? 0;
+function visitsAnHour(hours: HoursSeen, seen: Int32Array): number {
+  const counts = new Int32Array(16);
+  let all = 0;
+  for (let at = 1; at + 1 < seen.length; at += 1) {
+    const hour = seen[at] ?? 0;
+    if (seen[at - 1] !== hour - 1 || seen[at + 1] !== hour + 1) continue;
+    const count = seenIn(hours, hour);
+    counts[count] = (counts[count] ?? 0) + 1;
+    all += 1;
+  }
+  let slower = 0;
+  for (let count = 0; count < counts.length; count += 1) {
+    slower += counts[count] ?? 0;
+    if (slower > Math.floor(all / 10)) return count;
+  }
+  return 0;
 }
 
-function middle(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+function middle(values: Float64Array): number {
+  return values.toSorted()[values.length >> 1] ?? 0;
 }
 
 /** How long a client has usually been awake between two instants, in milliseconds of its own clock. */
