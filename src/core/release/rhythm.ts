@@ -43,7 +43,7 @@ export function learnRhythm(hours: HoursSeen, before: Instant): Rhythm | null {
   const usual = middle(between(seen, (hour) => hour));
   const awake = awakeShares(seen, hourOf(before), usual * SLEEP_STEPS);
   const clock = elapsedHours(awake, first, hourOf(before));
-  const gaps = between(seen, (hour) => clock[hour - first] ?? 0).sort();
+  const gaps = between(seen, (hour) => clock[hour - first] ?? 0).toSorted();
   const long = Math.max(patienceOf(gaps) * MARGIN, usual * LEAST_STEPS) * HOUR;
   const often = usual === 1 ? visitsAnHour(hours, seen) : 0;
   const short = often < 2 ? Number.POSITIVE_INFINITY : (SHORT_STEPS * HOUR) / often;
