@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { clientNetworks, confinement, interfaceName } from "./config-network.ts";
+import { clients, logs } from "./config-record.ts";
 import { httpsFields, PAIR_ISSUE, pairFields, pairPlace } from "./config-tls.ts";
 import { channelName } from "./model/source.ts";
 import { duration, size } from "./model/written-value.ts";
@@ -286,37 +287,6 @@ const auditLog = z.strictObject({
     ),
 });
 
-const clients = z
-  .strictObject({
-    record: z
-      .boolean()
-      .default(true)
-      .describe(
-        "Whether it is recorded which client took what, by its address and what it calls itself. `false`: nothing is, " +
-          "what was is removed at the next start, and no revision can be shown to be healthy by its clients.",
-      ),
-    keep: duration.prefault("90d").describe("How long a client is remembered that nobody sees any more."),
-    takings: duration
-      .prefault("30d")
-      .describe("How long it is remembered who took a revision or a file, after the last one did."),
-    most: z
-      .int()
-      .min(1)
-      .max(2_000_000)
-      .default(200_000)
-      .describe("Clients remembered at once; further ones are not recorded."),
-    mostTakings: z
-      .int()
-      .min(1_000)
-      .max(100_000_000)
-      .default(5_000_000)
-      .describe("Rows of who took what, some 60 bytes each; past it those of what was taken longest ago go early."),
-  })
-  .refine(
-    ({ keep, takings }) => keep >= takings,
-    "keep must be as long as takings: what a client took names the client",
-  );
-
 export const config = z
   .strictObject({
     data: z
@@ -351,6 +321,7 @@ export const config = z
       .describe(
         "Serves the API to people with accounts and to programs with tokens (docs/api.md). Absent: it does not.",
       ),
+    logs: logs.prefault({}).describe("The access logs."),
     clients: clients
       .prefault({})
       .describe("What is recorded of clients. Addresses may be personal data (docs/operations.md)."),

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { Readable } from "node:stream";
 import { Failure } from "../core/kernel/errors.ts";
 import { type Duration, MINUTE, SECOND } from "../core/kernel/instant.ts";
 import type { FrameHandler } from "../wire/frame.ts";
@@ -14,8 +15,8 @@ export interface WorkerRole {
   readonly lanes: number;
   /** Bytes of one message that it may send: one that was taken over must not fill our memory. */
   readonly mostMessageBytes: number;
-  /** Descriptors handed over after the lanes. */
-  readonly inherits: readonly number[];
+  /** Pipes handed over after the lanes, to write into: who reads each, of every process that is started. */
+  readonly inherits: readonly ((from: Readable) => void)[];
 }
 
 /** A process that dies young is started again only after a pause, which doubles up to this. */
@@ -110,7 +111,14 @@ export class WorkerProcess {
       // Nothing of our environment: a worker needs none of it, and must not read what is in it.
       env: {},
       cwd: "/",
-      stdio: ["ignore", "ignore", "inherit", ...pairs.map(({ theirs }) => theirs), ...this.role.inherits, ...sockets],
+      stdio: [
+        "ignore",
+        "ignore",
+        "inherit",
+        ...pairs.map(({ theirs }) => theirs),
+        ...this.role.inherits.map(() => "pipe" as const),
+        ...sockets,
+      ],
     });
     this.#starts += 1;
     this.#startedAt = performance.now();
@@ -118,6 +126,10 @@ export class WorkerProcess {
     child.once("error", () => {});
     if (child.pid === undefined) throw new Error(`${program} could not be started`);
     this.#child = child;
+    this.role.inherits.forEach((read, at) => {
+      const from = child.stdio.at(3 + pairs.length + at);
+      if (from instanceof Readable) read(from);
+    });
     const gone = Promise.withResolvers<void>();
     this.#gone = gone.promise;
     child.once("exit", () => {

@@ -1,9 +1,11 @@
 import path from "node:path";
+import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { Config, ConsoleConfig, FtpConfig, HttpsConfig } from "../core/config.ts";
 import { Failure } from "../core/kernel/errors.ts";
 import { SECOND } from "../core/kernel/instant.ts";
 import { LIMITS } from "../core/kernel/limits.ts";
+import type { AccessLogField } from "../core/model/access-log.ts";
 import type { Events } from "../core/ports.ts";
 import { PASSIVE_PORTS, type ServeFtpInput, type ServeHttpsInput, type TlsIdentity } from "../wire/jobs.ts";
 import type { Certificates } from "./certificates.ts";
@@ -37,8 +39,8 @@ export interface Places {
 
 /** What main opens for the servers, which can open nothing. */
 export interface ServerDoors {
-  /** Opens an access log for appending, by its name: the server inherits the descriptor. */
-  readonly openLog: (name: string) => number;
+  /** Writes what comes out of a server's pipe into an access log, by its name, until the server is gone. */
+  readonly keepLog: (name: string, fields: readonly AccessLogField[], lines: Readable) => void;
   /** Opens listeners; `null` on a platform where the servers open their own. */
   readonly sockets: SocketDoor | null;
   /** A whole number from 0 to below its argument that nobody can guess. */
@@ -181,10 +183,10 @@ function consoleServer(
 
 function channelServer(
   channel: string,
-  { channels, limits, session, clients }: Config,
+  { channels, limits, session, clients, logs }: Config,
   places: Places,
   confine: Confine,
-  { openLog, certificates, sockets, pick }: ServerDoors & Identities,
+  { keepLog, certificates, sockets, pick }: ServerDoors & Identities,
   events: Events,
   sighted: Sighted,
 ): ChannelServer {
@@ -203,7 +205,10 @@ function channelServer(
       args: [],
       lanes: 1,
       mostMessageBytes: LIMITS.shortMessageBytes,
-      inherits: [openLog(channel), ...(where.ftp === undefined ? [] : [openLog(`${channel}.ftp`)])],
+      inherits: [
+        (lines) => keepLog(channel, logs.fields, lines),
+        ...(where.ftp === undefined ? [] : [(lines: Readable) => keepLog(`${channel}.ftp`, logs.ftpFields, lines)]),
+      ],
     },
     confine,
   );
@@ -214,12 +219,13 @@ function channelServer(
     https: where.https === undefined ? null : httpsStart(where.https, certificates.shown(channel, "https")),
     allow: where.allow,
     caches: where.caches,
-    ftp: where.ftp === undefined ? null : ftpStart(where.ftp, certificates.shown(channel, "ftp")),
+    ftp: where.ftp === undefined ? null : ftpStart(where.ftp, certificates.shown(channel, "ftp"), logs.ftpFields),
     blobs: places.blobs,
     views: places.views,
     limits,
     session,
     sightings: clients.record,
+    logFields: logs.fields,
   } as const;
   const device = where.interface ?? null;
   if (sockets === null && device !== null)
@@ -254,6 +260,7 @@ function httpsStart(
 function ftpStart(
   { listen, passive, active, allow, password, tls, ...limits }: FtpConfig,
   identity: TlsIdentity | null,
+  logFields: Config["logs"]["ftpFields"],
 ): ServeFtpInput {
   const { sessions, sessionsPerClient, commandsPerMinute, idle, longest } = limits;
   return {
@@ -267,6 +274,7 @@ function ftpStart(
         ? null
         : { required: tls.mode === "required", leastVersion: tls.leastVersion, boundData: tls.boundData, ...identity },
     limits: { sessions, sessionsPerClient, commandsPerMinute, idle, longest },
+    logFields,
   };
 }
 

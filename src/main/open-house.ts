@@ -1,5 +1,5 @@
 import { randomBytes, randomInt } from "node:crypto";
-import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import path from "node:path";
@@ -9,11 +9,13 @@ import { HandedSockets } from "../confine/handed-sockets.ts";
 import { socketOpener } from "../confine/sockets.ts";
 import type { Config } from "../core/config.ts";
 import { Failure } from "../core/kernel/errors.ts";
+import { accessLogHeader } from "../core/model/access-log.ts";
 import type { AtStep, EventRecord } from "../core/ports.ts";
 import { socketNames } from "../daemon/channel-sockets.ts";
 import { type Daemon, type DaemonParts, startDaemon } from "../daemon/daemon.ts";
 import { storeFailure, syncDirectory } from "../store/durable.ts";
 import { openEventLog } from "../store/event-log.ts";
+import { LogFiles } from "../store/log-files.ts";
 import { openQuarantine } from "../store/quarantine.ts";
 import { blobStores, ledgers } from "../store/registry.ts";
 import { openTrees } from "../store/trees.ts";
@@ -57,16 +59,27 @@ export async function openHouse({ config, atStep, echo, onBug }: HouseOptions): 
     tell?.(event);
   };
   const events = openEventLog({ file: path.join(places.logs, "events.log"), ledger, clock, echo: heard, onBug });
-  const logs: number[] = [];
+  const logs = new LogFiles({
+    folder: places.logs,
+    // Each log that is being written may be full, and leaves room for as much that was put aside.
+    policy: {
+      ...config.logs,
+      size: Math.min(config.logs.size, Math.floor(config.logs.total / (4 * Object.keys(config.channels).length))),
+    },
+    now: clock.now,
+    onTrouble: (log, { code, message }) => events.emit("access-log.failed", { log, code, detail: message }),
+    onBug,
+  });
   const close = async (): Promise<void> => {
+    await logs.close();
     await events.settle();
     events.close();
     await ledger.close();
-    for (const fd of logs) closeSync(fd);
   };
   try {
     const handed = new HandedSockets(process.env, process.pid);
     handed.expect(Object.entries(config.channels).flatMap(([name, channel]) => socketNames(name, channel)));
+    logs.tidy();
     const daemon = await startDaemon({
       config,
       version: version(),
@@ -91,11 +104,7 @@ export async function openHouse({ config, atStep, echo, onBug }: HouseOptions): 
       atStep,
       ...confineHere(config.confinement.least, entry("launch")),
       serverDoors: {
-        openLog: (name) => {
-          const fd = openSync(path.join(places.logs, `${name}.access.log`), "a", 0o640);
-          logs.push(fd);
-          return fd;
-        },
+        keepLog: (name, fields, lines) => logs.read(name, (at) => accessLogHeader(fields, at), lines),
         sockets: socketOpener(handed),
         pick: (below) => randomInt(below),
       },

@@ -4,7 +4,7 @@ import { serveOverLane } from "../serve/worker.ts";
 import { endsWithItsLane } from "./ends-with-lane.ts";
 
 /**
- * The process of one channel: its lane on descriptor 3, its access logs on 4 (HTTP) and, with FTP, on 5. It runs under
+ * The process of one channel: its lane on descriptor 3, pipes for its access logs on 4 (HTTP) and, with FTP, on 5. It runs under
  * `--permission` with leave to read the program, the blobs and the views, and to use the network; which it gives back as
  * soon as it listens, so that whoever takes it over can answer clients and reach nobody else.
  */

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import { ACCESS_LOG_FIELDS, type AccessLogField } from "../wire/jobs.ts";
+import { type AccessLogField, HTTP_LOG_FIELDS } from "../core/model/access-log.ts";
 import { AccessLog, type AccessRecord, logField } from "./access-log.ts";
 
 const AT = Date.UTC(2026, 10, 23, 17, 5, 9);
@@ -45,12 +45,12 @@ async function logged(
 }
 
 test("a line of the W3C Extended Log Format, field by field", async () => {
-  const text = await logged(ACCESS_LOG_FIELDS, (log) => log.record(AT, record));
+  const text = await logged(HTTP_LOG_FIELDS, (log) => log.record(AT, record));
   assert.equal(
     text,
     `#Version: 1.0
 #Date: 2026-11-23 17:05:09
-#Fields: ${ACCESS_LOG_FIELDS.join(" ")}
+#Fields: ${HTTP_LOG_FIELDS.join(" ")}
 2026-11-23 17:05:09 staging 10.20.0.10 GET /clamav/daily.cvd - 80 10.20.0.77 - HTTP/1.1 Debian+APT-HTTP/1.3+(2.6.1) - 206 800 120 3 clamav 7
 `,
   );

@@ -1,6 +1,6 @@
 import { write, writeSync } from "node:fs";
 import type { Instant } from "../core/kernel/instant.ts";
-import type { AccessLogField } from "../wire/jobs.ts";
+import { type AccessLogField, accessLogHeader } from "../core/model/access-log.ts";
 
 /** Characters of one field. */
 const MOST_FIELD = 2_048;
@@ -52,7 +52,7 @@ export class AccessLog {
     this.#fd = options.fd;
     this.#channel = options.channel;
     this.#fields = options.fields;
-    this.#waiting = `#Version: 1.0\n#Date: ${dateOf(options.now)} ${timeOf(options.now)}\n#Fields: ${options.fields.join(" ")}\n`;
+    this.#waiting = accessLogHeader(options.fields, options.now);
     this.#timer = setInterval(() => this.#flush(), FLUSH_EVERY);
     this.#timer.unref();
   }

@@ -1,8 +1,8 @@
 import { Failure } from "../core/kernel/errors.ts";
 import type { Instant } from "../core/kernel/instant.ts";
+import type { AccessLogField } from "../core/model/access-log.ts";
 import type { FoundFile } from "../core/publish/channel-view.ts";
 import {
-  type AccessLogField,
   type LeastVersion,
   type ListensAt,
   type ServeAnswer,

@@ -1,6 +1,12 @@
 import * as z from "zod";
 import { FAILURES, type FailureCode } from "../core/kernel/errors.ts";
 import { LIMITS } from "../core/kernel/limits.ts";
+import {
+  FTP_LOG_FIELDS,
+  HTTP_LOG_FIELDS,
+  MORE_FTP_LOG_FIELDS,
+  MORE_HTTP_LOG_FIELDS,
+} from "../core/model/access-log.ts";
 import { contentSummary, SUMMARY_KINDS } from "../core/model/content-summary.ts";
 import { feedListing, listedArtifact, listingFindings } from "../core/model/feed-listing.ts";
 import { contentFindings } from "../core/model/findings.ts";
@@ -230,49 +236,6 @@ const serveLimits = z.strictObject({
 });
 export type ServeLimits = z.infer<typeof serveLimits>;
 
-/** The fields that an access log may have, in the order that is used unless said otherwise (W3C Extended Log Format). */
-export const ACCESS_LOG_FIELDS = [
-  "date",
-  "time",
-  "s-sitename",
-  "s-ip",
-  "cs-method",
-  "cs-uri-stem",
-  "cs-uri-query",
-  "s-port",
-  "c-ip",
-  "cs-username",
-  "cs-version",
-  "cs(User-Agent)",
-  "cs(Referer)",
-  "sc-status",
-  "sc-bytes",
-  "cs-bytes",
-  "time-taken",
-  "x-source",
-  "x-revision",
-] as const;
-
-/** The same for FTP, which has no query, version or header fields, and a user's name. */
-const FTP_LOG_FIELDS = [
-  "date",
-  "time",
-  "s-sitename",
-  "s-ip",
-  "s-port",
-  "c-ip",
-  "cs-username",
-  "cs-method",
-  "cs-uri-stem",
-  "sc-status",
-  "sc-bytes",
-  "cs-bytes",
-  "time-taken",
-  "x-source",
-  "x-revision",
-] as const;
-export type AccessLogField = (typeof ACCESS_LOG_FIELDS)[number] | (typeof FTP_LOG_FIELDS)[number];
-
 /** Passive ports of FTP that are open, unless said otherwise. */
 export const PASSIVE_PORTS = 64;
 
@@ -389,7 +352,7 @@ const serveFtp = z.strictObject({
     .nullable(),
   limits: ftpLimits.prefault({}),
   logFields: z
-    .array(z.enum(FTP_LOG_FIELDS))
+    .array(z.enum([...FTP_LOG_FIELDS, ...MORE_FTP_LOG_FIELDS]))
     .min(1)
     .max(64)
     .default([...FTP_LOG_FIELDS]),
@@ -399,7 +362,7 @@ export type ServeFtp = z.infer<typeof serveFtp>;
 export type ServeFtpInput = z.input<typeof serveFtp>;
 
 /**
- * The first message to a serve process. Lane: descriptor 3; access log, opened for appending: descriptor 4. The
+ * The first message to a serve process. Lane: descriptor 3; access log, a pipe: descriptor 4. The
  * process may read `blobs` and `views` (both as the data folder has them) and nothing else but the program.
  */
 const serveStart = z.strictObject({
@@ -426,10 +389,10 @@ const serveStart = z.strictObject({
   /** Whether clients are noted. */
   sightings: z.boolean().default(true),
   logFields: z
-    .array(z.enum(ACCESS_LOG_FIELDS))
+    .array(z.enum([...HTTP_LOG_FIELDS, ...MORE_HTTP_LOG_FIELDS]))
     .min(1)
     .max(64)
-    .default([...ACCESS_LOG_FIELDS]),
+    .default([...HTTP_LOG_FIELDS]),
 });
 export type ServeStart = z.infer<typeof serveStart>;
 

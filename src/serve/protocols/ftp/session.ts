@@ -21,6 +21,8 @@ import { WaitingLines } from "./waiting-lines.ts";
 const MOST_WAITING = 32;
 /** Commands answered before others have their turn. */
 const TURN = 16;
+/** What IIS wrote beside these replies, for programs that read its logs ([MS-ERREF] section 2.2). */
+const WINDOWS_STATUS: Readonly<Record<number, number>> = { 426: 64, 451: 1_117, 530: 1_326, 550: 2 };
 /** Bytes of replies that may wait for the client to take them; past it no further command is answered. */
 const MOST_UNSENT = 16 * 1024;
 /** How long the last reply may take to leave. */
@@ -155,6 +157,7 @@ export class FtpSession implements Talk {
       "cs-method": `[${this.#id}]${method}`,
       "cs-uri-stem": stem === null ? null : Buffer.from(stem).toString("latin1"),
       "sc-status": status,
+      "sc-win32-status": WINDOWS_STATUS[status] ?? 0,
       "sc-bytes": sent,
       "cs-bytes": read,
       "time-taken": Math.round(took),

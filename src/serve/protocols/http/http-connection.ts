@@ -235,7 +235,7 @@ export class HttpConnection {
     const { channel, sightings } = this.#house.serving;
     if (sightings === null) return;
     const agent = (fields["user-agent"] ?? "").slice(0, MOST_AGENT);
-    const who = { name: this.#ends.client, agent, protocol: this.#protocol };
+    const who = { name: this.#carried.client ?? this.#ends.client, agent, protocol: this.#protocol };
     noteAnswered(sightings, who, channel, owner, { ...target, method, status, range: fields.range, sent });
   }
 
