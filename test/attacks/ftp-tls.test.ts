@@ -18,6 +18,8 @@ function fingerprintOf({ socket }: RawFtp): string {
 const run = promisify(execFile);
 const VERSIONS = ["TLSv1.2", "TLSv1.3"] as const;
 const big = Buffer.alloc(5_000_000, "abcdefg");
+/** Small enough to be kept in memory when it is asked for again. */
+const kept = Buffer.alloc(2_000_000, "hijklmno");
 
 describe("FTP under TLS", () => {
   let folder: ChannelFolder;
@@ -27,7 +29,7 @@ describe("FTP under TLS", () => {
 
   before(async () => {
     folder = await ChannelFolder.make();
-    await folder.revision("one", 1, { a: "the file", big });
+    await folder.revision("one", 1, { a: "the file", big, kept });
     await folder.point("staging", { one: 1 });
     const { cert: certificate, key } = await makeCertificate(["localhost"]);
     const tls = { required: false, certificate, key, boundData: true };
@@ -97,6 +99,14 @@ describe("FTP under TLS", () => {
       other.destroy();
     });
   }
+
+  test("a file that is kept whole in memory comes whole under TLS", async () => {
+    const ftp = await secured(offered.ftpPort);
+    await ftp.ask("PBSZ 0");
+    await ftp.ask("PROT P");
+    for (let i = 0; i < 4; i++) assert.deepEqual((await retrieve(ftp, ftp.session, "kept")).bytes, kept);
+    ftp.destroy();
+  });
 
   test("what is sent in clear behind AUTH is not read in the tunnel", async () => {
     for (const behind of ["USER anonymous\r\nPASS injected\r\n", "USER anonymous\r\n", "NOO", "USER anonymous"]) {
@@ -270,6 +280,6 @@ ftp = ftplib.FTP_TLS(context=context); ftp.connect("127.0.0.1", int(sys.argv[1])
 ftp.prot_c(); got = io.BytesIO(); ftp.retrbinary("RETR one/a", got.write)
 ftp.prot_p(); ftp.retrbinary("RETR one/a", got.write); print(got.getvalue()); print(ftp.nlst("one")); ftp.quit()`;
     const { stdout } = await run("python3", ["-c", script, String(unbound.ftpPort)], { timeout: 15_000 });
-    assert.equal(stdout, "b'the filethe file'\n['one/a', 'one/big']\n");
+    assert.equal(stdout, "b'the filethe file'\n['one/a', 'one/big', 'one/kept']\n");
   });
 });

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { Duration, Instant } from "../../../core/kernel/instant.ts";
 import type { OpenBlob } from "../../blobs.ts";
-import { type BufferPool, SMALL_BYTES } from "../../buffer-pool.ts";
+import { type BufferPool, LARGE_BYTES, SMALL_BYTES } from "../../buffer-pool.ts";
 import { DeliveryWatch, type LeastRate } from "../../least-rate.ts";
 import { unsentBytes } from "../../unsent-bytes.ts";
 
@@ -61,7 +61,7 @@ export class Transfer {
   }
 
   async file(blob: OpenBlob, from: number, size: number, buffers: BufferPool, elapsed: () => Instant): Promise<Ended> {
-    if (blob.held !== null) return this.#last(blob.held.subarray(from));
+    if (blob.held !== null) return this.#held(blob.held.subarray(from), elapsed);
     let fast = false;
     for (let at = from; at < size; ) {
       const buffer = buffers.take(fast && size - at > SMALL_BYTES);
@@ -81,6 +81,19 @@ export class Transfer {
       }
     }
     return this.#last(null);
+  }
+
+  /** In clear at once: the kernel takes what it can, and nobody else has a copy. TLS makes one of what it is given. */
+  async #held(bytes: Uint8Array, elapsed: () => Instant): Promise<Ended> {
+    let left = bytes;
+    for (let fast = false; this.#socket !== this.#wire && left.length > SMALL_BYTES; ) {
+      const piece = left.subarray(0, fast ? LARGE_BYTES : SMALL_BYTES);
+      const began = elapsed();
+      if (!(await this.#write(piece))) return this.#ended ?? "gone";
+      left = left.subarray(piece.length);
+      fast = piece.length >= (elapsed() - began) * FAST;
+    }
+    return this.#last(left);
   }
 
   /** Text in pieces, each made when the one before has left. `complete` is what the pieces say of themselves. */

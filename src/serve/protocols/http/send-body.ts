@@ -1,6 +1,6 @@
 import type { Instant } from "../../../core/kernel/instant.ts";
 import type { OpenBlob } from "../../blobs.ts";
-import { type BufferPool, SMALL_BYTES } from "../../buffer-pool.ts";
+import { type BufferPool, LARGE_BYTES, SMALL_BYTES } from "../../buffer-pool.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Piece } from "./plan-file.ts";
 import type { ByteRange } from "./ranges.ts";
@@ -42,7 +42,7 @@ async function sendRange(
   blob: OpenBlob,
   { buffers, elapsed }: Means,
 ): Promise<Sent> {
-  if (blob.held !== null) return sendOwn(exchange, blob.held.subarray(range.first, range.last + 1));
+  if (blob.held !== null) return sendHeld(exchange, blob.held.subarray(range.first, range.last + 1), elapsed);
   let fast = false;
   for (let at = range.first; at <= range.last; ) {
     const left = range.last + 1 - at;
@@ -59,6 +59,22 @@ async function sendRange(
     } finally {
       buffers.give(buffer);
     }
+  }
+  return "sent";
+}
+
+/**
+ * What is in memory already, in pieces as large as a buffer would be: TLS makes its own copy of what it is given, and
+ * clients that read slowly would each hold one of the whole.
+ */
+async function sendHeld(exchange: Exchange, bytes: Uint8Array, elapsed: () => Instant): Promise<Sent> {
+  let fast = false;
+  for (let at = 0; at < bytes.length; ) {
+    const piece = bytes.subarray(at, at + (fast ? LARGE_BYTES : SMALL_BYTES));
+    const began = elapsed();
+    if (!(await exchange.write(piece))) return "gone";
+    at += piece.length;
+    fast = piece.length >= (elapsed() - began) * FAST;
   }
   return "sent";
 }
