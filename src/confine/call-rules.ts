@@ -93,9 +93,10 @@ export function planFilter(policy: KernelPolicy, pid: number, key: ExecKey): Fil
     none: CONNECTED,
     accept: [...CONNECTED, "listen"],
     connect: [...CONNECTED, ...CALLING],
+    "call-back": [...CONNECTED, "listen", "bind", "connect"],
     any: [...CONNECTED, ...CALLING, "listen", "bind"],
   } as const satisfies Record<KernelPolicy["sockets"], readonly Syscall[]>;
-  const accepts = sockets === "accept" || sockets === "any";
+  const accepts = sockets === "accept" || sockets === "call-back" || sockets === "any";
   const always = [...plain, ...network[sockets]].filter((call) => accepts || call !== "accept4");
   return {
     arch: ARCH_X64,
@@ -168,6 +169,8 @@ function making(sockets: KernelPolicy["sockets"]): readonly (readonly (readonly 
         [internet, type(SOCK_DGRAM)],
       ],
     ];
+  // The keeper's control socket is a local one: a server that strangers reach must not be able to speak to it.
+  if (sockets === "call-back") return [[[internet, type(SOCK_STREAM)]]];
   return [
     [
       [internet, type(SOCK_STREAM)],

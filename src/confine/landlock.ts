@@ -21,7 +21,8 @@ export const LEAST_ABI = 3;
 /** struct landlock_ruleset_attr for a kernel of this version: everything that it can refuse is refused. */
 export function rulesetOf(abi: number, sockets: KernelPolicy["sockets"]): Uint8Array {
   const files = (1n << BigInt(abi >= 5 ? 16 : 15)) - 1n;
-  const network = { none: BIND_TCP | CONNECT_TCP, accept: BIND_TCP | CONNECT_TCP, connect: BIND_TCP, any: 0n };
+  const both = BIND_TCP | CONNECT_TCP;
+  const network = { none: both, accept: both, connect: BIND_TCP, "call-back": 0n, any: 0n };
   const words = [files, ...(abi >= 4 ? [network[sockets]] : []), ...(abi >= 6 ? [ABSTRACT_UNIX_SOCKET | SIGNAL] : [])];
   const bytes = Buffer.alloc(8 * words.length);
   for (const [index, word] of words.entries()) bytes.writeBigUInt64LE(word, 8 * index);

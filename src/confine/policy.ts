@@ -11,6 +11,6 @@ export interface KernelPolicy {
 
 /**
  * "none": what it inherited, and nothing else; "accept": connections on listeners that it inherited; "connect": TCP
- * outside, and UDP for the names of it; "any": Internet and local sockets of its own.
+ * outside, and UDP for the names of it; "call-back": "accept", and TCP of its own, with no local socket; "any": Internet and local sockets of its own.
  */
-type SocketRights = "none" | "accept" | "connect" | "any";
+type SocketRights = "none" | "accept" | "connect" | "call-back" | "any";

@@ -95,6 +95,18 @@ test("sockets are made by who connects, of its kinds, and taken by who accepts",
     [connects("bind"), connects("listen"), any("bind"), any("listen")],
     ["EPERM", "EPERM", "allow", "allow"],
   );
+  const back = filterOf({ sockets: "call-back" });
+  assert.deepEqual(
+    [
+      back("socket", 2, 1),
+      back("connect"),
+      back("accept4"),
+      back("socket", 1, 1),
+      back("socket", 2, 2),
+      back("sendmsg"),
+    ],
+    ["allow", "allow", "allow", "EPERM", "EPERM", "EPERM"],
+  );
   assert.deepEqual([any("socket", 1, 1), any("socket", 1, 2), any("socket", 2, 2)], ["allow", "EPERM", "EPERM"]);
 });
 

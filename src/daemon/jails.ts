@@ -13,10 +13,10 @@ export interface Jail {
   /** Folders that it may write in, too: the signer's own. */
   readonly writes?: readonly string[];
   /**
-   * "listen": it gives the right to connect up when it listens (`serve/worker.ts`); "listen-and-connect": it cannot,
-   * because active FTP connects to clients, and the console to the keeper.
+   * "listen": it gives the right to connect up when it listens (`serve/worker.ts`); "listen-and-call-back": it cannot,
+   * because active FTP connects to clients; "listen-and-connect": the console, which connects to a socket of the keeper's.
    */
-  readonly network: "none" | "connect" | "listen" | "listen-and-connect";
+  readonly network: "none" | "connect" | "listen" | "listen-and-call-back" | "listen-and-connect";
 }
 
 /** How far a process is confined: by Node's flags (L0), or by the kernel too (L1). */
@@ -52,6 +52,7 @@ const SOCKETS = {
   connect: "connect",
   // Where there is a launcher the keeper opens the listeners.
   listen: "accept",
+  "listen-and-call-back": "call-back",
   "listen-and-connect": "any",
 } as const;
 
@@ -85,6 +86,7 @@ export function describeJail({ reads, writes = [], network }: Jail): string {
     none: "no network",
     connect: "connects outside",
     listen: "listens, connects nowhere",
+    "listen-and-call-back": "listens, connects back (active FTP)",
     "listen-and-connect": "listens, may connect",
   } as const;
   return `${net[network]}; reads ${["its program", ...reads].join(", ")}; writes ${writes.join(", ") || "nothing"}`;

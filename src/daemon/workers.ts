@@ -196,7 +196,7 @@ function channelServer(
     role: `serve-${channel}`,
     program: places.program,
     reads: [places.blobs, places.views],
-    network: where.ftp?.active === true ? "listen-and-connect" : "listen",
+    network: where.ftp?.active === true ? "listen-and-call-back" : "listen",
   };
   const worker = new WorkerProcess(
     {
