@@ -43,7 +43,8 @@ export function rangeStillApplies(ifRange: string | undefined, current: Validato
 
 /** Whether a list of entity tags, or `*`, names the tag. A list that is malformed names nothing from there on. */
 function tagsMatch(list: string, etag: string, comparison: "strong" | "weak"): boolean {
-  if (list.trim() === "*") return true;
+  // What nearly every client sends: the one tag that it was given.
+  if (list === etag || list.trim() === "*") return true;
   const tag = /\s*(W\/)?("[!#-~\u0080-\u00ff]*")\s*(?:,|$)/y;
   for (let match = tag.exec(list); match !== null; match = tag.exec(list)) {
     if (match[2] === etag && (comparison === "weak" || match[1] === undefined)) return true;
