@@ -21,6 +21,7 @@ import { addReleaseCommands } from "./commands/release.ts";
 import { addRestraintCommands } from "./commands/restraints.ts";
 import { addSourceCommands } from "./commands/source.ts";
 import { addStatusCommand } from "./commands/status.ts";
+import { addStopCommands } from "./commands/stop.ts";
 import { addStoreCommands } from "./commands/store.ts";
 import { addSyncCommand } from "./commands/sync.ts";
 import { addTokenCommands } from "./commands/token.ts";
@@ -60,6 +61,7 @@ export function buildProgram(perform: Perform): Command {
   addCanariesCommand(program, perform);
   addExposureCommand(program, perform);
   addRestraintCommands(program, perform);
+  addStopCommands(program, perform);
   addPublishCommand(program, perform);
   addRecallCommands(program, perform);
   addKeyCommands(program, perform);

@@ -8,6 +8,7 @@ import { recover } from "../operations/recover.ts";
 import { ringHealth } from "../operations/ring-health.ts";
 import type { SyncDoors } from "../operations/sync-run.ts";
 import type { TlsIdentity } from "../wire/jobs.ts";
+import { readShutoff, shutOffBy } from "../wire/shutoff-file.ts";
 import { type CertificateParts, Certificates } from "./certificates.ts";
 import { openChecker } from "./checker-door.ts";
 import { type CheckpointParts, Checkpoints } from "./checkpoints.ts";
@@ -218,6 +219,10 @@ function doorsOf(parts: DaemonParts, workers: Workers, announced: (channel: stri
     views,
     events,
     channels: Object.keys(parts.config.channels),
+    shutOff: (channel, source) => {
+      const order = shutOffBy(readShutoff(parts.places.views), channel, source);
+      return order === null ? null : `stopped by ${order.by}${order.reason === "" ? "" : `: ${order.reason}`}`;
+    },
     health: async (asked) => (await ringHealth({ ledger }, asked)).verdict,
     announce: async (channel) => {
       await workers.servers.get(channel)?.reopen();

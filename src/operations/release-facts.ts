@@ -75,7 +75,7 @@ export async function promotionFacts(
         ? null
         : await doors.health({ source: all.source, ring: before, revision: revision.number, policy: asks, now }),
     restraints: await restraintsOn(doors, all, channel, revision.number),
-    shutOff: null,
+    shutOff: doors.shutOff(channel, all.source),
     proposal: wish.proposal,
     asked: wish.asked,
   };

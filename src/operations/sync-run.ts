@@ -33,6 +33,8 @@ export interface ChannelDoors {
   readonly channels: readonly string[];
   /** What the clients of a ring say of a revision. */
   readonly health: (asked: HealthQuestion) => Promise<HealthVerdict>;
+  /** Why a source is not served in a channel, by somebody's order; `null`: it is. */
+  readonly shutOff: (channel: string, source: string) => string | null;
   /** Tells a channel's server that its pointer file was replaced; resolves when it serves the new one. */
   readonly announce: (channel: string) => Promise<void>;
   /** One pointer file is written at a time: the later of two writers must have seen the earlier one's move. */

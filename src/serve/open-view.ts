@@ -9,6 +9,7 @@ import {
   inMountOrder,
   type MountedView,
 } from "../core/publish/channel-view.ts";
+import { readShutoff, type ShutoffOrder, shutOffBy, shutoffMark } from "../wire/shutoff-file.ts";
 import type { Counted } from "./leases.ts";
 import { Recent } from "./recent.ts";
 import { readPointer, ViewFiles } from "./view-files.ts";
@@ -37,7 +38,7 @@ class WithheldSet {
 interface Around {
   /** The view that the channel shows at any later time. */
   readonly shown: () => ChannelView;
-  readonly withheld: () => WithheldSet;
+  readonly hides: (found: FoundFile | FoundDirectory) => boolean;
 }
 
 /**
@@ -49,7 +50,7 @@ export class ChannelView implements Counted {
   readonly #files: ViewFiles;
   readonly #recent = new Recent<string, FoundFile>(RECENT_FILES);
   readonly #shown: () => ChannelView;
-  readonly #withheld: () => WithheldSet;
+  readonly #hides: Around["hides"];
   #users = 1;
 
   /**
@@ -59,7 +60,7 @@ export class ChannelView implements Counted {
   constructor(pointer: ChannelPointer, files: ViewFiles, around: Around) {
     this.#files = files;
     this.#shown = around.shown;
-    this.#withheld = around.withheld;
+    this.#hides = around.hides;
     const opened: MountedView[] = [];
     this.#mounts = opened;
     try {
@@ -79,7 +80,7 @@ export class ChannelView implements Counted {
    */
   find(path: string): FoundFile | FoundDirectory | null {
     const found = this.#lookUp(path);
-    return found === null || this.#withheld().hides(found) ? null : found;
+    return found === null || this.#hides(found) ? null : found;
   }
 
   #lookUp(path: string): FoundFile | FoundDirectory | null {
@@ -120,6 +121,8 @@ export class OpenChannel {
   readonly #channel: string;
   readonly #files: ViewFiles;
   #withheld: WithheldSet;
+  #orders: readonly ShutoffOrder[] = [];
+  #mark = "";
   #current: ChannelView;
 
   /** `folder`: the data folder's `views`. Throws `Failure` `store.*`. */
@@ -127,6 +130,7 @@ export class OpenChannel {
     this.#folder = folder;
     this.#channel = channel;
     this.#files = new ViewFiles(folder);
+    this.lookAtShutoff();
     const pointer = readPointer(folder, channel);
     this.#withheld = new WithheldSet(pointer.withheld);
     this.#current = this.#open(pointer);
@@ -151,8 +155,31 @@ export class OpenChannel {
     before.release();
   }
 
+  #hides(found: FoundFile | FoundDirectory): boolean {
+    if (this.#withheld.hides(found) || this.shutOff) return true;
+    const source = found.kind === "file" ? found.source : (found.owner?.source ?? null);
+    return source !== null && shutOffBy(this.#orders, this.#channel, source) !== null;
+  }
+
+  /** Whether the channel as a whole serves nothing. */
+  get shutOff(): boolean {
+    return shutOffBy(this.#orders, this.#channel, null) !== null;
+  }
+
+  /** Looks whether the orders to serve nothing have changed; `true` when something of this channel was stopped by that. */
+  lookAtShutoff(): boolean {
+    const mark = shutoffMark(this.#folder);
+    if (mark === this.#mark) return false;
+    const before = this.#orders;
+    this.#orders = readShutoff(this.#folder);
+    this.#mark = mark;
+    const concerns = (order: ShutoffOrder): boolean => (order.channel ?? this.#channel) === this.#channel;
+    const known = new Set(before.map(({ source, channel }) => `${source} ${channel}`));
+    return this.#orders.some((order) => concerns(order) && !known.has(`${order.source} ${order.channel}`));
+  }
+
   #open(pointer: ChannelPointer): ChannelView {
-    return new ChannelView(pointer, this.#files, { shown: () => this.#current, withheld: () => this.#withheld });
+    return new ChannelView(pointer, this.#files, { shown: () => this.#current, hides: (found) => this.#hides(found) });
   }
 
   close(): void {

@@ -31,6 +31,8 @@ export interface Serving {
   readonly elapsed: () => Instant;
   /** A word that nobody can guess, between the parts of a multipart answer. */
   readonly boundary: () => string;
+  /** Whether the channel serves nothing, by somebody's order. */
+  readonly shutOff: () => boolean;
   /** A file of the view cannot be served. */
   readonly blobMissing: (file: FoundFile, fault: BlobFault) => void;
   /** A view of the channel cannot be read. */

@@ -31,6 +31,8 @@ const MINUTE = 60_000;
 /** Bytes that may wait for the keeper before sightings do. */
 const MOST_UNSENT = 256 * 1024;
 const SIGHTINGS_EVERY = 1_000;
+/** A stop takes effect within a second, whoever is alive. */
+const SHUTOFF_EVERY = 100;
 
 export interface WorkerOptions {
   readonly laneFd: number;
@@ -127,6 +129,10 @@ class ServeWorker {
     const channel = new OpenChannel(start.views, start.channel);
     this.#channel = channel;
     const sessions = new Sessions(start.session, () => channel.current, within(start.caches));
+    // What is stopped is cut off in the middle, and the next process begins stopped: nothing under way goes on.
+    setInterval(() => {
+      if (channel.lookAtShutoff()) this.end(null);
+    }, SHUTOFF_EVERY).unref();
     setInterval(() => sessions.sweep(elapsed()), 1_000).unref();
     if (start.sightings) {
       const notes = new SightingNotes({ send: this.#send, ready: this.#keeperReads, now });
@@ -146,6 +152,7 @@ class ServeWorker {
       now,
       elapsed,
       boundary: random,
+      shutOff: () => channel.shutOff,
       blobMissing: (file, fault) => this.#blobMissing(file, fault),
       viewDamaged: (detail) => this.#viewDamaged(detail),
     };

@@ -137,6 +137,20 @@ const LOCAL: readonly (readonly [title: string, rows: readonly (readonly string[
     ],
   ],
   [
+    "stop",
+    [
+      ["`stopped`", "object", "`source`, `channel` (null: every one), `reason`, `by`, `at`"],
+      ["`ended[]`", "list of whole number", "processes that did not stop by themselves, and were ended"],
+    ],
+  ],
+  [
+    "resume",
+    [
+      ["`resumed[]`", "list of object", "as `stopped` of `stop`"],
+      ["`stopped[]`", "list of object", "what stays stopped"],
+    ],
+  ],
+  [
     "policy presets",
     [
       ["`presets[].name`, `.says`", "text", "without a name"],

@@ -183,6 +183,7 @@ function serviceOver(folder: ChannelFolder): { readonly run: (input: Uint8Array)
       now: () => 1_795_442_400_000,
       elapsed,
       boundary: () => "x",
+      shutOff: () => false,
       blobMissing: ({ path }) => mustHold(false, `${path} missing`),
       viewDamaged: (detail) => mustHold(false, detail),
     },

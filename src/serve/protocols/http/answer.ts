@@ -28,6 +28,7 @@ export function answer(
   // A body would have to be read to find the next request behind it; nothing that we answer has one.
   if (hasBody) return say(exchange, 413);
   if (fields.expect !== undefined && fields.expect.toLowerCase() !== "100-continue") return say(exchange, 417);
+  if (serving.shutOff()) return unable(exchange, null);
   if (path === null) return say(exchange, 404);
   const known = wellKnown(path, query, serving.channel);
   if (known !== null) return sendKnown(exchange, known);

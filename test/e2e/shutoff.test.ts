@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import http from "node:http";
+import process from "node:process";
+import { after, before, describe, test } from "node:test";
+import { startTestDaemon, type TestDaemon } from "../fixtures/daemon.ts";
+import { type HttpVendor, startHttpVendor } from "../upstream/http-vendor.ts";
+import { SignedListVendor } from "../upstream/signed-list.ts";
+
+describe("a shutoff, from the host's own console", () => {
+  let upstream: HttpVendor;
+  let daemon: TestDaemon;
+  const urls = new Map<string, string>();
+
+  /** The status, or "gone" where nobody answers. */
+  const look = (channel: string): Promise<string> => {
+    const url = `${urls.get(channel) ?? ""}s/a.bin`;
+    return new Promise((resolve) => {
+      const asked = http.get(url, { agent: false, timeout: 2_000 }, (response) => {
+        response.resume();
+        resolve(String(response.statusCode));
+      });
+      asked.on("error", () => resolve("gone"));
+      asked.on("timeout", () => asked.destroy());
+    });
+  };
+  const soon = async (channel: string, wanted: string): Promise<void> => {
+    for (let tries = 0; tries < 200 && (await look(channel)) !== wanted; tries += 1)
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(await look(channel), wanted);
+  };
+  const known = async (): Promise<void> => {
+    for (const channel of ["staging", "production"]) urls.set(channel, await daemon.url(channel));
+  };
+
+  before(async () => {
+    upstream = await startHttpVendor({});
+    daemon = await startTestDaemon();
+    const vendor = new SignedListVendor(upstream, "s");
+    vendor.publish(new Map([["a.bin", Buffer.from("one")]]), Date.now());
+    await daemon.addSource(vendor.source());
+    await daemon.must({ verb: "sync", source: "s", by: "test" });
+    await daemon.must({ verb: "promote", source: "s", channel: "production", revision: null, reason: "", by: "test" });
+    await known();
+  });
+  after(async () => {
+    await daemon?.end();
+    await upstream?.close();
+  });
+
+  test("of everything: no channel serves it, a restart changes nothing, and only resume does", async () => {
+    assert.equal(await look("production"), "200");
+    const stopped = await daemon.cli("stop", "--all", "--reason", "drill");
+    assert.equal(stopped.code, 0, stopped.stderr);
+    for (const channel of ["staging", "production"]) assert.notEqual(await look(channel), "200");
+    await soon("production", "503");
+    const refused = await daemon.cli("promote", "s", "--to", "staging", "--json");
+    assert.ok(refused.stdout.includes("channel.shut-off"), refused.stdout);
+    await daemon.kill();
+    await daemon.start();
+    await known();
+    assert.equal(await look("staging"), "503");
+    assert.equal((await daemon.cli("resume", "--all")).code, 0);
+    await soon("production", "200");
+  });
+
+  test("of one source in one channel: the other channel goes on", async () => {
+    assert.equal((await daemon.cli("stop", "--source", "s", "--channel", "production")).code, 0);
+    await soon("production", "404");
+    assert.equal(await look("staging"), "200");
+    assert.equal((await daemon.cli("resume", "--source", "s", "--channel", "production")).code, 0);
+    await soon("production", "200");
+    assert.equal((await daemon.cli("stop", "--channel", "nowhere")).code, 2);
+  });
+
+  test("with a daemon that hangs it works all the same", async () => {
+    process.kill(daemon.pid, "SIGSTOP");
+    try {
+      assert.equal(await look("production"), "200");
+      assert.equal((await daemon.cli("stop", "--all")).code, 0);
+      for (const channel of ["staging", "production"]) assert.equal(await look(channel), "gone");
+    } finally {
+      process.kill(daemon.pid, "SIGCONT");
+    }
+    await soon("production", "503");
+    assert.equal((await daemon.cli("resume", "--all")).code, 0);
+    await soon("production", "200");
+  });
+});
