@@ -3,10 +3,14 @@ import { test } from "node:test";
 import * as fc from "fast-check";
 import { House } from "../../test/fixtures/house.ts";
 import { digestOf, specOf } from "../../test/fixtures/intake.ts";
+import { ringsOf } from "../../test/fixtures/release.ts";
 import { DAY, HOUR } from "../core/kernel/instant.ts";
 import type { WriteStep } from "../core/ports.ts";
 import { type Collected, collectGarbage } from "./collect-garbage.ts";
+import { paceRings } from "./pace-rings.ts";
 import { promoteChannel, rollBackChannel } from "./promote.ts";
+import { propose } from "./propose.ts";
+import { setPolicy } from "./set-policy.ts";
 
 function keeping(revisions: number) {
   return specOf({ trust: { kind: "pinned", digests: {} }, retention: { revisions } });
@@ -138,4 +142,30 @@ test("a collection that is called off stops between two blobs, and the next one 
   await assert.rejects(ended, { code: "daemon.stopping", retry: "later" });
   assert.deepEqual(house.events.at(-1), { name: "store.collected", fields: { blobs: 1, bytes: 9 } });
   assert.deepEqual((await collect(house)).blobs.length, 3);
+});
+
+test("what soaks for a later ring, and what is proposed for one, is kept until it has gone on", async () => {
+  const house = await houseAt(1, 2);
+  const policy = ringsOf({ automatic: true, soak: "1d" });
+  await setPolicy(house.doors, { source: "s", policy, after: null, by: "ann", reason: "" });
+  for (let number = 2; number <= 6; number += 1) {
+    house.offer({ same: "same", a: `version ${number}` });
+    await house.sync(keeping(2));
+    // A collection between any two runs: a feed that is faster than its soak still arrives.
+    await collect(house);
+  }
+  assert.ok((await held(house)).includes(1));
+  house.now += DAY;
+  assert.equal((await paceRings(house.doors, "s")).moves[0]?.channel, "pilot");
+  const wish = { source: "s", channel: "production", revision: null, kind: "emergency", reason: "x" } as const;
+  const ann = { name: "ann", roles: ["operator"] } as const;
+  assert.ok("proposal" in (await propose(house.doors, { ...wish, expires: null, preview: false }, ann)));
+  const [open] = await house.ledger.proposals({ state: "open", source: "s" }, 9);
+  house.offer({ same: "same", a: "version 7" });
+  for (let number = 7; number <= 10; number += 1) {
+    house.offer({ same: "same", a: `version ${number}` });
+    await house.sync(keeping(2));
+  }
+  await collect(house);
+  assert.ok((await held(house)).includes(open?.revision ?? 0));
 });

@@ -3,6 +3,7 @@ import { Failure } from "../core/kernel/errors.ts";
 import type { Duration, Instant } from "../core/kernel/instant.ts";
 import type { AtStep, BlobStore } from "../core/ports.ts";
 import { planBlobCollection, type StoredBlob, type Surplus, surplusRevisions } from "../core/release/retention.ts";
+import { awaitedRevisions } from "../core/release/stay.ts";
 import type { ChannelDoors, Report } from "./sync-run.ts";
 
 export interface CollectDoors extends ChannelDoors {
@@ -56,7 +57,7 @@ export async function collectGarbage(
   };
 }
 
-async function surplus({ ledger, channels }: CollectDoors): Promise<readonly Surplus[]> {
+async function surplus({ ledger, channels, clock }: CollectDoors): Promise<readonly Surplus[]> {
   const found: Surplus[] = [];
   const positions = await ledger.positions();
   for (const spec of await ledger.sources()) {
@@ -72,6 +73,12 @@ async function surplus({ ledger, channels }: CollectDoors): Promise<readonly Sur
       // The one step back that `rollback` takes by itself stays possible.
       if (older.length > 0) targets.add(Math.max(...older.map((move) => move.to)));
     }
+    const policy = (await ledger.policy(spec.name))?.policy ?? null;
+    const places = new Map(own.map((position) => [position.channel, position]));
+    if (policy !== null)
+      for (const number of awaitedRevisions(policy, places, revisions, moves, clock.now())) targets.add(number);
+    for (const { revision } of await ledger.proposals({ state: "open", source: spec.name }, 1_000))
+      targets.add(revision);
     found.push(...surplusRevisions(revisions, own, targets, spec.retention.revisions));
   }
   return found;

@@ -1,5 +1,6 @@
 import type { Instant } from "../kernel/instant.ts";
-import type { ChannelMove } from "../model/channel.ts";
+import type { ChannelMove, ChannelPosition } from "../model/channel.ts";
+import type { ReleasePolicy } from "../model/policy.ts";
 import type { Revision } from "../model/revision.ts";
 
 /** What a channel's moves say of one revision's time in it. */
@@ -39,4 +40,33 @@ export function laggingSince(
   const newest = Math.max(at, ...revisions.map(({ number }) => number));
   const seen = moves.filter(({ to, kind }) => kind === "promotion" && to > at && to <= newest).map((move) => move.at);
   return sealed.length === 0 ? null : Math.min(...sealed, ...seen);
+}
+
+/**
+ * The revisions that the rings of a policy wait for, of those that are held: for each ring, the one that has been longest
+ * on its way to it, and the newest whose soak is over. Without them a feed that is faster than its soak would never
+ * arrive: what soaks would be collected before it may go on. Only of rings that soak or move by themselves. Pure.
+ */
+export function awaitedRevisions(
+  { rings }: Pick<ReleasePolicy, "rings">,
+  positions: ReadonlyMap<string, Pick<ChannelPosition, "revision">>,
+  revisions: readonly Pick<Revision, "number">[],
+  moves: readonly ChannelMove[],
+  now: Instant,
+): ReadonlySet<number> {
+  const awaited = new Set<number>();
+  for (const [index, ring] of rings.entries()) {
+    const before = rings[index - 1];
+    if (before === undefined || (!ring.automatic && ring.soak === 0)) continue;
+    const present = positions.get(ring.channel)?.revision ?? 0;
+    const stays = revisions
+      .filter(({ number }) => number > present)
+      .map(({ number }) => ({ number, since: stayIn(moves, before.channel, number).since }))
+      .filter((stay): stay is { number: number; since: number } => stay.since !== null);
+    const numbers = stays.map(({ number }) => number);
+    if (numbers.length > 0) awaited.add(Math.min(...numbers));
+    const soaked = stays.filter(({ since }) => now - since >= ring.soak).map(({ number }) => number);
+    if (soaked.length > 0) awaited.add(Math.max(...soaked));
+  }
+  return awaited;
 }
