@@ -15,8 +15,12 @@ const TIMES: ReadonlySet<string> = new Set([
   "staleness",
   "watch",
   "expires",
+  "every",
+  "age",
+  "keep",
+  "takings",
 ]);
-const SIZES: ReadonlySet<string> = new Set(["bytes", "artifactBytes", "leastRate", "freeDisk"]);
+const SIZES: ReadonlySet<string> = new Set(["bytes", "artifactBytes", "leastRate", "freeDisk", "size", "total"]);
 
 const TIME_UNITS = [
   ["d", 86_400_000],

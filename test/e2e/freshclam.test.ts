@@ -89,7 +89,9 @@ describe("freshclam through Ringfort", { skip: needsFreshclam }, () => {
       assert.equal(asked.length, 1, asked.join("\n"));
       // freshclam asks If-Modified-Since the database's build time, and ours is the channel's move, which is later: the
       // answer is the 512 bytes of the header, and never a 304 that would hide a newer database.
-      assert.match(asked[0] ?? "", / 206 \d{3} /);
+      const [, bytes = ""] = / 206 (\d+) /.exec(asked[0] ?? "") ?? [];
+      // With the answer's own head, which names digests and dates.
+      assert.ok(Number(bytes) > 512 && Number(bytes) < 512 + 1_024, asked[0] ?? "");
     }
   });
 

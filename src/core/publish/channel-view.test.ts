@@ -110,6 +110,7 @@ test("a pointer file is read back as written", () => {
     format: 1,
     channel: "staging",
     mounts: [mount],
+    withheld: { digests: [], revisions: [] },
   });
 });
 
