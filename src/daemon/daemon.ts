@@ -223,6 +223,10 @@ function doorsOf(parts: DaemonParts, workers: Workers, announced: (channel: stri
       const order = shutOffBy(readShutoff(parts.places.views), channel, source);
       return order === null ? null : `stopped by ${order.by}${order.reason === "" ? "" : `: ${order.reason}`}`;
     },
+    shutoffs: () =>
+      readShutoff(parts.places.views).map(
+        ({ source, channel, by, reason }) => `${source ?? "*"} in ${channel ?? "*"} by ${by}: ${reason}`,
+      ),
     health: async (asked) => (await ringHealth({ ledger }, asked)).verdict,
     announce: async (channel) => {
       await workers.servers.get(channel)?.reopen();

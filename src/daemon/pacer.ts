@@ -1,4 +1,4 @@
-import { Failure } from "../core/kernel/errors.ts";
+import { Failure, quoteOutside } from "../core/kernel/errors.ts";
 import { type Duration, type Instant, SECOND } from "../core/kernel/instant.ts";
 import type { RingOutlook } from "../core/release/ring-outlook.ts";
 import { withheldNow } from "../operations/blocks.ts";
@@ -17,6 +17,7 @@ export class Pacer {
   /** What stood in the way of each ring at the last look: an event tells of a change, never of a tick. */
   readonly #told = new Map<string, string>();
   #withheld: string | null = null;
+  #shutoff: string | null = null;
   #timer: NodeJS.Timeout | null = null;
   #going: Promise<void> | null = null;
   #again = false;
@@ -54,6 +55,7 @@ export class Pacer {
     do {
       this.#again = false;
       await this.#publishBlocks();
+      await this.#recordShutoff();
       for (const { name } of await this.#doors.ledger.sources()) {
         if (this.#stopped) return;
         next = Math.min(next, await this.#lookAt(name));
@@ -85,6 +87,20 @@ export class Pacer {
     if (this.#withheld !== null && this.#withheld !== now)
       for (const channel of this.#doors.channels) await publishChannel(this.#doors, channel);
     this.#withheld = now;
+  }
+
+  /** The command line stops by itself; what it did stands in the record as soon as the daemon sees it. */
+  async #recordShutoff(): Promise<void> {
+    const orders = this.#doors.shutoffs();
+    const now = JSON.stringify(orders);
+    if (this.#shutoff === now) return;
+    // A start that finds nothing stopped has nothing to tell.
+    if (this.#shutoff !== null || orders.length > 0) {
+      const at = this.#doors.clock.now();
+      await this.#doors.ledger.audit([{ at, kind: "shutoff.changed", fields: { orders } }]);
+      this.#doors.events.emit("shutoff.changed", { orders: quoteOutside(orders.join("; "), 1_000) });
+    }
+    this.#shutoff = now;
   }
 
   #tell(source: string, { ring, next, overdue, overdueAt }: RingOutlook): void {

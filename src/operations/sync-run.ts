@@ -35,6 +35,8 @@ export interface ChannelDoors {
   readonly health: (asked: HealthQuestion) => Promise<HealthVerdict>;
   /** Why a source is not served in a channel, by somebody's order; `null`: it is. */
   readonly shutOff: (channel: string, source: string) => string | null;
+  /** Every such order, one line each: for the record. */
+  readonly shutoffs: () => readonly string[];
   /** Tells a channel's server that its pointer file was replaced; resolves when it serves the new one. */
   readonly announce: (channel: string) => Promise<void>;
   /** One pointer file is written at a time: the later of two writers must have seen the earlier one's move. */

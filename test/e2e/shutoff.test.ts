@@ -59,6 +59,13 @@ describe("a shutoff, from the host's own console", () => {
     await daemon.start();
     await known();
     assert.equal(await look("staging"), "503");
+    const recorded = async (): Promise<boolean> => {
+      const { lines } = await daemon.must({ verb: "audit-log", from: 0, limit: 50 });
+      return lines.some((line) => line.includes("shutoff.changed") && line.includes("drill"));
+    };
+    for (let tries = 0; tries < 100 && !(await recorded()); tries += 1)
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.ok(await recorded());
     assert.equal((await daemon.cli("resume", "--all")).code, 0);
     await soon("production", "200");
   });

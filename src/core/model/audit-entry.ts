@@ -21,6 +21,7 @@ export const AUDIT_KINDS = {
   "proposal.ended": "a proposal was carried out, withdrawn, overtaken, or ran out",
   "restraint.set": "a hold, a pin or a block was put",
   "restraint.released": "a hold, a pin or a block was released",
+  "shutoff.changed": "the daemon found other orders to serve nothing than before",
   "feed.judged": "a vendor's index was judged: which signatures were found, and the verdict",
   "artifact.judged": "a file that proves itself was inspected: which signatures were found, and the verdict",
   "revision.admitted": "files that are new in a revision, with their digests; as many lines as they take",
