@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { ChannelFolder } from "../test/fixtures/channel-folder.ts";
+import { makeCertificate } from "../test/upstream/certificate.ts";
 import { conclude, machine, median, say, table } from "./report.ts";
 import { cpuOf, HTTP_ROWS, type HttpRow, speedOf } from "./serve/http-rows.ts";
 import { FILES, type HttpServer, makeFiles, startNginx, startOurs, startRaw } from "./serve/http-servers.ts";
@@ -12,7 +13,7 @@ import { residentMegabytes } from "./serve/processor-time.ts";
 import { type Turn, wrkTurn } from "./serve/wrk.ts";
 
 /**
- * `npm run bench:serve`: HTTP against nginx in turn, each server pinned to one processor and its load to another, and a raw
+ * `npm run bench:serve`: HTTP and HTTPS against nginx in turn, each server pinned to one processor and its load to another, and a raw
  * sender beside them as the limit. `--rounds` (5), `--seconds` of each turn (2), `--names` (1,000,000; 0 leaves them out).
  * FTP: `npm run bench:serve-ftp`.
  */
@@ -41,6 +42,7 @@ const HEADS = [
   "met",
 ];
 
+const certificate = await makeCertificate(["localhost"]);
 const work = await mkdtemp(path.join(tmpdir(), "ringfort-bench-"));
 const folder = await ChannelFolder.make();
 try {
@@ -66,18 +68,19 @@ interface Turns {
 async function contest(
   files: ReturnType<typeof makeFiles>,
 ): Promise<{ readonly figures: object; readonly ok: boolean }> {
-  const ours = await startOurs(folder);
-  const nginx = await startNginx(files, work);
+  const ours = await startOurs(folder, certificate);
+  const nginx = await startNginx(files, work, certificate);
   const turns = HTTP_ROWS.map((row): Turns => ({ row, ours: [], nginx: [], raw: [] }));
   try {
     // The first round is warm-up.
     for (let round = 0; round <= rounds; round += 1) {
       for (const each of turns) {
-        const [us, them, limit] = [await turn(ours, each.row), await turn(nginx, each.row), await rawTurn(each.row)];
+        const [us, them] = [await turn(ours, each.row), await turn(nginx, each.row)];
+        const limit = hasLimit(each.row) ? await rawTurn(each.row) : null;
         if (round === 0) continue;
         each.ours.push(us);
         each.nginx.push(them);
-        each.raw.push(limit);
+        if (limit !== null) each.raw.push(limit);
       }
     }
     const idle = { ours: await idleCost(ours, IDLE), nginx: await idleCost(nginx, IDLE) };
@@ -98,8 +101,13 @@ async function contest(
   }
 }
 
-async function turn(server: HttpServer, { file, connections, unchanged }: HttpRow): Promise<Turn> {
-  const url = `${server.url}/${file}`;
+/** Of a 304 the raw sender knows nothing, for it sends the whole kilobyte; and it speaks no TLS. */
+function hasLimit({ unchanged, secure }: HttpRow): boolean {
+  return !unchanged && !secure;
+}
+
+async function turn(server: HttpServer, { file, connections, unchanged, secure }: HttpRow): Promise<Turn> {
+  const url = `${secure ? server.secureUrl : server.url}/${file}`;
   const etag = unchanged ? (await fetch(url, { method: "HEAD" })).headers.get("etag") : null;
   return wrkTurn({ url, connections, seconds, ...(etag === null ? {} : { etag }) }, server.pid);
 }
@@ -123,8 +131,7 @@ function result({ row, ours, nginx, raw }: Turns): {
   const ratios = over(ours, nginx, speedOf);
   const [ratio, least, most] = [median(ratios), Math.min(...ratios), Math.max(...ratios)];
   const cpu = median(over(ours, nginx, cpuOf));
-  // Of a 304 the raw sender knows nothing: it sends the whole kilobyte.
-  const limit = row.unchanged ? null : median(over(ours, raw, speedOf));
+  const limit = hasLimit(row) ? median(over(ours, raw, speedOf)) : null;
   const met = ratio >= row.goal.speed && (row.goal.cpu === null || cpu <= row.goal.cpu);
   const middle = (turns: readonly Turn[]): string => median(turns.map((one) => speedOf(row, one))).toFixed(0);
   const cells = [
@@ -136,7 +143,7 @@ function result({ row, ours, nginx, raw }: Turns): {
     `${least.toFixed(2)}–${most.toFixed(2)}`,
     cpu.toFixed(2),
     limit?.toFixed(2) ?? "",
-    row.goal.speed.toFixed(2),
+    row.goal.speed === 0 ? "" : row.goal.speed.toFixed(2),
     row.goal.cpu?.toFixed(1) ?? "",
     met ? "yes" : "NO",
   ];
@@ -165,7 +172,7 @@ async function flat(count: number, bytes: Buffer): Promise<Flat> {
     every: await writeAsked(work, "many", count, true),
   };
   await folder.point("staging", { few: 1 });
-  const ours = await startOurs(folder);
+  const ours = await startOurs(folder, certificate);
   const host = new URL(ours.url).origin;
   const load = async (names: string): Promise<number> =>
     (await wrkTurn({ url: `${host}/`, connections: 64, seconds, names }, ours.pid)).requestsPerSecond;

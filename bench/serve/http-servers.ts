@@ -6,6 +6,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { ChannelFolder } from "../../test/fixtures/channel-folder.ts";
 import { ServeProcess } from "../../test/fixtures/serve-process.ts";
+import type { TestCertificate } from "../../test/upstream/certificate.ts";
 import { freePort } from "../nginx.ts";
 import { buildRelease } from "../release.ts";
 import { SERVER_CPU } from "./wrk.ts";
@@ -15,6 +16,8 @@ const run = promisify(execFile);
 /** One server under load. */
 export interface HttpServer {
   readonly url: string;
+  /** The same over TLS; `null`: it is not served so. */
+  readonly secureUrl: string | null;
   /** It and the processes below it are the server. */
   readonly pid: number;
   stop(): Promise<void>;
@@ -31,20 +34,32 @@ export function makeFiles(): Readonly<Record<keyof typeof FILES, Buffer>> {
 const LIMITS = { connections: 4_096, connectionsPerClient: 4_096, requestsPerConnection: 1_000, keepAlive: 75_000 };
 
 /** A channel's process of the release, confined as the daemon starts it, over a folder that its caller ends. */
-export async function startOurs(folder: ChannelFolder): Promise<HttpServer & { readonly serve: ServeProcess }> {
+export async function startOurs(
+  folder: ChannelFolder,
+  { cert, key }: TestCertificate,
+): Promise<HttpServer & { readonly serve: ServeProcess }> {
   const program = path.join(await buildRelease(), "serve-worker.js");
-  const serve = await ServeProcess.start(folder, { limits: LIMITS, session: { idle: 10_000, most: 120_000 } }, program);
+  const https = { host: "127.0.0.1", port: 0, certificate: cert, key };
+  const session = { idle: 10_000, most: 120_000 };
+  const serve = await ServeProcess.start(folder, { limits: LIMITS, session, https }, program);
   const pid = serve.child.pid ?? 0;
   await run("taskset", ["-a", "-p", "-c", SERVER_CPU, String(pid)]);
-  return { serve, url: `${serve.url}/one`, pid, stop: async () => void (await serve.stop()) };
+  const secureUrl = `https://127.0.0.1:${serve.httpsPort}/one`;
+  return { serve, url: `${serve.url}/one`, secureUrl, pid, stop: async () => void (await serve.stop()) };
 }
 
 /** nginx over the same files: one worker, sendfile, open files kept, a buffered log; as its handbooks tune it. */
-export async function startNginx(files: Readonly<Record<string, Buffer>>, work: string): Promise<HttpServer> {
+export async function startNginx(
+  files: Readonly<Record<string, Buffer>>,
+  work: string,
+  { cert, key }: TestCertificate,
+): Promise<HttpServer> {
   const root = path.join(work, "root");
   await mkdir(root, { recursive: true });
   for (const [name, bytes] of Object.entries(files)) await writeFile(path.join(root, name), bytes);
-  const port = await freePort();
+  const [port, securePort] = [await freePort(), await freePort()];
+  await writeFile(path.join(work, "cert.pem"), cert);
+  await writeFile(path.join(work, "key.pem"), key);
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
     (each) => `${each}_temp_path ${work}/${each};`,
   );
@@ -58,7 +73,9 @@ export async function startNginx(files: Readonly<Record<string, Buffer>>, work: 
       open_file_cache max=10000 inactive=60s; open_file_cache_valid 60s;
       access_log ${work}/access.log combined buffer=64k flush=1s; server_tokens off;
       types { } default_type application/octet-stream;
-      server { listen 127.0.0.1:${port} backlog=4096; root ${root}; }
+      ssl_certificate ${work}/cert.pem; ssl_certificate_key ${work}/key.pem; ssl_protocols TLSv1.3;
+      ssl_session_cache shared:tls:10m; ssl_buffer_size 16k; output_buffers 2 512k;
+      server { listen 127.0.0.1:${port} backlog=4096; listen 127.0.0.1:${securePort} ssl backlog=4096; root ${root}; }
     }`;
   const file = path.join(work, "nginx.conf");
   await writeFile(file, config);
@@ -81,7 +98,7 @@ export async function startNginx(files: Readonly<Record<string, Buffer>>, work: 
     child.kill("SIGTERM");
     await gone;
   };
-  return { url, pid: child.pid ?? 0, stop };
+  return { url, secureUrl: `https://127.0.0.1:${securePort}`, pid: child.pid ?? 0, stop };
 }
 
 /** What Node can send at all: the same number of bytes from memory, whatever is asked for. */
@@ -96,5 +113,5 @@ export async function startRaw(size: number): Promise<HttpServer> {
     child.stdin.end();
     await gone;
   };
-  return { url: `http://127.0.0.1:${String(port).trim()}`, pid: child.pid ?? 0, stop };
+  return { url: `http://127.0.0.1:${String(port).trim()}`, secureUrl: null, pid: child.pid ?? 0, stop };
 }

@@ -143,7 +143,8 @@ function options(sockets: KernelPolicy["sockets"]): readonly (readonly Check[])[
       { arg: 1, isOneOf: [IPPROTO_TCP] },
       { arg: 2, isOneOf: TCP_OPTIONS },
     ],
-    ...(sockets === "any"
+    // An IPv6 socket that is bound says first whether it also takes IPv4.
+    ...(sockets === "any" || sockets === "call-back"
       ? [
           [
             { arg: 1, isOneOf: [IPPROTO_IPV6] },

@@ -125,6 +125,11 @@ test("it signals itself and nobody else, and no option attaches a program to a s
     [0, 1],
   ] as const)
     assert.equal(asks("setsockopt", 9, level, option), "EPERM");
+  // IPV6_V6ONLY, which comes before an IPv6 socket is bound: by who makes sockets alone.
+  const ofSix = (["accept", "call-back", "any"] as const).map((sockets) =>
+    filterOf({ sockets })("setsockopt", 9, 41, 26),
+  );
+  assert.deepEqual(ofSix, ["EPERM", "allow", "allow"]);
 });
 
 test("of each version of Landlock all that it can refuse is refused", () => {
