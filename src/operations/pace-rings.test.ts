@@ -173,3 +173,14 @@ test("whatever happens in whatever order, soak and staleness are never both brok
   });
   await fc.assert(property, { numRuns: 120 });
 });
+
+test("a source without a policy is moved by its syncs and by people alone, also after a stop before its move", async () => {
+  const house = new House();
+  await house.ledger.putSource(PINNED);
+  await bring(house, "version 1");
+  const [revision] = await house.ledger.revisions("s");
+  assert.ok(revision !== undefined);
+  const entries = await house.ledger.entries("s", 1);
+  await house.ledger.sealRevision({ ...revision, entries }, house.now);
+  assert.deepEqual([(await paceRings(house.doors, "s")).moves, house.shown("staging")], [[], ["s 1"]]);
+});

@@ -31,7 +31,7 @@ export async function paceRings(doors: ChannelDoors, source: string): Promise<Pa
   for (let round = 0; round < MOST_ROUNDS; round += 1) {
     const all = await sourceFacts(doors, source);
     const seen = await outlooks(doors, all);
-    const move = await moveOne(doors, source, seen);
+    const move = await moveOne(doors, source, seen, all.stored?.policy != null);
     if (move !== null) {
       moves.push(move);
       continue;
@@ -42,10 +42,16 @@ export async function paceRings(doors: ChannelDoors, source: string): Promise<Pa
   return { moves, outlooks: await outlooks(doors, await sourceFacts(doors, source)) };
 }
 
-async function moveOne(doors: ChannelDoors, source: string, seen: readonly RingOutlook[]): Promise<ChannelMove | null> {
+async function moveOne(
+  doors: ChannelDoors,
+  source: string,
+  seen: readonly RingOutlook[],
+  hasPolicy: boolean,
+): Promise<ChannelMove | null> {
   for (const [index, { ring, next, takenBack }] of seen.entries()) {
-    // A sync moves the first ring; it is moved here only when a hold was in its way then.
-    if (next?.decision.kind !== "may-move" || (index === 0 && takenBack)) continue;
+    // A sync moves the first ring; it is moved here only when a hold was in its way then, and only under a policy:
+    // without one nothing but a sync or a person moves anything, also after a stop between a revision and its move.
+    if (next?.decision.kind !== "may-move" || (index === 0 && (takenBack || !hasPolicy))) continue;
     const { decision } = next;
     const stayed = index === 0 ? "accepted" : `after its time in ${seen[index - 1]?.ring.channel ?? ""}`;
     const wish = { source, channel: ring.channel, revision: next.revision, by: "policy", reason: stayed };
