@@ -1,27 +1,19 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { startTestDaemon, type TestDaemon } from "../fixtures/daemon.ts";
-import { type HttpVendor, startHttpVendor } from "../upstream/http-vendor.ts";
-import { SignedListVendor } from "../upstream/signed-list.ts";
+import type { TestDaemon } from "../fixtures/daemon.ts";
+import { type Mirrored, mirroredFile } from "../fixtures/mirrored-file.ts";
 
 describe("proposals, by the command line", () => {
-  let upstream: HttpVendor;
+  let mirrored: Mirrored;
   let daemon: TestDaemon;
 
   before(async () => {
-    upstream = await startHttpVendor({});
-    daemon = await startTestDaemon();
-    const vendor = new SignedListVendor(upstream, "s");
-    vendor.publish(new Map([["a.bin", Buffer.from("one")]]), Date.now());
-    await daemon.addSource(vendor.source());
-    await daemon.must({ verb: "sync", source: "s", by: "test" });
+    mirrored = await mirroredFile("a.bin", Buffer.from("one"));
+    daemon = mirrored.daemon;
     const rings = [{ channel: "staging" }, { channel: "production", soak: "7d", signOffs: [{ role: "approver" }] }];
     await daemon.must({ verb: "policy-set", source: "s", policy: { rings }, after: null, reason: "", by: "test" });
   });
-  after(async () => {
-    await daemon?.end();
-    await upstream?.close();
-  });
+  after(() => mirrored?.end());
 
   test("an emergency: shown, proposed, signed by another, carried out ahead of the soak", async () => {
     assert.equal((await daemon.cli("propose", "s", "--emergency", "--yes")).code, 2, "no reason");

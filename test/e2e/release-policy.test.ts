@@ -2,26 +2,18 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
-import { startTestDaemon, type TestDaemon } from "../fixtures/daemon.ts";
-import { type HttpVendor, startHttpVendor } from "../upstream/http-vendor.ts";
-import { SignedListVendor } from "../upstream/signed-list.ts";
+import type { TestDaemon } from "../fixtures/daemon.ts";
+import { type Mirrored, mirroredFile } from "../fixtures/mirrored-file.ts";
 
 describe("a release policy, by the command line", () => {
-  let upstream: HttpVendor;
+  let mirrored: Mirrored;
   let daemon: TestDaemon;
 
   before(async () => {
-    upstream = await startHttpVendor({});
-    daemon = await startTestDaemon();
-    const vendor = new SignedListVendor(upstream, "s");
-    vendor.publish(new Map([["a.bin", Buffer.from("one")]]), Date.now());
-    await daemon.addSource(vendor.source());
-    await daemon.must({ verb: "sync", source: "s", by: "test" });
+    mirrored = await mirroredFile("a.bin", Buffer.from("one"));
+    daemon = mirrored.daemon;
   });
-  after(async () => {
-    await daemon?.end();
-    await upstream?.close();
-  });
+  after(() => mirrored?.end());
 
   test("a preset is set, explained, and holds a promotion back with every reason at once", async () => {
     const set = await daemon.cli("policy", "set", "s", "--preset", "signatures", "--reason", "agreed");

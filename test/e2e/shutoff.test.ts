@@ -2,12 +2,11 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
-import { startTestDaemon, type TestDaemon } from "../fixtures/daemon.ts";
-import { type HttpVendor, startHttpVendor } from "../upstream/http-vendor.ts";
-import { SignedListVendor } from "../upstream/signed-list.ts";
+import type { TestDaemon } from "../fixtures/daemon.ts";
+import { type Mirrored, mirroredFile } from "../fixtures/mirrored-file.ts";
 
 describe("a shutoff, from the host's own console", () => {
-  let upstream: HttpVendor;
+  let mirrored: Mirrored;
   let daemon: TestDaemon;
   const urls = new Map<string, string>();
 
@@ -33,19 +32,12 @@ describe("a shutoff, from the host's own console", () => {
   };
 
   before(async () => {
-    upstream = await startHttpVendor({});
-    daemon = await startTestDaemon();
-    const vendor = new SignedListVendor(upstream, "s");
-    vendor.publish(new Map([["a.bin", Buffer.from("one")]]), Date.now());
-    await daemon.addSource(vendor.source());
-    await daemon.must({ verb: "sync", source: "s", by: "test" });
+    mirrored = await mirroredFile("a.bin", Buffer.from("one"));
+    daemon = mirrored.daemon;
     await daemon.must({ verb: "promote", source: "s", channel: "production", revision: null, reason: "", by: "test" });
     await known();
   });
-  after(async () => {
-    await daemon?.end();
-    await upstream?.close();
-  });
+  after(() => mirrored?.end());
 
   test("of everything: no channel serves it, a restart changes nothing, and only resume does", async () => {
     assert.equal(await look("production"), "200");

@@ -2,28 +2,20 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
-import { startTestDaemon, type TestDaemon } from "../fixtures/daemon.ts";
-import { type HttpVendor, startHttpVendor } from "../upstream/http-vendor.ts";
-import { SignedListVendor } from "../upstream/signed-list.ts";
+import type { TestDaemon } from "../fixtures/daemon.ts";
+import { type Mirrored, mirroredFile } from "../fixtures/mirrored-file.ts";
 
 const BYTES = 30_000_000;
 
 describe("a stop", () => {
-  let upstream: HttpVendor;
+  let mirrored: Mirrored;
   let daemon: TestDaemon;
 
   before(async () => {
-    upstream = await startHttpVendor({});
-    daemon = await startTestDaemon();
-    const vendor = new SignedListVendor(upstream, "s");
-    vendor.publish(new Map([["large.bin", Buffer.alloc(BYTES, "s")]]), Date.now());
-    await daemon.addSource(vendor.source());
-    await daemon.must({ verb: "sync", source: "s", by: "test" });
+    mirrored = await mirroredFile("large.bin", Buffer.alloc(BYTES, "s"));
+    daemon = mirrored.daemon;
   });
-  after(async () => {
-    await daemon?.end();
-    await upstream?.close();
-  });
+  after(() => mirrored?.end());
 
   test("that is signalled to the whole group lets transfers under way finish", async () => {
     const url = `${await daemon.url("staging")}s/large.bin`;
