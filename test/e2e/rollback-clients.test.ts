@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as wait } from "node:timers/promises";
 import { aptMachine, needsApt } from "../fixtures/apt-machine.ts";
 import { ClientDesk } from "../fixtures/client-desk.ts";
 import { run, startTestDaemon, type TestDaemon } from "../fixtures/daemon.ts";
@@ -181,6 +182,8 @@ describe("apt-get", { skip: needsApt }, () => {
     list.publish(await repository.files(), Date.now());
     await daemon.addSource(list.source());
     await daemon.sync("debian");
+    // An index is dated to the second, and apt goes by that alone: the two must not be of one second.
+    await wait(1_100);
     await repository.add("libtest", "2.0", "the second");
     list.publish(await repository.files(), Date.now() + 60_000);
     await daemon.sync("debian");
