@@ -1,21 +1,14 @@
-import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import * as z from "zod";
-import type { TreeHash } from "../core/audit/merkle-tree.ts";
 import { LogVerifier, type SignedState } from "../core/audit/verify-log.ts";
 import { onDisk } from "../core/kernel/disk.ts";
 import { quoteOutside, type Refusal, refuse } from "../core/kernel/errors.ts";
 import { openCheckpoint, splitNotes } from "../formats/transparency/checkpoint.ts";
 import type { NoteVerifier } from "../formats/transparency/signed-note.ts";
+import { treeHash } from "../formats/transparency/tree-hash.ts";
 import { EXPORT_FILES } from "./audit-export.ts";
-
-const hash: TreeHash = (...parts) => {
-  const sum = createHash("sha256");
-  for (const part of parts) sum.update(part);
-  return sum.digest();
-};
 
 /** Bytes of one entry, and of a file of checkpoints. */
 const MOST_LINE_BYTES = 4 * 1024 * 1024;
@@ -49,7 +42,7 @@ export async function verifyExport(
     if (states.length === 0) return refuse("audit.malformed", `${quoteOutside(file, 300)} holds no checkpoint`);
     kept.push(...states);
   }
-  const verifier = new LogVerifier(hash, [...own, ...kept]);
+  const verifier = new LogVerifier(treeHash, [...own, ...kept]);
   const wrong = (await addEntries(verifier, path.join(folder, EXPORT_FILES.entries))) ?? verifier.end();
   if (wrong !== null) return wrong;
   return { kind: "verified", entries: verifier.size, checkpoints: own.length + kept.length, kept: kept.length };

@@ -3,6 +3,7 @@ import { type Duration, MINUTE, SECOND } from "../core/kernel/instant.ts";
 import type { AuditCheckpoint } from "../core/model/audit-entry.ts";
 import type { Clock, Events, Ledger } from "../core/ports.ts";
 import { type SignerAnswer, type SignerRequest, signerAnswer } from "../wire/jobs.ts";
+import { askWorker } from "./ask-worker.ts";
 import type { JobLanes } from "./job-lanes.ts";
 
 /** The longest that a signature may take. */
@@ -121,23 +122,8 @@ export class Checkpoints {
     return { ...checkpoint, verifier: state.verifier };
   }
 
-  async #ask(request: SignerRequest): Promise<Exclude<SignerAnswer, { kind: "failed" }>> {
-    const answers: SignerAnswer[] = [];
-    await this.#parts.signer.run({
-      request,
-      limit: LIMIT,
-      message: (value) => {
-        answers.push(signerAnswer.parse(value));
-        return true;
-      },
-      data: () => {
-        throw new Failure("worker.protocol", "the signer sends no data");
-      },
-    });
-    const [answer] = answers;
-    if (answer === undefined) throw new Failure("worker.protocol", "a job that ended without an answer");
-    if (answer.kind === "failed") throw new Failure(answer.code, answer.detail, { retry: answer.retry });
-    return answer;
+  #ask(request: SignerRequest): Promise<Exclude<SignerAnswer, { kind: "failed" }>> {
+    return askWorker(this.#parts.signer, request, signerAnswer, LIMIT);
   }
 }
 

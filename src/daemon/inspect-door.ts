@@ -2,6 +2,7 @@ import { Failure } from "../core/kernel/errors.ts";
 import { MINUTE } from "../core/kernel/instant.ts";
 import type { InspectableFile, Inspector } from "../core/ports.ts";
 import { type InspectAnswer, type InspectRequest, inspectAnswer, type QuarantinedFile } from "../wire/jobs.ts";
+import { askWorker } from "./ask-worker.ts";
 import type { JobLanes } from "./job-lanes.ts";
 
 /** The longest that one inspection may take before the process is taken for hung. */
@@ -51,28 +52,9 @@ function asQuarantined({ path, file, size, partial, dialect, lastModified, absen
 async function ask(lanes: JobLanes, request: InspectRequest): Promise<Exclude<InspectAnswer, { kind: "failed" }>> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await askOnce(lanes, request);
+      return await askWorker(lanes, request, inspectAnswer, LIMIT);
     } catch (error) {
       if (!(error instanceof Failure) || error.code !== "worker.died" || attempt >= 2) throw error;
     }
   }
-}
-
-async function askOnce(lanes: JobLanes, request: InspectRequest): Promise<Exclude<InspectAnswer, { kind: "failed" }>> {
-  const answers: InspectAnswer[] = [];
-  await lanes.run({
-    request,
-    limit: LIMIT,
-    message: (value) => {
-      answers.push(inspectAnswer.parse(value));
-      return true;
-    },
-    data: () => {
-      throw new Failure("worker.protocol", "inspection sends no data");
-    },
-  });
-  const [answer] = answers;
-  if (answer === undefined) throw new Failure("worker.protocol", "a job that ended without an answer");
-  if (answer.kind === "failed") throw new Failure(answer.code, answer.detail, { retry: answer.retry });
-  return answer;
 }

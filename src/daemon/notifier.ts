@@ -6,7 +6,8 @@ import { dueAt, nextTry, wantsEvent } from "../core/notices/plan-notice.ts";
 import type { MailRoute, Subscriber, WebhookRoute } from "../core/notices/subscriber.ts";
 import { MOST_TOLD, mailOf, type Told, webhookBody } from "../core/notices/write-notice.ts";
 import type { Clock, EventRecord, Events, Ledger, Notice, NoticeDraft } from "../core/ports.ts";
-import { type NotifyAnswer, type NotifyRequest, notifyAnswer } from "../wire/jobs.ts";
+import { type NotifyRequest, notifyAnswer } from "../wire/jobs.ts";
+import { askWorker } from "./ask-worker.ts";
 import type { JobLanes } from "./job-lanes.ts";
 
 const LOOK_EVERY = SECOND;
@@ -40,7 +41,7 @@ export class Notifier {
   readonly #tales = new Map<string, Tale>();
   #timer: NodeJS.Timeout | null = null;
   #turn: Promise<void> = Promise.resolve();
-  #looking = false;
+  #looking: Promise<void> | null = null;
 
   constructor(parts: NotifierParts) {
     this.#parts = parts;
@@ -68,13 +69,26 @@ export class Notifier {
   }
 
   start(): void {
-    if (this.#tales.size > 0) this.#timer = setInterval(() => void this.#look(), LOOK_EVERY).unref();
+    if (this.#tales.size > 0) this.#timer = setInterval(() => this.#lookAgain(), LOOK_EVERY).unref();
   }
 
-  /** What has been taken is in the ledger; what has not been told is told after the next start. */
+  /**
+   * What has been taken is in the ledger; what has not been told is told after the next start. Comes after the stop of
+   * the lanes, which ends a delivery under way.
+   */
   async stop(): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer);
     await this.#turn;
+    await this.#looking;
+  }
+
+  /** One look at a time: a receiver that is slow holds up no clock. */
+  #lookAgain(): void {
+    this.#looking ??= this.#look()
+      .catch(this.#parts.onBug)
+      .finally(() => {
+        this.#looking = null;
+      });
   }
 
   async state(): Promise<readonly ({ readonly subscriber: string; readonly waiting: number } & Readonly<Tale>)[]> {
@@ -97,14 +111,10 @@ export class Notifier {
   }
 
   async #look(): Promise<void> {
-    if (this.#looking) return;
-    this.#looking = true;
     try {
       for (const [name, subscriber] of Object.entries(this.#parts.subscribers)) await this.#tell(name, subscriber);
     } catch (cause) {
       this.#failed(cause);
-    } finally {
-      this.#looking = false;
     }
   }
 
@@ -204,20 +214,7 @@ export class Notifier {
   }
 
   async #send(request: NotifyRequest): Promise<void> {
-    const answers: NotifyAnswer[] = [];
-    await this.#parts.lanes.run({
-      request,
-      limit: LIMIT,
-      message: (value) => {
-        answers.push(notifyAnswer.parse(value));
-        return true;
-      },
-      data: () => {
-        throw new Failure("worker.protocol", "notices send no data");
-      },
-    });
-    const [answer] = answers;
-    if (answer?.kind === "failed") throw new Failure(answer.code, answer.detail, { retry: answer.retry });
+    await askWorker(this.#parts.lanes, request, notifyAnswer, LIMIT);
   }
 
   async #trim(subscriber: string): Promise<void> {

@@ -1,17 +1,11 @@
-import { createHash } from "node:crypto";
-import { continues, type TreeHash } from "../core/audit/merkle-tree.ts";
+import { continues } from "../core/audit/merkle-tree.ts";
 import { Failure } from "../core/kernel/errors.ts";
 import { signCheckpoint } from "../formats/transparency/checkpoint.ts";
 import { noteSigner } from "../formats/transparency/signed-note.ts";
+import { treeHash } from "../formats/transparency/tree-hash.ts";
 import { type SignerAnswer, type SignerRequest, signerRequest } from "../wire/jobs.ts";
 import { Lane } from "../wire/lane.ts";
 import { keyOf, type LastSigned, lastOf, remember } from "./key-folder.ts";
-
-const hash: TreeHash = (...parts) => {
-  const sum = createHash("sha256");
-  for (const part of parts) sum.update(part);
-  return sum.digest();
-};
 
 export interface SignerOptions {
   readonly laneFd: number;
@@ -69,7 +63,7 @@ function continuesLast(last: LastSigned | null, size: number, root: Buffer, proo
   if (last === null) return proof.length === 0;
   const older = { size: last.size, root: Buffer.from(last.root, "hex") };
   return continues(
-    hash,
+    treeHash,
     older,
     { size, root },
     proof.map((hex) => Buffer.from(hex, "hex")),

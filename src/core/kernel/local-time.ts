@@ -1,4 +1,5 @@
 import { DAY, type Instant, MINUTE } from "./instant.ts";
+import { aheadOfUtc, minuteOfDay, weekday } from "./wall-time.ts";
 
 /** A moment as the clocks of a place show it. */
 export interface LocalTime {
@@ -8,13 +9,10 @@ export interface LocalTime {
   readonly minutes: number;
 }
 
-const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
-const FORMATS = new Map<string, Intl.DateTimeFormat>();
-
 /** Whether it is a time zone of the IANA database that this runtime knows: `Europe/Berlin`, `UTC`. */
 export function isTimeZone(zone: string): boolean {
   try {
-    formatOf(zone);
+    aheadOfUtc(zone, 0);
     return true;
   } catch (cause) {
     if (cause instanceof RangeError) return false;
@@ -22,26 +20,11 @@ export function isTimeZone(zone: string): boolean {
   }
 }
 
-function formatOf(zone: string): Intl.DateTimeFormat {
-  const known = FORMATS.get(zone);
-  if (known !== undefined) return known;
-  const options = { timeZone: zone, hourCycle: "h23", weekday: "short", hour: "2-digit", minute: "2-digit" } as const;
-  const made = new Intl.DateTimeFormat("en-US", options);
-  FORMATS.set(zone, made);
-  return made;
-}
-
 /** What the clocks of a zone show. Throws RangeError for what `isTimeZone` refuses. */
 export function localTime(at: Instant, zone: string): LocalTime {
-  const parts = new Map(
-    formatOf(zone)
-      .formatToParts(at)
-      .map(({ type, value }) => [type, value]),
-  );
-  return {
-    weekday: WEEKDAYS.indexOf(parts.get("weekday") ?? ""),
-    minutes: Number(parts.get("hour")) * 60 + Number(parts.get("minute")),
-  };
+  const wall = at + aheadOfUtc(zone, at);
+  // There Monday is the first.
+  return { weekday: (weekday(wall) + 1) % 7, minutes: minuteOfDay(wall) };
 }
 
 const MINUTES_OF_DAY = DAY / MINUTE;
