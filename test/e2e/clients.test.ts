@@ -45,9 +45,10 @@ describe("what the servers saw of clients", () => {
     await http?.close();
   });
 
+  /** By a connection of its own: one that is kept stays on the revision of its first request. */
   const get = async (agent: string, more: Record<string, string> = {}): Promise<void> => {
     const answer = await fetch(`${await daemon.url("staging")}one/pool/a.bin`, {
-      headers: { "user-agent": agent, ...more },
+      headers: { "user-agent": agent, connection: "close", ...more },
     });
     await answer.arrayBuffer();
   };
