@@ -86,6 +86,7 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
   "rollback.nothing-older": "there is nothing to go back to; ringfort revisions SOURCE shows what is held",
   "rollback.never-there": "choose a revision that the channel has shown: ringfort log --moves --source SOURCE",
   "revision.gone": "choose a revision that is still held: ringfort revisions SOURCE",
+  "collection.changed-meanwhile": "look again: ringfort gc shows what would go now",
   "export.folder-taken": "name an empty folder, or one that does not exist yet: one for each channel",
   "export.folder-unsafe":
     "name a folder outside the data folder that belongs to the daemon's user and that nobody else may write in",

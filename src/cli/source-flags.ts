@@ -41,6 +41,7 @@ export interface SourceFlags {
   readonly exclude?: readonly string[];
   readonly budget?: readonly string[];
   readonly keep?: string;
+  readonly keepYounger?: string;
   readonly proxy?: string;
   readonly proxyLogin?: string;
   readonly login?: string;
@@ -112,7 +113,7 @@ export async function sourceFromFlags(name: string, flags: SourceFlags, cwd: str
     jitter: number(flags.jitter),
     budget: pairs("--budget", flags.budget ?? [], number),
     network: await network(flags, cwd),
-    retention: present({ revisions: number(flags.keep) }),
+    retention: present({ revisions: number(flags.keep), age: flags.keepYounger }),
   });
   const parsed = sourceSpec.safeParse(description);
   if (parsed.success) return parsed.data;
@@ -280,7 +281,8 @@ const FLAG_OF_PATH: readonly (readonly [prefix: string, flag: string])[] = [
   ["budget", "--budget"],
   ["network.proxy", "--proxy"],
   ["network.parallel", "--parallel"],
-  ["retention", "--keep"],
+  ["retention.revisions", "--keep"],
+  ["retention.age", "--keep-younger"],
 ];
 
 function flagOfPath(written: string): string {

@@ -308,7 +308,13 @@ export const config = z
       .strictObject({
         grace: duration
           .prefault("24h")
-          .describe("How long a blob that nothing names stays; longer than the slowest transfer."),
+          .describe(
+            "How long a blob that nothing names, and a revision that its channel has left, stays; longer than the slowest transfer.",
+          ),
+        every: duration
+          .prefault("6h")
+          .refine((every) => every >= 1_000, "a collection reads much of the record: not more often than once a second")
+          .describe("How often the daemon collects of the sources whose retention is automatic."),
       })
       .prefault({})
       .describe("Garbage collection."),

@@ -22,7 +22,7 @@ import type {
   SignOff,
 } from "./model/proposal.ts";
 import type { Restraint, RestraintDraft } from "./model/restraint.ts";
-import type { Revision, RevisionDraft, RevisionEntry } from "./model/revision.ts";
+import type { PurgedRevision, Removal, Revision, RevisionDraft, RevisionEntry } from "./model/revision.ts";
 import type { SourceSpec } from "./model/source.ts";
 import type { Person, Token } from "./people/person.ts";
 import type { TreeFile, TreeMethod } from "./publish/plan-tree.ts";
@@ -306,8 +306,14 @@ export interface Ledger extends AuditLog, NoticeQueue, PeopleBook, ReleaseRecord
   entries(source: string, number: number): Promise<readonly RevisionEntry[]>;
   /** Every digest that some revision still names, with its size. */
   referencedBlobs(): Promise<ReadonlyMap<Sha256, number>>;
-  /** Forgets revisions; the blobs that only they named are then unreferenced. */
-  removeRevisions(source: string, numbers: readonly number[]): Promise<void>;
+  /**
+   * Removes revisions, and records in the same transaction that they were removed; the blobs that only they named are then
+   * unreferenced. `Failure` `revision.in-use` and nothing done when a channel, a pin or an open proposal needs one.
+   */
+  removeRevisions(source: string, numbers: readonly number[], removal: Removal): Promise<void>;
+  /** Revisions that were removed, newest first; also of a source that is gone. */
+  purgedRevisions(source: string, limit: number): Promise<readonly PurgedRevision[]>;
+  purgedRevision(source: string, number: number): Promise<PurgedRevision | null>;
   /** Since when collections have found a blob unreferenced. */
   looseBlobs(): Promise<ReadonlyMap<Sha256, Instant>>;
   /** Replaces what `looseBlobs` answers. */

@@ -12,6 +12,8 @@ import { readShutoff, shutOffBy } from "../wire/shutoff-file.ts";
 import { type CertificateParts, Certificates } from "./certificates.ts";
 import { openChecker } from "./checker-door.ts";
 import { type CheckpointParts, Checkpoints } from "./checkpoints.ts";
+import { collectDue } from "./collection-verb.ts";
+import { Collector } from "./collector.ts";
 import { type ControlServer, openApiServer, openControlServer } from "./control-server.ts";
 import { openFetchDoor } from "./fetch-door.ts";
 import { Gate } from "./gate.ts";
@@ -142,13 +144,22 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     levelOf: parts.levelOf,
     startedAt: clock.now(),
   };
+  const collector = new Collector({
+    sources: () => parts.ledger.sources(),
+    collect: (only, signal) => collectDue(verbParts, only, signal),
+    every: config.collect.every,
+    events,
+    onBug: parts.onBug,
+  });
   const sockets: ControlServer[] = [];
   const stop = async (): Promise<void> => {
     schedule.stop();
+    const collected = collector.stop();
     certificates.stop();
     for (const socket of sockets) await socket.close();
     const ended = Promise.all([runs.stop(), ...sockets.map((socket) => socket.settled())]);
     await within(RUNS_PATIENCE, ended);
+    await collected;
     await trees.stop();
     await healthWatch.stop();
     await pacer.stop();
@@ -176,6 +187,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     void workers.warm();
     checkpoints.start();
     healthWatch.start();
+    collector.start();
     pacer.nudge();
     notifier.start();
     certificates.start((channel, by, identity) => workers.servers.get(channel)?.show(by, identity));

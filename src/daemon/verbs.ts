@@ -8,12 +8,12 @@ import { mountOf, type SourceSpec, sourceSpec } from "../core/model/source.ts";
 import type { SyncRecord } from "../core/ports.ts";
 import { recoveryAfterRollback } from "../core/release/recovery.ts";
 import { checkStore } from "../operations/check-store.ts";
-import { collectGarbage } from "../operations/collect-garbage.ts";
 import { compareRevisions } from "../operations/compare-revisions.ts";
 import { makeToken, revokeToken, setPassword, setPerson } from "../operations/keep-people.ts";
 import { type MoveWish, previewRollback, promoteChannel, rollBackChannel } from "../operations/promote.ts";
 import { removeSource, setUpSource } from "../operations/set-up-source.ts";
 import { clientsAnswer } from "./clients-verb.ts";
+import { collectionAnswer, purgedOf } from "./collection-verb.ts";
 import type { Answers, Verbs } from "./control-server.ts";
 import { newToken } from "./gate.ts";
 import { healthVerbs } from "./health-verbs.ts";
@@ -59,7 +59,7 @@ export function verbsOf(parts: VerbParts): Verbs {
     channels: async ({ source }) => ({ positions: await positionsOf(parts, source) }),
     revisions: async ({ source }) => {
       await known(parts, source);
-      return { revisions: await revisionsOf(parts, source) };
+      return { revisions: await revisionsOf(parts, source), purged: await purgedOf(parts, source) };
     },
     diff: async ({ source, from, to }) => {
       await known(parts, source);
@@ -99,11 +99,7 @@ export function verbsOf(parts: VerbParts): Verbs {
       const wish = { channel, folder: place, method: method ?? own?.method ?? "link", anew, grace: own?.grace ?? HOUR };
       return trees.export(wish, report, gone);
     },
-    gc: async ({ preview }, report, gone) => {
-      const collect = () => collectGarbage({ ...doors, atStep: parts.atStep }, parts.grace, preview, report, gone);
-      const { revisions, blobs, bytes, waiting } = await (preview ? collect() : turnstile.alone(collect));
-      return { preview, revisions, blobs: blobs.map(({ sha256, size }) => ({ sha256, size })), bytes, waiting };
-    },
+    gc: (wish, report, gone) => collectionAnswer(parts, wish, report, gone),
     "audit-log": async ({ from, limit }) => ({
       size: await ledger.auditSize(),
       lines: await ledger.auditLines(from, limit),

@@ -3,7 +3,13 @@ import { test } from "node:test";
 import { House, indexOf } from "../../test/fixtures/house.ts";
 import { specOf } from "../../test/fixtures/intake.ts";
 import { Failure } from "../core/kernel/errors.ts";
-import { compareRevisions } from "./compare-revisions.ts";
+import { compareRevisions as compare, type RevisionDifference } from "./compare-revisions.ts";
+
+async function compareRevisions(...asked: Parameters<typeof compare>): Promise<RevisionDifference> {
+  const difference = await compare(...asked);
+  assert.ok(!("kind" in difference));
+  return difference;
+}
 
 const failure = (code: string) => (error: unknown) => error instanceof Failure && error.code === code;
 

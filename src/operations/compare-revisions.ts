@@ -1,8 +1,9 @@
-import { Failure } from "../core/kernel/errors.ts";
+import { Failure, type Refusal } from "../core/kernel/errors.ts";
 import { summaryKindOf } from "../core/model/content-summary.ts";
-import type { RevisionEntry } from "../core/model/revision.ts";
+import type { Revision, RevisionEntry } from "../core/model/revision.ts";
 import type { Inspector } from "../core/ports.ts";
 import { type ContentDifference, compareContent } from "../core/release/content-difference.ts";
+import { absentRevision } from "./promote.ts";
 import type { ChannelDoors } from "./sync-run.ts";
 
 interface Doors extends Pick<ChannelDoors, "ledger" | "channels"> {
@@ -31,9 +32,11 @@ export async function compareRevisions(
   source: string,
   from: number | string,
   to: number | string,
-): Promise<RevisionDifference> {
+): Promise<RevisionDifference | Refusal> {
   const { ledger } = doors;
   const [before, after] = [await resolve(doors, source, from), await resolve(doors, source, to)];
+  if ("kind" in before) return before;
+  if ("kind" in after) return after;
   const old = new Map<string, RevisionEntry>(
     (await ledger.entries(source, before.number)).map((entry) => [entry.path, entry]),
   );
@@ -77,7 +80,11 @@ async function meaning({ inspector }: Doors, pairs: readonly Pair[]): Promise<re
   return found;
 }
 
-async function resolve({ ledger, channels }: Doors, source: string, reference: number | string) {
+async function resolve(
+  { ledger, channels }: Doors,
+  source: string,
+  reference: number | string,
+): Promise<Revision | Refusal> {
   if ((await ledger.source(source)) === null) throw new Failure("source.unknown", `no source "${source}"`);
   if (typeof reference === "string" && !channels.includes(reference))
     throw new Failure("channel.unknown", `no channel "${reference}"; there are ${channels.join(", ")}`);
@@ -85,6 +92,5 @@ async function resolve({ ledger, channels }: Doors, source: string, reference: n
   if (number === undefined)
     throw new Failure("revision.unknown", `channel "${reference}" of ${source} points at nothing yet`);
   const revision = await ledger.revision(source, number);
-  if (revision === null) throw new Failure("revision.unknown", `${source} has no revision ${number}`);
-  return revision;
+  return revision ?? absentRevision({ ledger }, source, number);
 }

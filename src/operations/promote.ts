@@ -1,7 +1,7 @@
 import { Failure, type Refusal, refuse } from "../core/kernel/errors.ts";
 import type { ChannelMove, ChannelPosition, MoveKind } from "../core/model/channel.ts";
 import { isActive, restraintText } from "../core/model/restraint.ts";
-import type { Revision } from "../core/model/revision.ts";
+import { purgedText, type Revision } from "../core/model/revision.ts";
 import { mountOf } from "../core/model/source.ts";
 import type { PointerMount } from "../core/ports.ts";
 import { nextMove } from "../core/publish/last-modified.ts";
@@ -37,7 +37,8 @@ export async function promoteChannel(doors: ChannelDoors, wish: MoveWish): Promi
       "revision.unknown",
       `${wish.source} has no revision ${before === null ? "yet: sync it first" : `in ${before} yet`}`,
     );
-  const revision = await knownRevision(doors, wish.source, number);
+  const revision = (await ledger.revision(wish.source, number)) ?? (await absentRevision(doors, wish.source, number));
+  if ("kind" in revision) return refused(doors, wish, revision);
   const facts = await promotionFacts(doors, all, { channel: wish.channel, revision, asked: "person", proposal: null });
   const decision = decidePromotion(facts);
   if (decision.kind === "may-not-move") return refused(doors, wish, refusalOf(decision));
@@ -94,6 +95,8 @@ async function decideBack(
     history,
     held,
   });
+  if (decision.kind === "refused" && decision.code === "revision.gone" && wish.revision !== null)
+    return { decision: await absentRevision(doors, wish.source, wish.revision), position };
   return { decision, position };
 }
 
@@ -207,8 +210,19 @@ export async function knownRevision(
   number: number,
 ): Promise<Revision> {
   const revision = await ledger.revision(source, number);
-  if (revision === null) throw new Failure("revision.unknown", `${source} has no revision ${number}`);
-  return revision;
+  if (revision !== null) return revision;
+  throw new Failure("revision.unknown", (await absentRevision({ ledger }, source, number)).detail);
+}
+
+/** What to say of a revision that is not there: `revision.gone`, with when and why, or, thrown, `revision.unknown`. */
+export async function absentRevision(
+  { ledger }: Pick<ChannelDoors, "ledger">,
+  source: string,
+  number: number,
+): Promise<Refusal> {
+  const purged = await ledger.purgedRevision(source, number);
+  if (purged === null) throw new Failure("revision.unknown", `${source} has no revision ${number}`);
+  return refuse("revision.gone", purgedText(purged));
 }
 
 /** Writes the revision's view where it is missing: after a stop between the ledger and the view. */

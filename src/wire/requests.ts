@@ -12,6 +12,7 @@ import { bytes, instant } from "./measures.ts";
 import { person, token } from "./people-answers.ts";
 import { restraint, ringWaiting } from "./release-answers.ts";
 import { releaseRequests, releaseResults } from "./release-requests.ts";
+import { collection, purged } from "./retention-answers.ts";
 
 /**
  * What the command line (and later the console) may ask of the daemon over its control socket: one request a
@@ -62,7 +63,17 @@ export const request = z.discriminatedUnion("verb", [
   ...healthRequests,
   z.strictObject({ verb: z.literal("status") }),
   z.strictObject({ verb: z.literal("store-check"), repair: z.boolean(), by }),
-  z.strictObject({ verb: z.literal("gc"), preview: z.boolean(), by }),
+  z.strictObject({
+    verb: z.literal("gc"),
+    /** `null`: of all. */
+    source: sourceName.nullable(),
+    /** The fingerprint of a plan that was shown, and is to be carried out; `null`: a preview. */
+    plan: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/)
+      .nullable(),
+    by,
+  }),
   z.strictObject({
     verb: z.literal("export"),
     channel: channelName,
@@ -175,7 +186,10 @@ export const results = {
     channel: z.string().nullable().describe("the channel that was moved to the new revision"),
   }),
   channels: z.strictObject({ positions: z.array(position) }),
-  revisions: z.strictObject({ revisions: z.array(revisionSummary) }),
+  revisions: z.strictObject({
+    revisions: z.array(revisionSummary),
+    purged: z.array(purged).describe("the newest of those that a collection removed; the audit log has all"),
+  }),
   diff: z.strictObject({
     source: z.string(),
     from: z.int(),
@@ -269,13 +283,7 @@ export const results = {
     damaged: z.array(damaged),
     unreferenced: z.int().describe("blobs that no revision names"),
   }),
-  gc: z.strictObject({
-    preview: z.boolean(),
-    revisions: z.array(z.strictObject({ source: z.string(), revision: z.int(), why: z.string() })),
-    blobs: z.array(z.strictObject({ sha256: z.string(), size: bytes })),
-    bytes,
-    waiting: z.int().describe("unreferenced blobs that are still within the grace"),
-  }),
+  gc: collection,
   export: z.strictObject({
     channel: z.string(),
     folder: z.string(),

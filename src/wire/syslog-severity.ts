@@ -57,6 +57,8 @@ const SEVERITIES: Readonly<Record<string, Severity | ((fields: EventFields) => S
   "evidence.found": ({ outcome }) => (outcome === "bad" ? warning : notice),
   "store.recovered": warning,
   "store.collected": info,
+  "store.collection-failed": warning,
+  "revisions.removed": notice,
   "blob.missing": error,
   "blob.withdrawn": error,
   "blob.damaged": error,

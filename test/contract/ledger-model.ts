@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { Failure } from "../../src/core/kernel/errors.ts";
 import type { Ledger } from "../../src/core/ports.ts";
 import type { OpenedLedger } from "./ledger.ts";
-import { AT, digestOf, draftOf, moveTo, specOf } from "./ledger-samples.ts";
+import { AT, digestOf, draftOf, moveTo, REMOVAL, specOf } from "./ledger-samples.ts";
 import { MemoryLedger } from "./twins/ledger.ts";
 
 const PATHS = ["a", "b", "c/d", "c/e", "f"];
@@ -46,7 +46,7 @@ async function obey(ledger: Ledger, done: Command): Promise<unknown> {
       case "seal":
         return await ledger.sealRevision(draftOf(source, done.files, done.builtAt), AT);
       case "remove":
-        return await ledger.removeRevisions(source, done.numbers);
+        return await ledger.removeRevisions(source, done.numbers, REMOVAL);
       case "move": {
         const before = done.stale ? null : await ledger.position(source, done.channel);
         return await ledger.moveChannel(...moveTo(source, done.channel, done.to, before));

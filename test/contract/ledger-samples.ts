@@ -4,10 +4,12 @@ import { parseSha256, type Sha256 } from "../../src/core/kernel/digest.ts";
 import { Failure, type FailureCode } from "../../src/core/kernel/errors.ts";
 import { safePath } from "../../src/core/kernel/safe-path.ts";
 import type { ChannelMove, ChannelPosition } from "../../src/core/model/channel.ts";
-import type { RevisionDraft } from "../../src/core/model/revision.ts";
+import type { Removal, RevisionDraft } from "../../src/core/model/revision.ts";
 import { type SourceSpec, sourceSpec } from "../../src/core/model/source.ts";
 
 export const AT = 1_795_442_400_000;
+
+export const REMOVAL: Removal = { purgedAt: AT + 5_000, by: "anna", why: "too old" };
 
 export function digestOf(text: string): Sha256 {
   const digest = parseSha256(createHash("sha256").update(text).digest("hex"));

@@ -8,7 +8,7 @@ import type { ProposalDraft, ProposalEnd, SignOff } from "../../src/core/model/p
 import type { RestraintDraft, RestraintOn } from "../../src/core/model/restraint.ts";
 import type { EventRecord, Ledger, NoticeDraft, SyncRecord } from "../../src/core/ports.ts";
 import { modelled } from "./ledger-model.ts";
-import { AT, digestOf, draftOf, failsWith, moveTo, specOf } from "./ledger-samples.ts";
+import { AT, digestOf, draftOf, failsWith, moveTo, REMOVAL, specOf } from "./ledger-samples.ts";
 import { sightings } from "./ledger-sightings.ts";
 
 export interface OpenedLedger {
@@ -257,7 +257,7 @@ function sourcesAndRevisions(given: Given): void {
     await ledger.putSource(specOf("s"));
     for (const content of ["one", "two", "three"])
       await ledger.sealRevision(draftOf("s", { "a.bin": content, same: "=" }), AT);
-    await ledger.removeRevisions("s", [1, 3]);
+    await ledger.removeRevisions("s", [1, 3], REMOVAL);
     assert.deepEqual(new Set((await ledger.referencedBlobs()).keys()), new Set([digestOf("two"), digestOf("=")]));
     assert.deepEqual(await ledger.entries("s", 1), []);
     assert.deepEqual(
@@ -271,22 +271,58 @@ function sourcesAndRevisions(given: Given): void {
     assert.equal((await again.sealRevision(draftOf("s", { "a.bin": "one" }), AT)).number, 4);
   });
 
+  given(
+    "that a revision was removed is kept, beyond its source, and nothing that is needed goes",
+    async (ledger, opened) => {
+      await ledger.putSource(specOf("s"));
+      for (const content of ["1", "2", "3", "4"]) await ledger.sealRevision(draftOf("s", { a: content }), AT);
+      await ledger.removeRevisions("s", [1, 9], REMOVAL);
+      const on = { kind: "pin", source: "s", channel: "staging", revision: 2 } as const;
+      const pin = await ledger.addRestraint({ on, reason: "", by: "anna", at: AT, expiresAt: REMOVAL.purgedAt + 1 });
+      await assert.rejects(ledger.removeRevisions("s", [3, 2], REMOVAL), failsWith("revision.in-use"));
+      assert.equal((await ledger.revisions("s")).length, 3);
+      // A pin that has run out needs nothing any more.
+      await ledger.removeRevisions("s", [2], { ...REMOVAL, purgedAt: REMOVAL.purgedAt + 1 });
+      assert.equal(pin.released, null);
+      const proposal = {
+        source: "s",
+        channel: "pilot",
+        kind: "promotion",
+        revision: 3,
+        reason: "",
+        by: "anna",
+      } as const;
+      const opening = { ...proposal, at: AT, demands: [], expiresAt: null };
+      const open = await ledger.addProposal(opening);
+      assert.ok(open !== null);
+      await assert.rejects(ledger.removeRevisions("s", [3], REMOVAL), failsWith("revision.in-use"));
+      await ledger.removeSource("s");
+      const again = await opened.reopen();
+      const kept = { source: "s", sealedAt: AT, files: 1, bytes: 1, vouchedBy: "pinned", ...REMOVAL };
+      assert.deepEqual(await again.purgedRevision("s", 1), { ...kept, number: 1 });
+      assert.equal(await again.purgedRevision("s", 9), null);
+      const two = { ...kept, number: 2, purgedAt: REMOVAL.purgedAt + 1 };
+      assert.deepEqual(await again.purgedRevisions("s", 9), [two, { ...kept, number: 1 }]);
+      assert.deepEqual(await again.purgedRevisions("s", 1), [two]);
+    },
+  );
+
   given("when the newest revision is removed, the next one is compared with the newest kept", async (ledger) => {
     await ledger.putSource(specOf("s"));
     for (const content of ["one", "two"]) await ledger.sealRevision(draftOf("s", { a: content, b: "=" }), AT);
-    await ledger.removeRevisions("s", [2]);
+    await ledger.removeRevisions("s", [2], REMOVAL);
     await ledger.sealRevision(draftOf("s", { a: "one", b: "=" }), AT);
     assert.deepEqual(
       (await ledger.entries("s", 3)).map(({ since }) => since),
       [1, 1],
     );
-    await ledger.removeRevisions("s", [1]);
+    await ledger.removeRevisions("s", [1], REMOVAL);
     assert.deepEqual(new Set((await ledger.referencedBlobs()).keys()), new Set([digestOf("one"), digestOf("=")]));
   });
 
   given("an unknown source is a failure with its code", async (ledger) => {
     await assert.rejects(ledger.sealRevision(draftOf("s", {}), AT), failsWith("source.unknown"));
-    await assert.rejects(ledger.removeRevisions("s", [1]), failsWith("source.unknown"));
+    await assert.rejects(ledger.removeRevisions("s", [1], REMOVAL), failsWith("source.unknown"));
     assert.deepEqual(await ledger.revisions("s"), []);
     assert.equal(await ledger.latestRevision("s"), null);
   });
@@ -335,9 +371,9 @@ function channels(given: Given): void {
     for (const content of ["1", "2", "3"]) await ledger.sealRevision(draftOf("s", { a: content }), AT);
     await assert.rejects(ledger.moveChannel(...moveTo("s", "staging", 9, null)), failsWith("revision.unknown"));
     assert.equal(await ledger.moveChannel(...moveTo("s", "staging", 2, null)), true);
-    await assert.rejects(ledger.removeRevisions("s", [1, 2]), failsWith("revision.in-use"));
+    await assert.rejects(ledger.removeRevisions("s", [1, 2], REMOVAL), failsWith("revision.in-use"));
     assert.equal((await ledger.revisions("s")).length, 3);
-    await ledger.removeRevisions("s", [1]);
+    await ledger.removeRevisions("s", [1], REMOVAL);
     await ledger.removeSource("s");
     assert.deepEqual(await ledger.positions(), []);
     assert.deepEqual(await ledger.moves("s", 10), []);
@@ -361,7 +397,7 @@ function records(given: Given): void {
         ["b", '"1"'],
       ],
     );
-    await ledger.removeRevisions("s", [1]);
+    await ledger.removeRevisions("s", [1], REMOVAL);
     assert.deepEqual(
       (await ledger.upstreamNotes("s")).map(({ path }) => path),
       ["b"],

@@ -77,9 +77,15 @@ async function act(daemon: TestDaemon, vendor: CrashVendor, what: Act): Promise<
       await daemon.ask({ verb: "rollback", ...wish });
       return;
     case "gc":
-      await daemon.ask({ verb: "gc", preview: false, by: "proof" });
+      await collectAsShown(daemon);
       return;
   }
+}
+
+async function collectAsShown(daemon: TestDaemon): Promise<void> {
+  const wish = { verb: "gc", source: null, by: "proof" } as const;
+  const preview = await daemon.ask({ ...wish, plan: null });
+  if ("plan" in preview) await daemon.ask({ ...wish, plan: preview.plan });
 }
 
 /** Everything that must hold after any stop: what is served, what is stored, what is recorded. */
@@ -180,7 +186,7 @@ export async function proveCrash(options: {
       name: SOURCE,
       ...vendor.source,
       schedule: "manual",
-      retention: { revisions: 3 },
+      retention: { revisions: 3, age: 0, rollbackWindow: 1 },
     });
     for (const what of ["sync", "promote", "sync", "promote"] as const) await act(daemon, vendor, what);
     for (let round = 0; round < options.stepRounds; round += 1) {

@@ -193,7 +193,12 @@ test("what is asked: numbers, channels, the channel after the first, who asks", 
     reason: "tested",
   });
   assert.deepEqual(await asked("diff a staging 8"), { verb: "diff", source: "a", from: "staging", to: 8 });
-  assert.deepEqual(await asked("gc --yes"), { verb: "gc", preview: false, by: "ann" });
+  const plan = answers.gc.plan;
+  const wish = { verb: "gc", source: null, by: "ann" } as const;
+  assert.deepEqual(await asked("gc"), { ...wish, plan: null });
+  // Without a fingerprint of its own, yes is to what the preview just has shown: two questions, the second names it.
+  assert.deepEqual(await asked("gc --yes"), { ...wish, plan });
+  assert.deepEqual(await asked(`gc --source clamav --yes --plan ${plan}`), { ...wish, source: "clamav", plan });
   assert.deepEqual(await asked("source remove a"), { verb: "source-remove", source: "a", force: false, by: "ann" });
   assert.deepEqual(await asked("log --moves --limit 3"), { verb: "log", what: "moves", source: null, limit: 3 });
 });

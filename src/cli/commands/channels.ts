@@ -6,7 +6,7 @@ import { type CommandContext, isRefusal, type Perform } from "../context.ts";
 import { teach } from "../lesson.ts";
 import { positionTable } from "../position-table.ts";
 import { revisionRef } from "../revision-ref.ts";
-import { revisionTable } from "../revision-table.ts";
+import { purgedTable, revisionTable } from "../revision-table.ts";
 import { type Cell, table } from "../table.ts";
 
 /** Looking: channels, revisions, differences. */
@@ -32,13 +32,14 @@ export function addChannelCommands(program: Command, perform: Perform): void {
   teach(
     program
       .command("revisions <source>")
-      .description("The revisions that are held of a source, newest first.")
+      .description("The revisions that are held of a source, newest first, and those that a collection has removed.")
       .action((source: string) =>
         perform(async (context) => {
           const answer = await context.ask({ verb: "revisions", source });
           if (isRefusal(answer)) return answer;
           const none = `no revision yet; next: ringfort sync ${source}\n`;
-          const text = answer.revisions.length === 0 ? none : revisionTable(answer.revisions, context);
+          const held = answer.revisions.length === 0 ? none : revisionTable(answer.revisions, context);
+          const text = answer.purged.length === 0 ? held : `${held}\n${purgedTable(answer.purged, context)}`;
           return { json: answer, text, exit: EXIT.done };
         }),
       ),

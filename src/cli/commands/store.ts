@@ -5,6 +5,7 @@ import type { Results } from "../../wire/requests.ts";
 import { type CommandContext, isRefusal, type Perform } from "../context.ts";
 import { teach } from "../lesson.ts";
 import { table } from "../table.ts";
+import { addCollection } from "./collection.ts";
 
 /** Caring for the store: check and collect. */
 export function addStoreCommands(program: Command, perform: Perform): void {
@@ -33,26 +34,7 @@ export function addStoreCommands(program: Command, perform: Perform): void {
       ],
     },
   );
-  teach(
-    program
-      .command("gc")
-      .description(
-        "Remove revisions past their retention and the blobs that nothing names any more. Without --yes it only says what would go.",
-      )
-      .option("--yes", "do it")
-      .action(({ yes }: { readonly yes?: boolean }) =>
-        perform(async (context) => {
-          const answer = await context.ask({ verb: "gc", preview: yes !== true, by: context.by });
-          return isRefusal(answer) ? answer : { json: answer, text: collected(answer, context), exit: EXIT.done };
-        }),
-      ),
-    {
-      examples: [
-        ["ringfort gc", "say what would go"],
-        ["ringfort gc --yes", "remove it"],
-      ],
-    },
-  );
+  addCollection(program, perform);
 }
 
 function checked(check: Results["store-check"], { paint }: CommandContext): string {
@@ -67,16 +49,6 @@ function checked(check: Results["store-check"], { paint }: CommandContext): stri
     ? "next: ringfort store check --repair fetches them again\n"
     : "";
   return `${head}\n${table(["BLOB", "STATE", "IN"], rows, paint)}${next}`;
-}
-
-function collected(gc: Results["gc"], { paint }: CommandContext): string {
-  const verb = gc.preview ? "would go" : "removed";
-  const blobs = `${counted(gc.blobs.length, "blob")} (${formatSize(gc.bytes)})`;
-  const head = `${counted(gc.revisions.length, "revision")} and ${blobs} ${verb}; ${counted(gc.waiting, "blob")} still within the grace\n`;
-  const rows = gc.revisions.map(({ source, revision, why }) => [source, revision, why]);
-  const list = rows.length === 0 ? "" : `\n${table(["SOURCE", "REVISION", "WHY"], rows, paint)}`;
-  const next = gc.preview && (gc.blobs.length > 0 || rows.length > 0) ? "next: ringfort gc --yes removes them\n" : "";
-  return head + list + next;
 }
 
 function counted(count: number, what: string): string {

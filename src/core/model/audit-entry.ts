@@ -5,7 +5,7 @@ import type { SignatureFinding } from "./feed-listing.ts";
 import type { StoredPolicy } from "./policy.ts";
 import type { Proposal, ProposalEnd, SignOff } from "./proposal.ts";
 import { type Restraint, restraintText } from "./restraint.ts";
-import type { Revision, RevisionEntry } from "./revision.ts";
+import type { Removal, Revision, RevisionEntry } from "./revision.ts";
 
 /**
  * What the audit log holds, and what each kind says. The log is no list of events: what stands in it was decided or
@@ -26,7 +26,8 @@ export const AUDIT_KINDS = {
   "artifact.judged": "a file that proves itself was inspected: which signatures were found, and the verdict",
   "revision.admitted": "files that are new in a revision, with their digests; as many lines as they take",
   "revision.sealed": "a revision became complete: who vouches for it, and how many files it has",
-  "revisions.removed": "revisions were forgotten by a collection",
+  "revisions.removed":
+    "revisions were removed by a collection: which, for whom and why; that they were sealed stands above",
   "channel.moved": "a channel was promoted or rolled back, by whom and why",
   "evidence.found": "a check, the vendor's own behaviour or somebody from outside spoke of a revision, with a code",
   "sync.ended": "a run of a source ended: with a new revision, with nothing new, refused or failed",
@@ -176,6 +177,20 @@ export function auditOfRevision(
   const versions = series.slice(0, FILES_PER_ENTRY).map(({ name, version }) => [name, version]);
   const said = { source, revision: number, files, bytes, fresh: fresh.length, vouchedBy: cut(vouchedBy), unsigned };
   drafts.push({ at, kind: "revision.sealed", fields: { ...said, series: versions } });
+  return drafts;
+}
+
+/** The removal of revisions; as many entries as they take. */
+export function auditOfRemoval(
+  source: string,
+  numbers: readonly number[],
+  { purgedAt, by, why }: Removal,
+): readonly AuditDraft[] {
+  const drafts: AuditDraft[] = [];
+  for (let from = 0; from < numbers.length; from += FILES_PER_ENTRY) {
+    const revisions = numbers.slice(from, from + FILES_PER_ENTRY);
+    drafts.push({ at: purgedAt, kind: "revisions.removed", fields: { source, revisions, by, why: cut(why) } });
+  }
   return drafts;
 }
 

@@ -1,5 +1,5 @@
 import type { Sha256 } from "../kernel/digest.ts";
-import type { Instant } from "../kernel/instant.ts";
+import { formatInstant, type Instant } from "../kernel/instant.ts";
 import type { SafePath } from "../kernel/safe-path.ts";
 import type { Series } from "./feed-listing.ts";
 
@@ -31,6 +31,22 @@ export interface Revision {
   /** The latest build time among its entries: no Last-Modified served of it may be older. */
   readonly newestBuiltAt: Instant | null;
 }
+
+/** What the record keeps of a revision that was removed: that it was there, and who removed it, and why. */
+export interface PurgedRevision
+  extends Pick<Revision, "source" | "number" | "sealedAt" | "files" | "bytes" | "vouchedBy"> {
+  readonly purgedAt: Instant;
+  readonly by: string;
+  readonly why: string;
+}
+
+/** For a person: "revision 3 of clamav was removed on … by …: …". */
+export function purgedText({ source, number, purgedAt, by, why }: PurgedRevision): string {
+  return `revision ${number} of ${source} was removed on ${formatInstant(purgedAt)} by ${by}: ${why}`;
+}
+
+/** Who removes revisions, when and why. */
+export type Removal = Pick<PurgedRevision, "purgedAt" | "by" | "why">;
 
 /** What sealing takes: the complete set, with paths already judged. */
 export interface RevisionDraft {

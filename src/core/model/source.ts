@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { alarmSpec, checkName, checkSpec } from "./check.ts";
+import { retentionRule } from "./retention-rule.ts";
 import { address, artifactPath, duration, size } from "./written-value.ts";
 
 export const sourceName = z
@@ -346,17 +347,11 @@ export const sourceSpec = z
       .refine((checks) => new Set(checks.map(checkName)).size === checks.length, "two checks have one name")
       .describe("Run over each new revision, in order, in a jail without network; evidence for the health gate."),
     alarms: alarmSpec.prefault({}).describe("When the vendor's own behaviour is unusual."),
-    retention: z
-      .strictObject({
-        revisions: z
-          .int()
-          .min(1)
-          .max(10_000)
-          .default(10)
-          .describe("How many of the newest revisions are kept, beside those that a channel points at."),
-      })
+    retention: retentionRule
       .prefault({})
-      .describe("What garbage collection keeps."),
+      .describe(
+        "Which revisions a collection keeps. What a channel, a pin, a hold or a proposal needs it always keeps.",
+      ),
   })
   .superRefine((spec, context) => {
     const allowed = TRUSTS[spec.feed.format];

@@ -2,61 +2,225 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { digestOf, NOW, revisionOf } from "../../../test/fixtures/intake.ts";
-import { HOUR } from "../kernel/instant.ts";
-import type { ChannelPosition } from "../model/channel.ts";
+import { DAY, HOUR, MINUTE } from "../kernel/instant.ts";
+import type { Restraint } from "../model/restraint.ts";
 import { decideRollback } from "./decide-rollback.ts";
-import { planBlobCollection, surplusRevisions } from "./retention.ts";
+import { freedBytes, judgeRetention, planBlobCollection, planText } from "./retention.ts";
 
-function position(channel: string, revision: number): ChannelPosition {
-  return { source: "s", channel, revision, movedAt: NOW, moves: 1, steps: [{ revision, movedAt: NOW }] };
+type Facts = Parameters<typeof judgeRetention>[0];
+
+const RULE = { revisions: 1, age: 0, rollbackWindow: 1, automatic: false } as const;
+
+function factsOf(given: Partial<Facts> & { readonly held: readonly number[] }): Facts {
+  return {
+    source: "s",
+    rule: RULE,
+    // One a day, the newest a day old.
+    revisions: given.held.map((number) => ({ number, sealedAt: NOW - (Math.max(...given.held) - number + 1) * DAY })),
+    positions: [],
+    moves: [],
+    awaited: new Set(),
+    proposed: new Set(),
+    restraints: [],
+    now: NOW,
+    grace: HOUR,
+    ...given,
+  };
 }
 
-const numbers = (surplus: ReturnType<typeof surplusRevisions>) => surplus.map(({ revision }) => revision);
+const goes = (facts: Facts) =>
+  judgeRetention(facts)
+    .filter(({ stays }) => stays.length === 0)
+    .map(({ revision }) => revision);
 
-test("the newest stay, and what a channel shows, and what a rollback would lead to", () => {
-  const revisions = [1, 2, 3, 4, 5, 6].map((number) => revisionOf(number));
-  assert.deepEqual(numbers(surplusRevisions(revisions, [], new Set(), 2)), [4, 3, 2, 1]);
-  assert.deepEqual(numbers(surplusRevisions(revisions, [position("production", 3)], new Set([1]), 2)), [4, 2]);
-  assert.deepEqual(surplusRevisions(revisions, [], new Set(), 6), []);
-  assert.deepEqual(surplusRevisions([], [], new Set(), 1), []);
+function whyStays(facts: Facts, number: number): readonly string[] {
+  const found = judgeRetention(facts).find(({ revision }) => revision === number);
+  return (found?.stays ?? []).map((each) => `${each.for}:${each.detail}`);
+}
+
+const moved = (channel: string, to: number, ago: number) => ({ channel, to, at: NOW - ago });
+const restraint = (on: Restraint["on"], at = NOW) => ({ id: 9, on, at });
+
+test("the newest stay, and the young, whichever are more", () => {
+  const held = [1, 2, 3, 4, 5, 6];
+  assert.deepEqual(goes(factsOf({ held, rule: { ...RULE, revisions: 2 } })), [4, 3, 2, 1]);
+  assert.deepEqual(goes(factsOf({ held, rule: { ...RULE, age: 4 * DAY } })), [3, 2, 1]);
+  assert.deepEqual(goes(factsOf({ held, rule: { ...RULE, revisions: 4, age: 2 * DAY } })), [2, 1]);
+  assert.deepEqual(goes(factsOf({ held, rule: { ...RULE, revisions: 6 } })), []);
+  assert.deepEqual(judgeRetention(factsOf({ held: [] })), []);
 });
 
-test("no revision that a channel shows, or that its rollback would lead to, is ever surplus", () => {
-  const history = fc.record({
-    held: fc.uniqueArray(fc.integer({ min: 1, max: 12 }), { minLength: 1 }),
-    channels: fc.array(fc.array(fc.nat({ max: 11 }), { minLength: 1, maxLength: 6 }), { maxLength: 3 }),
-    keep: fc.integer({ min: 1, max: 4 }),
+test("each need keeps its revision, and says whose it is", () => {
+  const held = [1, 2, 3, 4, 5, 6];
+  const positions = [
+    { channel: "production", revision: 3 },
+    { channel: "pilot", revision: 3 },
+  ];
+  assert.deepEqual(whyStays(factsOf({ held, positions }), 3), ["shown:pilot, production"]);
+  assert.deepEqual(whyStays(factsOf({ held, awaited: new Set([2]) }), 2), ["awaited:"]);
+  assert.deepEqual(whyStays(factsOf({ held, proposed: new Set([2]) }), 2), ["proposed:"]);
+  const pin = restraint({ kind: "pin", source: "s", channel: "pilot", revision: 2 });
+  assert.deepEqual(whyStays(factsOf({ held, restraints: [pin] }), 2), ["pinned:number 9"]);
+  const foreign = restraint({ kind: "pin", source: "t", channel: "pilot", revision: 2 });
+  assert.deepEqual(goes(factsOf({ held, restraints: [foreign] })), [5, 4, 3, 2, 1]);
+  // What was there when the hold was put: of 1 to 6, one a day, those up to three days ago.
+  const hold = restraint({ kind: "hold", source: null, channel: "pilot" }, NOW - 3 * DAY);
+  assert.deepEqual(goes(factsOf({ held, restraints: [hold] })), [5]);
+  assert.deepEqual(
+    goes(factsOf({ held, restraints: [restraint({ ...hold.on, source: "t" } as Restraint["on"])] })),
+    [5, 4, 3, 2, 1],
+  );
+});
+
+test("a channel keeps its last revisions that are still held, and one step back, and for the grace what it has left", () => {
+  const moves = [moved("p", 6, 2 * HOUR), moved("p", 4, 3 * HOUR), moved("p", 3, 4 * HOUR), moved("p", 1, 5 * HOUR)];
+  const facts = factsOf({ held: [1, 3, 4, 6, 9], moves, positions: [{ channel: "p", revision: 6 }] });
+  // With a window of one the plain rollback still leads to 4.
+  assert.deepEqual(goes(facts), [3, 1]);
+  assert.deepEqual(goes({ ...facts, rule: { ...RULE, rollbackWindow: 3 } }), [1]);
+  const without = { ...facts, revisions: facts.revisions.filter(({ number }) => number !== 4) };
+  assert.deepEqual(goes({ ...without, rule: { ...RULE, rollbackWindow: 3 } }), []);
+  // A channel that was taken back: a client may still hold what it showed until then.
+  const back = [moved("p", 1, 59 * MINUTE), moved("p", 4, 3 * HOUR)];
+  const taken = factsOf({ held: [1, 4, 9], moves: back, positions: [{ channel: "p", revision: 1 }] });
+  assert.deepEqual(whyStays(taken, 4), ["leaving:p"]);
+  assert.deepEqual(goes({ ...taken, now: NOW + MINUTE }), [4]);
+});
+
+const number = fc.integer({ min: 1, max: 12 });
+const channel = fc.constantFrom("a", "b", "c");
+const anyRestraint = fc.record({
+  id: fc.nat({ max: 3 }),
+  at: fc.integer({ min: 0, max: 400 }).map((hours) => NOW - hours * HOUR),
+  on: fc.oneof(
+    fc.record({
+      kind: fc.constant("hold" as const),
+      source: fc.constantFrom("s", "t", null),
+      channel: fc.option(channel),
+    }),
+    fc.record({ kind: fc.constant("pin" as const), source: fc.constantFrom("s", "t"), channel, revision: number }),
+    fc.record({ kind: fc.constant("block-revision" as const), source: fc.constant("s"), revision: number }),
+  ),
+});
+const anyFacts: fc.Arbitrary<Facts> = fc
+  .record({
+    held: fc.uniqueArray(number, { minLength: 1 }),
+    moves: fc.array(fc.record({ channel, to: number, ago: fc.nat({ max: 300 }) }), { maxLength: 12 }),
+    rule: fc.record({
+      revisions: fc.integer({ min: 1, max: 5 }),
+      age: fc.nat({ max: 8 }).map((days) => days * DAY),
+      rollbackWindow: fc.integer({ min: 1, max: 4 }),
+      automatic: fc.boolean(),
+    }),
+    awaited: fc.array(number, { maxLength: 2 }),
+    proposed: fc.array(number, { maxLength: 2 }),
+    restraints: fc.array(anyRestraint, { maxLength: 3 }),
+    grace: fc.nat({ max: 100 }).map((hours) => hours * HOUR),
+  })
+  .map(({ held, moves, awaited, proposed, ...rest }) => {
+    // A channel only ever moves to what was held; the newest move is where it is.
+    const done = moves
+      .map(({ channel: name, to, ago }) => ({ channel: name, to: held[to % held.length] ?? 1, at: NOW - ago * HOUR }))
+      .toSorted((a, b) => b.at - a.at);
+    const positions = [...new Set(done.map((move) => move.channel))].map((name) => ({
+      channel: name,
+      revision: done.find((move) => move.channel === name)?.to ?? 1,
+    }));
+    return factsOf({ held, moves: done, positions, awaited: new Set(awaited), proposed: new Set(proposed), ...rest });
   });
+
+/** The rule again, told another way round: for each revision, whether anything at all needs it. */
+function needed(facts: Facts, of: Facts["revisions"][number]): boolean {
+  const { rule, revisions, positions, moves, restraints, now, grace } = facts;
+  if (revisions.filter((other) => other.number > of.number).length < rule.revisions) return true;
+  if (now - of.sealedAt < rule.age) return true;
+  if (facts.awaited.has(of.number) || facts.proposed.has(of.number)) return true;
+  for (const { on, at } of restraints) {
+    if (on.kind === "pin" && on.source === "s" && on.revision === of.number) return true;
+    if (on.kind === "hold" && on.source !== "t" && of.sealedAt <= at) return true;
+  }
+  return positions.some((position) => {
+    if (position.revision === of.number) return true;
+    const own = moves.filter((move) => move.channel === position.channel);
+    const back = decideRollback({
+      first: false,
+      channel: position.channel,
+      asked: null,
+      position: { ...position, source: "s", movedAt: NOW, moves: 1, steps: [] },
+      history: new Set(own.map(({ to }) => to)),
+      held: new Map(revisions.map((each) => [each.number, revisionOf(each.number)])),
+    });
+    if (back.kind === "may-move" && back.revision.number === of.number) return true;
+    const first = own.findIndex(({ to }) => to === of.number);
+    if (first === -1) return false;
+    const ahead = own.slice(0, first).filter(({ to }) => revisions.some((each) => each.number === to));
+    if (new Set(ahead.map(({ to }) => to)).size < rule.rollbackWindow) return true;
+    return own.some((move, index) => move.to === of.number && index > 0 && now - (own[index - 1]?.at ?? 0) < grace);
+  });
+}
+
+test("exactly what nothing needs goes, for any history, and it does not matter in which order the facts come", () => {
   fc.assert(
-    fc.property(history, ({ held, channels, keep }) => {
-      const revisions = held.map((number) => revisionOf(number));
-      const holding = new Map(revisions.map((revision) => [revision.number, revision]));
-      const rollbackOf = (index: number, moves: readonly number[]) =>
-        decideRollback({
-          first: false,
-          channel: `c${index}`,
-          asked: null,
-          position: position(`c${index}`, moves.at(-1) ?? 0),
-          history: new Set(moves),
-          held: holding,
-        });
-      // Every channel's moves, each to a revision that was held, the last one its position.
-      const moved = channels.map((moves) => moves.map((each) => held[each % held.length] ?? 0));
-      const targets = moved.flatMap((moves, index) => {
-        const decision = rollbackOf(index, moves);
-        return decision.kind === "may-move" ? [decision.revision.number] : [];
-      });
-      const positions = moved.map((moves, index) => position(`c${index}`, moves.at(-1) ?? 0));
-      const surplus = numbers(surplusRevisions(revisions, positions, new Set(targets), keep));
-      const newest = held.toSorted((a, b) => b - a).slice(0, keep);
-      for (const number of [...targets, ...newest, ...positions.map(({ revision }) => revision)])
-        assert.ok(!surplus.includes(number), `revision ${number} is needed`);
-      assert.equal(
-        surplus.length + new Set([...targets, ...newest, ...positions.map((p) => p.revision)]).size,
-        held.length,
+    fc.property(anyFacts, (facts) => {
+      const expected = facts.revisions.filter((each) => !needed(facts, each)).map((each) => each.number);
+      const found = goes(facts);
+      assert.deepEqual(
+        found,
+        expected.toSorted((a, b) => b - a),
+      );
+      const { revisions, positions, restraints } = facts;
+      const turned = {
+        ...facts,
+        revisions: revisions.toReversed(),
+        positions: positions.toReversed(),
+        restraints: restraints.toReversed(),
+      };
+      assert.deepEqual(judgeRetention(turned), judgeRetention(facts));
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("to remove what goes, or any part of it, makes nothing else go and nothing else stay", () => {
+  fc.assert(
+    fc.property(anyFacts, fc.infiniteStream(fc.boolean()), (facts, coins) => {
+      const going = goes(facts);
+      const gone = new Set(going.filter(() => coins.next().value));
+      const left = { ...facts, revisions: facts.revisions.filter((each) => !gone.has(each.number)) };
+      assert.deepEqual(
+        goes(left),
+        going.filter((each) => !gone.has(each)),
       );
     }),
+    { numRuns: 500 },
   );
+});
+
+test("a content is counted once, and not at all when what stays names it", () => {
+  const entry = (name: string, size: number) => ({ sha256: digestOf(name), size });
+  const going = [
+    { key: "s/1", entries: [entry("shared", 10), entry("kept", 100), entry("one", 1)] },
+    { key: "s/2", entries: [entry("shared", 10), entry("two", 2), entry("two", 2)] },
+  ];
+  assert.deepEqual(
+    [...freedBytes(going, new Set([digestOf("kept")]))],
+    [
+      ["s/1", 11],
+      ["s/2", 2],
+    ],
+  );
+});
+
+test("a plan's text is one for one plan, in whatever order, and another for any other plan", () => {
+  const revisions = [
+    { source: "a", revision: 1 },
+    { source: "b", revision: 2 },
+  ];
+  const loose = [{ sha256: digestOf("x") }, { sha256: digestOf("y") }];
+  const text = planText(revisions, loose);
+  assert.equal(planText(revisions.toReversed(), loose.toReversed()), text);
+  assert.notEqual(planText(revisions.slice(1), loose), text);
+  assert.notEqual(planText(revisions, loose.slice(1)), text);
 });
 
 const blob = (name: string, admittedAt: number) => ({ sha256: digestOf(name), size: name.length, admittedAt });

@@ -1,9 +1,9 @@
 import { Failure } from "../../core/kernel/errors.ts";
 import type { Instant } from "../../core/kernel/instant.ts";
-import { auditOfRevision } from "../../core/model/audit-entry.ts";
-import type { Revision, RevisionDraft, RevisionEntry } from "../../core/model/revision.ts";
+import { auditOfRemoval, auditOfRevision } from "../../core/model/audit-entry.ts";
+import type { PurgedRevision, Removal, Revision, RevisionDraft, RevisionEntry } from "../../core/model/revision.ts";
 import { appendAudit } from "./audit-rows.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection, Row } from "./connection.ts";
 import { entryFrom, text, whole, wholeOrNull } from "./rows.ts";
 
 const ROWS_AT_ONCE = 64;
@@ -62,17 +62,28 @@ export function entryRows(connection: Connection, id: number, number: number): r
 }
 
 /**
- * Forgets revisions, within the caller's transaction: their rows, the entries that no kept revision lies in, and what
- * the upstream said of content that is gone. `Failure` `revision.in-use` when a channel points at one of them:
- * it moved there after the caller looked.
+ * Removes revisions, within the caller's transaction: their rows, the entries that no kept revision lies in, and what
+ * the upstream said of content that is gone. That they were there, and why they went, stays. `Failure` `revision.in-use`
+ * when something came to need one after the caller looked.
  */
-export function removeRows(connection: Connection, id: number, numbers: readonly number[]): void {
-  for (const number of numbers) {
-    const holder = connection.get("SELECT channel FROM position WHERE source = ? AND revision = ?", id, number);
-    if (holder !== undefined) {
-      const detail = `channel ${text(holder["channel"])} points at revision ${number}`;
-      throw new Failure("revision.in-use", detail, { retry: "later" });
-    }
+export function removeRows(connection: Connection, source: string, numbers: readonly number[], removal: Removal): void {
+  const id = sourceId(connection, source);
+  const gone = numbers.filter(
+    (number) => connection.get("SELECT 1 FROM revision WHERE source = ? AND number = ?", id, number) !== undefined,
+  );
+  for (const number of gone) {
+    const needer = neederOf(connection, id, source, number, removal.purgedAt);
+    if (needer !== null) throw new Failure("revision.in-use", `${needer} needs revision ${number}`, { retry: "later" });
+    connection.run(
+      `INSERT INTO purged (source, number, sealed_at, files, bytes, vouched_by, purged_at, by, why)
+       SELECT ?, number, sealed_at, files, bytes, vouched_by, ?, ?, ? FROM revision WHERE source = ? AND number = ?`,
+      source,
+      removal.purgedAt,
+      removal.by,
+      removal.why,
+      id,
+      number,
+    );
     connection.run("DELETE FROM revision WHERE source = ? AND number = ?", id, number);
   }
   connection.run(
@@ -90,6 +101,53 @@ export function removeRows(connection: Connection, id: number, numbers: readonly
     `DELETE FROM upstream_note WHERE source = ?1 AND sha256 NOT IN (SELECT sha256 FROM entry WHERE source = ?1)`,
     id,
   );
+  appendAudit(connection, auditOfRemoval(source, gone, removal));
+}
+
+/** What needs a revision now, whatever a plan said a moment ago. */
+function neederOf(connection: Connection, id: number, source: string, number: number, now: Instant): string | null {
+  const holder = connection.get("SELECT channel FROM position WHERE source = ? AND revision = ?", id, number);
+  if (holder !== undefined) return `channel ${text(holder["channel"])}`;
+  const proposal = connection.get(
+    "SELECT id FROM proposal WHERE source = ? AND revision = ? AND state = 'open'",
+    source,
+    number,
+  );
+  if (proposal !== undefined) return `proposal ${whole(proposal["id"])}`;
+  const pin = connection.get(
+    `SELECT id FROM restraint WHERE released IS NULL AND (expires_at IS NULL OR expires_at > ?)
+       AND restrains ->> 'kind' = 'pin' AND restrains ->> 'source' = ? AND restrains ->> 'revision' = ?`,
+    now,
+    source,
+    number,
+  );
+  return pin === undefined ? null : `pin ${whole(pin["id"])}`;
+}
+
+const PURGED = "SELECT * FROM purged WHERE source = ?";
+
+/** Revisions that were removed, newest first. */
+export function purgedRows(connection: Connection, source: string, limit: number): readonly PurgedRevision[] {
+  return connection.all(`${PURGED} ORDER BY number DESC LIMIT ?`, source, limit).map(purgedFrom);
+}
+
+export function purgedRow(connection: Connection, source: string, number: number): PurgedRevision | null {
+  const row = connection.get(`${PURGED} AND number = ?`, source, number);
+  return row === undefined ? null : purgedFrom(row);
+}
+
+function purgedFrom(row: Row): PurgedRevision {
+  return {
+    source: text(row["source"]),
+    number: whole(row["number"]),
+    sealedAt: whole(row["sealed_at"]),
+    files: whole(row["files"]),
+    bytes: whole(row["bytes"]),
+    vouchedBy: text(row["vouched_by"]),
+    purgedAt: whole(row["purged_at"]),
+    by: text(row["by"]),
+    why: text(row["why"]),
+  };
 }
 
 function byPath(a: { readonly path: string }, b: { readonly path: string }): number {

@@ -321,6 +321,21 @@ export const MIGRATIONS: readonly string[] = [
     released TEXT
   ) STRICT;
   `,
+  // By the source's name: that a revision was there and was removed outlives its source.
+  `
+  CREATE TABLE purged (
+    source TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    sealed_at INTEGER NOT NULL,
+    files INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    vouched_by TEXT NOT NULL,
+    purged_at INTEGER NOT NULL,
+    by TEXT NOT NULL,
+    why TEXT NOT NULL,
+    PRIMARY KEY (source, number)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Tables whose rows are written once: the authorizer lets no statement change them. */
@@ -334,6 +349,7 @@ export const APPEND_ONLY: ReadonlySet<string> = new Set([
   "policy",
   "evidence",
   "sign_off",
+  "purged",
 ]);
 
 /** Those that not even the removal of a source takes anything from. Of events only the newest are kept: they are a log. */
@@ -349,4 +365,5 @@ export const NEVER_DELETED: ReadonlySet<string> = new Set([
   "proposal",
   "sign_off",
   "restraint",
+  "purged",
 ]);

@@ -5,7 +5,7 @@ import type { SafePath } from "../../core/kernel/safe-path.ts";
 import { auditOfMove, auditOfSync } from "../../core/model/audit-entry.ts";
 import type { ChannelMove, ChannelPosition } from "../../core/model/channel.ts";
 import type { Evidence } from "../../core/model/evidence.ts";
-import type { Revision, RevisionDraft, RevisionEntry } from "../../core/model/revision.ts";
+import type { PurgedRevision, Removal, Revision, RevisionDraft, RevisionEntry } from "../../core/model/revision.ts";
 import type { SourceSpec } from "../../core/model/source.ts";
 import type {
   AtStep,
@@ -24,7 +24,7 @@ import { evidenceOf, putEvidence } from "./evidence-rows.ts";
 import { noticeQueue } from "./notice-rows.ts";
 import { peopleBook } from "./people-rows.ts";
 import { releaseRecord } from "./release-rows.ts";
-import { entryRows, removeRows, sealRows, sourceId } from "./revision-rows.ts";
+import { entryRows, purgedRow, purgedRows, removeRows, sealRows, sourceId } from "./revision-rows.ts";
 import {
   blobFrom,
   eventFrom,
@@ -144,9 +144,17 @@ class SqliteLedger
     return new Map(this.#connection.arrays("SELECT sha256, size FROM entry").map(blobFrom));
   }
 
-  async removeRevisions(source: string, numbers: readonly number[]): Promise<void> {
+  async removeRevisions(source: string, numbers: readonly number[], removal: Removal): Promise<void> {
     if (numbers.length === 0) return;
-    this.#connection.transaction(() => removeRows(this.#connection, sourceId(this.#connection, source), numbers));
+    this.#connection.transaction(() => removeRows(this.#connection, source, numbers, removal));
+  }
+
+  async purgedRevisions(source: string, limit: number): Promise<readonly PurgedRevision[]> {
+    return purgedRows(this.#connection, source, limit);
+  }
+
+  async purgedRevision(source: string, number: number): Promise<PurgedRevision | null> {
+    return purgedRow(this.#connection, source, number);
   }
 
   async looseBlobs(): Promise<ReadonlyMap<Sha256, Instant>> {

@@ -21,6 +21,7 @@ import {
   auditOfProposal,
   auditOfProposalEnd,
   auditOfRelease,
+  auditOfRemoval,
   auditOfRestraint,
   auditOfRevision,
   auditOfSignOff,
@@ -37,8 +38,14 @@ import type {
   Signed,
   SignOff,
 } from "../../../src/core/model/proposal.ts";
-import type { Restraint, RestraintDraft } from "../../../src/core/model/restraint.ts";
-import type { Revision, RevisionDraft, RevisionEntry } from "../../../src/core/model/revision.ts";
+import { isActive, type Restraint, type RestraintDraft } from "../../../src/core/model/restraint.ts";
+import type {
+  PurgedRevision,
+  Removal,
+  Revision,
+  RevisionDraft,
+  RevisionEntry,
+} from "../../../src/core/model/revision.ts";
 import { mountOf, type SourceSpec } from "../../../src/core/model/source.ts";
 import type { Person, Token } from "../../../src/core/people/person.ts";
 import type {
@@ -85,6 +92,7 @@ export class MemoryLedger implements Ledger {
   });
   readonly #sources = new Map<string, HeldSource>();
   readonly #numbers = new Map<string, number>();
+  readonly #purged: PurgedRevision[] = [];
   #loose: ReadonlyMap<Sha256, Instant> = new Map();
   #restraints: readonly Restraint[] = [];
   #proposals: readonly Proposal[] = [];
@@ -180,15 +188,36 @@ export class MemoryLedger implements Ledger {
     return named;
   }
 
-  async removeRevisions(source: string, numbers: readonly number[]): Promise<void> {
+  async removeRevisions(source: string, numbers: readonly number[], removal: Removal): Promise<void> {
     if (numbers.length === 0) return;
     const { revisions, positions, notes } = this.#held(source);
-    for (const { revision } of positions.values()) {
-      if (numbers.includes(revision)) throw new Failure("revision.in-use", `revision ${revision}`, { retry: "later" });
+    const needed = [
+      ...[...positions.values()].map(({ revision }) => revision),
+      ...this.#proposals.filter((one) => one.source === source && one.state === "open").map((one) => one.revision),
+      ...this.#restraints.flatMap((one) =>
+        isActive(one, removal.purgedAt) && one.on.kind === "pin" && one.on.source === source ? [one.on.revision] : [],
+      ),
+    ];
+    const gone = numbers.filter((number) => revisions.has(number));
+    for (const number of gone)
+      if (needed.includes(number)) throw new Failure("revision.in-use", `revision ${number}`, { retry: "later" });
+    for (const number of gone) {
+      const { sealedAt, files, bytes, vouchedBy } = (revisions.get(number) as Held).revision;
+      this.#purged.push({ source, number, sealedAt, files, bytes, vouchedBy, ...removal });
+      revisions.delete(number);
     }
-    for (const number of numbers) revisions.delete(number);
+    for (const draft of auditOfRemoval(source, gone, removal)) this.#audit.append(draft);
     const named = new Set([...revisions.values()].flatMap(({ entries }) => entries.map(({ sha256 }) => sha256)));
     for (const note of notes.values()) if (!named.has(note.sha256)) notes.delete(note.path);
+  }
+
+  async purgedRevisions(source: string, limit: number): Promise<readonly PurgedRevision[]> {
+    const found = this.#purged.filter((one) => one.source === source).toSorted((a, b) => b.number - a.number);
+    return found.slice(0, limit);
+  }
+
+  async purgedRevision(source: string, number: number): Promise<PurgedRevision | null> {
+    return this.#purged.find((one) => one.source === source && one.number === number) ?? null;
   }
 
   async looseBlobs(): Promise<ReadonlyMap<Sha256, Instant>> {
