@@ -9,6 +9,8 @@ import type { Confine, Jail } from "./jails.ts";
 
 export interface WorkerRole {
   readonly jail: Jail;
+  /** Flags of the runtime that are no walls. */
+  readonly runtime?: readonly string[];
   /** The file that the process runs. */
   readonly entry: string;
   readonly args: readonly string[];
@@ -104,7 +106,7 @@ export class WorkerProcess {
   }
 
   #spawn(pairs: readonly LanePair[], onExit: () => void, sockets: readonly number[]): void {
-    const plain = [process.execPath, this.role.entry, ...this.role.args];
+    const plain = [process.execPath, ...(this.role.runtime ?? []), this.role.entry, ...this.role.args];
     const command = this.#confine(this.role.jail, plain, this.firstSocket + sockets.length);
     const [program = "", ...args] = command;
     const child = spawn(program, args, {

@@ -9,7 +9,7 @@ import type { AccessLogField } from "../core/model/access-log.ts";
 import type { Events } from "../core/ports.ts";
 import { PASSIVE_PORTS, type ServeFtpInput, type ServeHttpsInput, type TlsIdentity } from "../wire/jobs.ts";
 import type { Certificates } from "./certificates.ts";
-import { ChannelServer, type Sighted } from "./channel-server.ts";
+import { ChannelServer, SERVE_RUNTIME, type Sighted } from "./channel-server.ts";
 import { ChannelSockets, type SocketDoor } from "./channel-sockets.ts";
 import { ConsoleServer } from "./console-server.ts";
 import type { Confine, Jail } from "./jails.ts";
@@ -201,6 +201,7 @@ function channelServer(
   const worker = new WorkerProcess(
     {
       jail,
+      runtime: SERVE_RUNTIME,
       entry: places.entries.serve,
       args: [],
       lanes: 1,

@@ -3,10 +3,9 @@ import type { Duration, Instant } from "../../../core/kernel/instant.ts";
 import type { OpenBlob } from "../../blobs.ts";
 import { type BufferPool, LARGE_BYTES, SMALL_BYTES } from "../../buffer-pool.ts";
 import { DeliveryWatch, type LeastRate } from "../../least-rate.ts";
+import { Pace } from "../../pace.ts";
 import { unsentBytes } from "../../unsent-bytes.ts";
 
-/** Bytes a millisecond from which on a client is lent large buffers: it will not sit on one. */
-const FAST = 256;
 /** How long the data connection is kept after its end was sent, for the client to end it too. */
 const LINGER: Duration = 10_000;
 
@@ -62,9 +61,9 @@ export class Transfer {
 
   async file(blob: OpenBlob, from: number, size: number, buffers: BufferPool, elapsed: () => Instant): Promise<Ended> {
     if (blob.held !== null) return this.#held(blob.held.subarray(from), elapsed);
-    let fast = false;
+    const pace = new Pace();
     for (let at = from; at < size; ) {
-      const buffer = buffers.take(fast && size - at > SMALL_BYTES);
+      const buffer = buffers.take(pace.large(size - at));
       try {
         const read = await blob.read(buffer, Math.min(size - at, buffer.length), at);
         if (read === 0) {
@@ -74,8 +73,7 @@ export class Transfer {
         const began = elapsed();
         if (!(await this.#write(buffer.subarray(0, read)))) return this.#ended ?? "gone";
         at += read;
-        // Large writes are what makes us fast, and are lent to those alone who have just shown that they take them.
-        fast = read >= (elapsed() - began) * FAST;
+        pace.took(read, elapsed() - began);
       } finally {
         buffers.give(buffer);
       }
@@ -86,12 +84,13 @@ export class Transfer {
   /** In clear at once: the kernel takes what it can, and nobody else has a copy. TLS makes one of what it is given. */
   async #held(bytes: Uint8Array, elapsed: () => Instant): Promise<Ended> {
     let left = bytes;
-    for (let fast = false; this.#socket !== this.#wire && left.length > SMALL_BYTES; ) {
-      const piece = left.subarray(0, fast ? LARGE_BYTES : SMALL_BYTES);
+    const pace = new Pace(0);
+    while (this.#socket !== this.#wire && left.length > SMALL_BYTES) {
+      const piece = left.subarray(0, pace.large(left.length) ? LARGE_BYTES : SMALL_BYTES);
       const began = elapsed();
       if (!(await this.#write(piece))) return this.#ended ?? "gone";
       left = left.subarray(piece.length);
-      fast = piece.length >= (elapsed() - began) * FAST;
+      pace.took(piece.length, elapsed() - began);
     }
     return this.#last(left);
   }

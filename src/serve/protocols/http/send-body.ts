@@ -1,12 +1,10 @@
 import type { Instant } from "../../../core/kernel/instant.ts";
 import type { OpenBlob } from "../../blobs.ts";
 import { type BufferPool, LARGE_BYTES, SMALL_BYTES } from "../../buffer-pool.ts";
+import { Pace } from "../../pace.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Piece } from "./plan-file.ts";
 import type { ByteRange } from "./ranges.ts";
-
-/** Bytes a millisecond from which on a client is lent large buffers: it will not sit on one. */
-const FAST = 256;
 
 /** How a body ended: `short` when the file no longer has the bytes that were promised. */
 type Sent = "sent" | "gone" | "short";
@@ -43,19 +41,17 @@ async function sendRange(
   { buffers, elapsed }: Means,
 ): Promise<Sent> {
   if (blob.held !== null) return sendHeld(exchange, blob.held.subarray(range.first, range.last + 1), elapsed);
-  let fast = false;
+  const pace = new Pace();
   for (let at = range.first; at <= range.last; ) {
     const left = range.last + 1 - at;
-    const buffer = buffers.take(fast && left > SMALL_BYTES);
+    const buffer = buffers.take(pace.large(left));
     try {
       const read = await blob.read(buffer, Math.min(left, buffer.length), at);
       if (read === 0) return "short";
       const began = elapsed();
       if (!(await exchange.write(buffer.subarray(0, read)))) return "gone";
       at += read;
-      // Large writes are what makes us fast, and are lent to those alone who have just shown that they take them:
-      // whoever stalls with one gives it back when the least rate cuts him.
-      fast = read >= (elapsed() - began) * FAST;
+      pace.took(read, elapsed() - began);
     } finally {
       buffers.give(buffer);
     }
@@ -68,13 +64,13 @@ async function sendRange(
  * clients that read slowly would each hold one of the whole.
  */
 async function sendHeld(exchange: Exchange, bytes: Uint8Array, elapsed: () => Instant): Promise<Sent> {
-  let fast = false;
+  const pace = new Pace(0);
   for (let at = 0; at < bytes.length; ) {
-    const piece = bytes.subarray(at, at + (fast ? LARGE_BYTES : SMALL_BYTES));
+    const piece = bytes.subarray(at, at + (pace.large(bytes.length - at) ? LARGE_BYTES : SMALL_BYTES));
     const began = elapsed();
     if (!(await exchange.write(piece))) return "gone";
     at += piece.length;
-    fast = piece.length >= (elapsed() - began) * FAST;
+    pace.took(piece.length, elapsed() - began);
   }
   return "sent";
 }
