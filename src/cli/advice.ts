@@ -127,9 +127,18 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
     "compare the key with the one that you kept (ringfort audit-log key); if it is right, the checkpoint is forged",
   "login.refused": "log in again, or ask an admin for a new token: ringfort token make NAME",
   "login.too-often": "wait as long as it takes; an admin can set another password: ringfort user password NAME",
+  "login.stale": "begin again: /api/v1/oidc/log-in",
+  "login.not-believed": "look at the event's detail and at the issuer's settings; the clock may be wrong",
+  "login.not-allowed": "put the person into a group that console.oidc.roles names, or into the tenant",
+  "login.name-taken": "when it is the same person: ringfort user link NAME --subject SUBJECT",
+  "issuer.unreachable": "look whether this host reaches the issuer (console.oidc.issuer)",
+  "issuer.unfit": "compare console.oidc.issuer and hosts with the issuer's discovery document",
   "login.role-missing": "ask an admin: ringfort user set NAME --role ROLE",
   "password.unfit": "take a few words that nobody would put together",
   "person.unknown": "ringfort user list shows who is known; ringfort user add NAME makes somebody known",
+  "person.from-issuer":
+    "change the person's groups at the issuer; ringfort user set NAME --disable keeps them out at once",
+  "person.linked-already": "ringfort user list shows who is linked",
   "person.exists": "take another name, or change the one that is there: ringfort user set NAME",
   "token.unknown": "ringfort token list shows the tokens that there are",
   "notice.refused":

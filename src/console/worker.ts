@@ -21,8 +21,8 @@ export function serveConsoleLane(fd: number, onEnd: (cause: Error | null) => voi
   lane.onClose(onEnd);
 }
 
-async function listen({ host, port, tls, socket, version }: ConsoleStart): Promise<ConsoleAnswer> {
-  const api = buildApi({ ask: (request) => askDaemonAs(socket, request, () => {}), tls, version });
+async function listen({ host, port, tls, socket, version, issuer }: ConsoleStart): Promise<ConsoleAnswer> {
+  const api = buildApi({ ask: (request) => askDaemonAs(socket, request, () => {}), tls, version, issuer });
   try {
     await api.listen({ host, port });
   } catch (cause) {

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { clientNetworks, confinement, interfaceName } from "./config-network.ts";
+import { oidcConfig } from "./config-oidc.ts";
 import { clients, logs } from "./config-record.ts";
 import { httpsFields, PAIR_ISSUE, pairFields, pairPlace } from "./config-tls.ts";
 import { channelName } from "./model/source.ts";
@@ -262,6 +263,7 @@ const consoleConfig = z
       .refine((fields) => pairPlace(fields) !== null, PAIR_ISSUE)
       .optional()
       .describe("HTTPS. Without it passwords and tokens would cross the line in clear."),
+    oidc: oidcConfig.optional().describe("People also log in through this OpenID provider (docs/api.md)."),
   })
   .refine(
     ({ listen: at, tls }) => tls !== undefined || /^(?:127\.|localhost:|\[::1\]:)/.test(at),

@@ -24,7 +24,7 @@ import type {
 import type { Restraint, RestraintDraft } from "./model/restraint.ts";
 import type { PurgedRevision, Removal, Revision, RevisionDraft, RevisionEntry } from "./model/revision.ts";
 import type { SourceSpec } from "./model/source.ts";
-import type { Person, Token } from "./people/person.ts";
+import type { Person, PersonIdentity, Token } from "./people/person.ts";
 import type { TreeFile, TreeMethod } from "./publish/plan-tree.ts";
 import type { TreeRecord } from "./publish/tree-record.ts";
 import type { CanarySightings } from "./release/canaries.ts";
@@ -182,6 +182,9 @@ export interface NoticeQueue {
   trimNotices(subscriber: string, most: number): Promise<number>;
 }
 
+/** What is said of a person; how they show who they are is said elsewhere. */
+export type PersonDraft = Pick<Person, "name" | "roles" | "disabled" | "createdAt">;
+
 /** Who may ask what: people and their tokens. Secrets are kept as hashes alone. */
 export interface PeopleBook {
   people(): Promise<readonly Person[]>;
@@ -189,7 +192,15 @@ export interface PeopleBook {
   /** The stored form of a password, which `Passwords` understands; `null` where there is none. */
   passwordOf(name: string): Promise<string | null>;
   /** Sets a person, and their password where `password` is given. `null` takes it away. */
-  putPerson(person: Omit<Person, "hasPassword">, password?: string | null): Promise<void>;
+  putPerson(person: PersonDraft, password?: string | null): Promise<void>;
+  personByIdentity(identity: PersonIdentity): Promise<Person | null>;
+  /** A new person with an identity, and its entry in the audit log; `false` and nothing done when somebody has the name or the identity. */
+  addLinkedPerson(person: PersonDraft, identity: PersonIdentity, entry: AuditDraft): Promise<boolean>;
+  /**
+   * Ties a person to an identity and takes their password away, with its entry in the audit log; `false` and nothing done when
+   * either is tied already.
+   */
+  linkPerson(name: string, identity: PersonIdentity, entry: AuditDraft): Promise<boolean>;
   /** All, or one person's; the newest first. */
   tokens(person: string | null): Promise<readonly Token[]>;
   putToken(token: Token, secretHash: Sha256): Promise<void>;

@@ -6,6 +6,7 @@ import { apiRequest } from "../wire/api-requests.ts";
 import { type Caller, type LocalServer, listenLocally } from "../wire/local-server.ts";
 import { type Request, type Results, request as requestSchema, type Verb } from "../wire/requests.ts";
 import type { Gate } from "./gate.ts";
+import type { IssuerLogin } from "./issuer-login.ts";
 import { NEEDED_ROLES } from "./needed-roles.ts";
 import { socketActor } from "./socket-actor.ts";
 
@@ -56,6 +57,7 @@ export async function openApiServer(
   path: string,
   verbs: Verbs,
   gate: Gate,
+  issuer: IssuerLogin | null,
   onBug: (error: unknown) => void,
 ): Promise<ControlServer> {
   return openServer(path, onBug, async (value, caller) => {
@@ -66,6 +68,10 @@ export async function openApiServer(
     if (asked.kind === "log-out") {
       gate.logOut(asked.session);
       return {};
+    }
+    if (asked.kind === "oidc-begin" || asked.kind === "oidc-end") {
+      if (issuer === null) throw new Failure("request.malformed", "no issuer is configured");
+      return asked.kind === "oidc-begin" ? issuer.begin() : issuer.end(asked.flow, asked.query);
     }
     const actor = await gate.who(asked.credential);
     if (asked.kind === "who") return { actor };

@@ -19,6 +19,7 @@ import { openFetchDoor } from "./fetch-door.ts";
 import { Gate } from "./gate.ts";
 import { HealthWatch } from "./health-watch.ts";
 import { openInspectDoor } from "./inspect-door.ts";
+import { IssuerLogin } from "./issuer-login.ts";
 import type { Confine, Level } from "./jails.ts";
 import { KeptTrees } from "./kept-trees.ts";
 import { Notifier, type NotifierParts } from "./notifier.ts";
@@ -139,6 +140,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     turnstile,
     atStep: parts.atStep,
     grace: config.collect.grace,
+    issuer: config.console?.oidc?.issuer ?? null,
     version: parts.version,
     data: config.data,
     levelOf: parts.levelOf,
@@ -179,7 +181,8 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     sockets.push(await openControlServer(places.control, verbs, parts.onBug));
     if (workers.console !== null) {
       const gate = new Gate({ ledger: parts.ledger, clock, events, passwords });
-      sockets.push(await openApiServer(places.api, verbs, gate, parts.onBug));
+      const issuer = issuerLogin(parts, workers, gate);
+      sockets.push(await openApiServer(places.api, verbs, gate, issuer, parts.onBug));
       await workers.console.start();
     }
     for (const spec of await parts.ledger.sources())
@@ -209,6 +212,14 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
 async function consoleIdentity({ config, readIdentity }: DaemonParts): Promise<TlsIdentity | null> {
   const pair = config.console?.tls === undefined ? null : pairPlace(config.console.tls);
   return pair === null ? null : (await readIdentity({ pair, authorities: null })).identity;
+}
+
+/** `null`: people log in by password alone. */
+function issuerLogin({ config, ledger, clock, events, readSecret }: DaemonParts, { login }: Workers, gate: Gate) {
+  const oidc = config.console?.oidc;
+  return oidc === undefined
+    ? null
+    : new IssuerLogin({ config: oidc, lanes: login, gate, ledger, clock, events, readSecret });
 }
 
 async function within(patience: number, work: Promise<unknown>): Promise<void> {

@@ -60,7 +60,7 @@ export class Gate {
     }
     this.#failures.delete(name);
     events.emit("login.accepted", { name });
-    return { session: this.#open(person.name), actor: actorOf(person, person.roles) };
+    return { session: this.open(person.name), actor: actorOf(person, person.roles) };
   }
 
   logOut(session: string): void {
@@ -86,7 +86,8 @@ export class Gate {
       );
   }
 
-  #open(person: string): string {
+  /** A new session for somebody who has shown who they are. */
+  open(person: string): string {
     const session = randomBytes(32).toString("base64url");
     const now = this.#parts.clock.now();
     this.#sessions.set(keyOf(session), { person, since: now, last: now });

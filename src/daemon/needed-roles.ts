@@ -49,6 +49,7 @@ export const NEEDED_ROLES: Readonly<Record<Verb, Role>> = {
   people: "viewer",
   "person-set": "admin",
   "person-password": "admin",
+  "person-link": "admin",
   tokens: "admin",
   "token-make": "admin",
   "token-revoke": "admin",

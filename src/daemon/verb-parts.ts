@@ -33,6 +33,8 @@ export interface VerbParts {
   readonly turnstile: Turnstile;
   readonly atStep: AtStep;
   readonly grace: Duration;
+  /** The OpenID issuer; `null`: there is none. */
+  readonly issuer: string | null;
   readonly version: string;
   readonly data: string;
   /** How far a process is confined. */

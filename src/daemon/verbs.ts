@@ -9,7 +9,7 @@ import type { SyncRecord } from "../core/ports.ts";
 import { recoveryAfterRollback } from "../core/release/recovery.ts";
 import { checkStore } from "../operations/check-store.ts";
 import { compareRevisions } from "../operations/compare-revisions.ts";
-import { makeToken, revokeToken, setPassword, setPerson } from "../operations/keep-people.ts";
+import { linkPerson, makeToken, revokeToken, setPassword, setPerson } from "../operations/keep-people.ts";
 import { type MoveWish, previewRollback, promoteChannel, rollBackChannel } from "../operations/promote.ts";
 import { removeSource, setUpSource } from "../operations/set-up-source.ts";
 import { clientsAnswer } from "./clients-verb.ts";
@@ -114,6 +114,10 @@ export function verbsOf(parts: VerbParts): Verbs {
     "person-password": async ({ person, password, by }) => {
       await setPassword(doors, person, password === null ? null : await parts.passwords.hash(password), by);
       return { person };
+    },
+    "person-link": async ({ person, subject, by }) => {
+      if (parts.issuer === null) throw new Failure("config.invalid", "the configuration has no console.oidc");
+      return { person: await linkPerson(doors, person, { issuer: parts.issuer, subject }, by) };
     },
     tokens: async ({ person }) => ({ tokens: await ledger.tokens(person) }),
     "token-make": async (wish) => {

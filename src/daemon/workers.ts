@@ -33,6 +33,7 @@ export interface Places {
     readonly serve: string;
     readonly sign: string;
     readonly notify: string;
+    readonly login: string;
     readonly console: string;
   };
 }
@@ -57,11 +58,16 @@ interface Identities {
 /** How many files are inspected side by side: inspection is work for the processor, not for the line. */
 const INSPECT_LANES = 2;
 
+/** Questions to the OpenID issuer at once. */
+const LOGIN_LANES = 1;
+
 /** Every process of the house but the keeper, by role. */
 export class Workers {
   readonly inspect: JobLanes;
   readonly signer: JobLanes;
   readonly notify: JobLanes;
+  /** Asks the OpenID issuer; it is started by the first log-in. */
+  readonly login: JobLanes;
   readonly servers: ReadonlyMap<string, ChannelServer>;
   /** `null`: there is none. */
   readonly console: ConsoleServer | null;
@@ -70,6 +76,7 @@ export class Workers {
   readonly #fetchLanes: number;
   readonly #version: string;
   readonly #online: JobLanes;
+  readonly #hasIssuer: boolean;
   /** One process for each folder that a `file:` address names: it has no network, and reads that folder alone. */
   readonly #offline = new Map<string, JobLanes>();
 
@@ -86,6 +93,7 @@ export class Workers {
     this.#confine = confine;
     this.#fetchLanes = config.fetch.lanes;
     this.#version = version;
+    this.#hasIssuer = config.console?.oidc !== undefined;
     this.#online = this.#lanes(
       { role: "fetch", program: places.program, reads: [], network: "connect" },
       places.entries.fetch,
@@ -108,6 +116,12 @@ export class Workers {
       { role: "notify", program: places.program, reads: [], network: "connect" },
       places.entries.notify,
       1,
+      [],
+    );
+    this.login = this.#lanes(
+      { role: "login", program: places.program, reads: [], network: "connect" },
+      places.entries.login,
+      LOGIN_LANES,
       [],
     );
     const servers = Object.keys(config.channels).map((channel): [string, ChannelServer] => [
@@ -146,18 +160,20 @@ export class Workers {
   }
 
   states(): readonly { readonly state: WorkerState; readonly jail: Jail }[] {
-    const jobs = [this.#online, this.inspect, this.signer, this.notify, ...this.#offline.values()].map(
-      ({ worker }) => ({
-        state: worker.state,
-        jail: worker.role.jail,
-      }),
-    );
+    const jobs = this.#jobLanes().map(({ worker }) => ({ state: worker.state, jail: worker.role.jail }));
     return [...jobs, ...this.#listeners().map(({ state, jail }) => ({ state, jail }))];
   }
 
   async stop(): Promise<void> {
-    const jobs = [this.#online, this.inspect, this.signer, this.notify, ...this.#offline.values()];
-    await Promise.all([...jobs.map((lanes) => lanes.stop()), ...this.#listeners().map((server) => server.stop())]);
+    await Promise.all([
+      ...this.#jobLanes().map((lanes) => lanes.stop()),
+      ...this.#listeners().map((server) => server.stop()),
+    ]);
+  }
+
+  #jobLanes(): readonly JobLanes[] {
+    const login = this.#hasIssuer ? [this.login] : [];
+    return [this.#online, this.inspect, this.signer, this.notify, ...login, ...this.#offline.values()];
   }
 
   #listeners(): readonly (ChannelServer | ConsoleServer)[] {
@@ -166,7 +182,7 @@ export class Workers {
 }
 
 function consoleServer(
-  { listen }: ConsoleConfig,
+  { listen, oidc }: ConsoleConfig,
   version: string,
   places: Places,
   confine: Confine,
@@ -177,7 +193,8 @@ function consoleServer(
   const jail: Jail = { role: "console", program: places.program, reads: [], network: "listen-and-connect" };
   const { shortMessageBytes: mostMessageBytes } = LIMITS;
   const role = { jail, entry: places.entries.console, args: [], lanes: 1, mostMessageBytes, inherits: [] };
-  const start = { kind: "console-start", ...hostAndPort(listen), tls, socket: places.api, version } as const;
+  const issuer = oidc === undefined ? null : { secure: oidc.redirect.startsWith("https:") };
+  const start = { kind: "console-start", ...hostAndPort(listen), tls, socket: places.api, version, issuer } as const;
   return new ConsoleServer(new WorkerProcess(role, confine), start, events);
 }
 

@@ -163,6 +163,7 @@ function placesOf({ data, auditLog }: Config): DaemonParts["places"] & { readonl
       serve: entry("serve-worker"),
       sign: entry("sign-worker"),
       notify: entry("notify-worker"),
+      login: entry("login-worker"),
       console: entry("console"),
     },
   };

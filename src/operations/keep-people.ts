@@ -2,7 +2,7 @@ import type { Sha256 } from "../core/kernel/digest.ts";
 import { Failure } from "../core/kernel/errors.ts";
 import type { Duration } from "../core/kernel/instant.ts";
 import type { Role } from "../core/model/actor.ts";
-import { includesRole, type Person, type Token } from "../core/people/person.ts";
+import { includesRole, type Person, type PersonIdentity, type Token } from "../core/people/person.ts";
 import type { Clock, Events, Ledger } from "../core/ports.ts";
 
 export interface PeopleDoors {
@@ -27,6 +27,9 @@ export async function setPerson(doors: PeopleDoors, wish: PersonWish): Promise<P
   const held = await ledger.person(wish.name);
   if (wish.fresh && held !== null) throw new Failure("person.exists", `"${wish.name}" is known already`);
   if (!wish.fresh && held === null) throw await unknown(doors, wish.name);
+  // Another log-in would give the groups' roles back: here they would be taken for gone.
+  if (held !== null && held.identity !== null && wish.roles !== null)
+    throw new Failure("person.from-issuer", `${wish.name} logs in through ${held.identity.issuer}`);
   const person = {
     name: wish.name,
     roles: wish.roles ?? held?.roles ?? [],
@@ -42,7 +45,28 @@ export async function setPerson(doors: PeopleDoors, wish: PersonWish): Promise<P
     disabled: person.disabled,
     by: wish.by,
   });
-  return { ...person, hasPassword: held?.hasPassword ?? false };
+  return { ...person, hasPassword: held?.hasPassword ?? false, identity: held?.identity ?? null };
+}
+
+/**
+ * Ties somebody to an issuer's identity. From then on they log in there alone, so that one human is one person here: their password is
+ * gone, and their roles are the issuer's to say. Throws `Failure` `person.unknown`, `person.linked-already`.
+ */
+export async function linkPerson(
+  doors: PeopleDoors,
+  name: string,
+  { issuer, subject }: PersonIdentity,
+  by: string,
+): Promise<Person> {
+  const { ledger, clock, events } = doors;
+  if ((await ledger.person(name)) === null) throw await unknown(doors, name);
+  const entry = { at: clock.now(), kind: "person.linked", fields: { name, issuer, subject, by } } as const;
+  if (!(await ledger.linkPerson(name, { issuer, subject }, entry)))
+    throw new Failure("person.linked-already", `"${name}" is linked already, or somebody else to that subject`);
+  events.emit("person.linked", { name, issuer, by });
+  const linked = await ledger.person(name);
+  if (linked === null) throw new Error("people are never forgotten");
+  return linked;
 }
 
 /** Gives a person a password in its stored form, or takes it away. Throws `Failure` `person.unknown`. */
@@ -50,6 +74,9 @@ export async function setPassword(doors: PeopleDoors, name: string, stored: stri
   const { ledger, clock, events } = doors;
   const held = await ledger.person(name);
   if (held === null) throw await unknown(doors, name);
+  // A second way in would outlive what the issuer says of them.
+  if (held.identity !== null && stored !== null)
+    throw new Failure("person.from-issuer", `${name} logs in through ${held.identity.issuer}`);
   const what = stored === null ? "password taken away" : "password";
   await ledger.audit([{ at: clock.now(), kind: "person.set", fields: { name, what, by } }]);
   await ledger.putPerson(held, stored);

@@ -15,6 +15,9 @@ export type Credential = z.infer<typeof credential>;
 export const apiRequest = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("log-in"), name: z.string().max(64), password: z.string().max(1_024) }),
   z.strictObject({ kind: z.literal("log-out"), session: z.string().max(64) }),
+  z.strictObject({ kind: z.literal("oidc-begin") }),
+  /** What the browser showed of its beginning, and the query that the issuer sent it back with. */
+  z.strictObject({ kind: z.literal("oidc-end"), flow: z.string().max(64), query: z.string().max(8_192) }),
   z.strictObject({ kind: z.literal("who"), credential }),
   /** `by` in the request is replaced by who it is. */
   z.strictObject({ kind: z.literal("ask"), credential, request }),
@@ -27,5 +30,7 @@ const actor = z.strictObject({ name: z.string(), roles: z.array(z.enum(ROLES)) }
 export const apiResults = {
   "log-in": z.strictObject({ session: z.string(), actor }),
   "log-out": z.strictObject({}),
+  "oidc-begin": z.strictObject({ url: z.string(), flow: z.string() }),
+  "oidc-end": z.strictObject({ session: z.string(), actor }),
   who: z.strictObject({ actor }),
 } as const;

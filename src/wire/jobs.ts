@@ -64,7 +64,8 @@ export const fetchRequest = z.discriminatedUnion("kind", [fetchJob, z.strictObje
 const listingDialect = z.enum(["html", "mlsd", "ftp-list", "names"]);
 export type ListingDialect = z.infer<typeof listingDialect>;
 
-const failed = z.strictObject({
+/** What a worker could not do. */
+export const failed = z.strictObject({
   kind: z.literal("failed"),
   code: z.enum(Object.keys(FAILURES) as [FailureCode, ...FailureCode[]]),
   detail: z.string().max(4_096),
@@ -288,6 +289,8 @@ export const consoleStart = z.strictObject({
   /** The keeper's socket for it. */
   socket: z.string().max(4_096),
   version: z.string().max(64),
+  /** Whether people log in through an issuer, and whether they come by https. */
+  issuer: z.strictObject({ secure: z.boolean() }).nullable(),
 });
 export type ConsoleStart = z.infer<typeof consoleStart>;
 

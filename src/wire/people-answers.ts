@@ -8,6 +8,10 @@ export const person = z.strictObject({
   roles: z.array(z.enum(ROLES)),
   disabled: z.boolean().describe("may not log in, and no token of theirs is good"),
   hasPassword: z.boolean(),
+  identity: z
+    .strictObject({ issuer: z.string(), subject: z.string() })
+    .nullable()
+    .describe("by whom an issuer knows them; null: they are of this mirror alone"),
   createdAt: instant,
 });
 

@@ -106,6 +106,7 @@ export const request = z.discriminatedUnion("verb", [
     password: z.string().max(1_024).nullable(),
     by,
   }),
+  z.strictObject({ verb: z.literal("person-link"), person: personName, subject: z.string().min(1).max(255), by }),
   z.strictObject({ verb: z.literal("tokens"), person: personName.nullable() }),
   z.strictObject({
     verb: z.literal("token-make"),
@@ -310,6 +311,7 @@ export const results = {
   people: z.strictObject({ people: z.array(person) }),
   "person-set": z.strictObject({ person }),
   "person-password": z.strictObject({ person: z.string() }),
+  "person-link": z.strictObject({ person }),
   tokens: z.strictObject({ tokens: z.array(token) }),
   "token-make": z.strictObject({ token, text: z.string().describe("the token itself; it is shown this once") }),
   "token-revoke": z.strictObject({ id: z.string() }),

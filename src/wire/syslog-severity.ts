@@ -68,6 +68,7 @@ const SEVERITIES: Readonly<Record<string, Severity | ((fields: EventFields) => S
   "notice.failed": warning,
   "notice.dropped": error,
   "person.set": notice,
+  "person.linked": notice,
   "token.made": notice,
   "token.revoked": notice,
   "login.accepted": info,

@@ -618,14 +618,42 @@ function people(given: Given): void {
     await ledger.putPerson({ ...anna, roles: ["viewer"], createdAt: AT + 9 });
     const again = await opened.reopen();
     assert.deepEqual(await again.people(), [
-      { ...anna, roles: ["viewer"], hasPassword: true },
-      { ...anna, name: "ben", roles: [], hasPassword: false },
+      { ...anna, roles: ["viewer"], hasPassword: true, identity: null },
+      { ...anna, name: "ben", roles: [], hasPassword: false, identity: null },
     ]);
     assert.equal(await again.passwordOf("anna"), "hash one");
     await again.putPerson({ ...anna, disabled: true }, null);
     assert.deepEqual([await again.passwordOf("anna"), (await again.person("anna"))?.disabled], [null, true]);
     assert.deepEqual([await again.person("nobody"), await again.passwordOf("nobody")], [null, null]);
   });
+
+  given(
+    "an identity is one person's, a name is nobody's to take, and a link takes the password",
+    async (ledger, opened) => {
+      const identity = { issuer: "https://login.example", subject: "1" };
+      const entry = { at: AT, kind: "person.linked", fields: { name: "anna" } } as const;
+      await ledger.putPerson(anna, "hash one");
+      assert.equal(await ledger.addLinkedPerson(anna, identity, entry), false);
+      assert.equal(await ledger.personByIdentity(identity), null);
+      assert.equal(await ledger.addLinkedPerson({ ...anna, name: "ben" }, identity, entry), true);
+      assert.equal(await ledger.addLinkedPerson({ ...anna, name: "eve" }, identity, entry), false);
+      assert.equal(await ledger.person("eve"), null);
+      assert.equal(await ledger.linkPerson("anna", identity, entry), false);
+      assert.equal(await ledger.linkPerson("nobody", { ...identity, subject: "2" }, entry), false);
+      assert.equal(await ledger.passwordOf("anna"), "hash one");
+      // The same subject of another issuer is somebody else.
+      const other = { issuer: "https://other.example", subject: "1" };
+      assert.equal(await ledger.linkPerson("anna", other, entry), true);
+      assert.equal(await ledger.linkPerson("anna", { ...identity, subject: "3" }, entry), false);
+      await ledger.putPerson({ ...anna, roles: ["viewer"] });
+      const again = await opened.reopen();
+      const linked = { ...anna, roles: ["viewer"], hasPassword: false, identity: other };
+      assert.deepEqual(await again.personByIdentity(other), linked);
+      assert.equal((await again.personByIdentity(identity))?.name, "ben");
+      // Of what was not done there is no entry.
+      assert.equal((await again.auditFound("person.linked", "anna", 9)).length, 2);
+    },
+  );
 
   given("tokens are made, used and revoked", async (ledger, opened) => {
     await ledger.putPerson(anna);

@@ -76,21 +76,43 @@ export function addUserCommands(program: Command, perform: Perform): void {
       ],
     },
   );
+  teach(
+    user
+      .command("link <name>")
+      .description(
+        "Tie somebody who is known here to the OpenID issuer's own name for them: from then on they log in there alone, and their groups say what they may.",
+      )
+      .requiredOption("--subject <subject>", "the issuer's subject for them (the claim sub)")
+      .action((name: string, { subject }: { readonly subject: string }) =>
+        perform(async (context) => {
+          const answer = await context.ask({ verb: "person-link", person: name, subject, by: context.by });
+          if (isRefusal(answer)) return answer;
+          const text = `${answer.person.name} logs in through ${answer.person.identity?.issuer ?? "an issuer"} now\n`;
+          return { json: answer, text, exit: EXIT.done };
+        }),
+      ),
+    {
+      examples: [
+        ["ringfort user link anna --subject 248289761001", "she is one person, whichever way she came so far"],
+      ],
+      notes: "Her password is taken away: one human is one person here, and two-person rules count persons.",
+    },
+  );
 }
 
 async function listed(context: CommandContext): Promise<Outcome | Refusal> {
   const answer = await context.ask({ verb: "people" });
   if (isRefusal(answer)) return answer;
-  const rows = answer.people.map(({ name, roles, disabled, hasPassword }) => [
+  const rows = answer.people.map(({ name, roles, disabled, hasPassword, identity }) => [
     name,
     roles.join(", ") || null,
     disabled ? ({ text: "disabled", tone: "bad" } as const) : ({ text: "may log in", tone: "good" } as const),
-    hasPassword ? "password" : null,
+    identity === null ? (hasPassword ? "password" : null) : `${identity.issuer} ${identity.subject}`,
   ]);
   const text =
     rows.length === 0
       ? "nobody is known yet: ringfort user add NAME --role ROLE\n"
-      : table(["NAME", "ROLES", "STATE", "PASSWORD"], rows, context.paint);
+      : table(["NAME", "ROLES", "STATE", "LOGS IN BY"], rows, context.paint);
   return { json: answer, text, exit: EXIT.done };
 }
 

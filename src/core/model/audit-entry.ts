@@ -32,6 +32,8 @@ export const AUDIT_KINDS = {
   "evidence.found": "a check, the vendor's own behaviour or somebody from outside spoke of a revision, with a code",
   "sync.ended": "a run of a source ended: with a new revision, with nothing new, refused or failed",
   "person.set": "somebody was made known, or got other roles or another password",
+  "person.linked": "somebody was tied to an issuer's identity: from then on they log in there",
+  "person.entered": "somebody came in through an issuer, with the roles that their groups gave",
   "token.made": "a token was made for somebody",
   "token.revoked": "a token was revoked",
 } as const satisfies Record<string, string>;

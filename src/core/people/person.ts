@@ -17,12 +17,20 @@ export const personName = z
     "a person's name is 1 to 64 small letters, digits, dots, dashes, underscores and @, the first a letter or digit",
   );
 
+/** An issuer, and its own name for somebody, which it gives to nobody else. */
+export interface PersonIdentity {
+  readonly issuer: string;
+  readonly subject: string;
+}
+
 export interface Person {
   readonly name: string;
   readonly roles: readonly Role[];
   /** May not log in, and no token of theirs is good. Nobody is ever forgotten: the record speaks of them. */
   readonly disabled: boolean;
   readonly hasPassword: boolean;
+  /** By whom an issuer knows them; `null`: they are of this mirror alone. */
+  readonly identity: PersonIdentity | null;
   readonly createdAt: Instant;
 }
 

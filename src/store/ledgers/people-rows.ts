@@ -1,7 +1,9 @@
 import * as z from "zod";
 import type { Sha256 } from "../../core/kernel/digest.ts";
-import { type Person, role, type Token } from "../../core/people/person.ts";
-import type { PeopleBook } from "../../core/ports.ts";
+import type { AuditDraft } from "../../core/model/audit-entry.ts";
+import { type Person, type PersonIdentity, role, type Token } from "../../core/people/person.ts";
+import type { PeopleBook, PersonDraft } from "../../core/ports.ts";
+import { appendAudit } from "./audit-rows.ts";
 import type { Connection, Row } from "./connection.ts";
 import { text, whole, wholeOrNull } from "./rows.ts";
 
@@ -23,6 +25,19 @@ export function peopleBook(connection: Connection): PeopleBook {
         if (password === undefined) return;
         connection.run("UPDATE person SET password = ? WHERE name = ?", password, person.name);
       }),
+    personByIdentity: async ({ issuer, subject }) => {
+      const row = connection.get("SELECT * FROM person WHERE issuer = ? AND subject = ?", issuer, subject);
+      return row === undefined ? null : personFrom(row);
+    },
+    addLinkedPerson: async (person, identity, entry) =>
+      connection.transaction(() => {
+        if (connection.get("SELECT 1 FROM person WHERE name = ?", person.name) !== undefined) return false;
+        if (isTaken(connection, identity)) return false;
+        putPerson(connection, person);
+        return link(connection, person.name, identity, entry);
+      }),
+    linkPerson: async (name, identity, entry) =>
+      connection.transaction(() => !isTaken(connection, identity) && link(connection, name, identity, entry)),
     tokens: async (person) => {
       const sql = "SELECT * FROM token WHERE ?1 IS NULL OR person = ?1 ORDER BY created_at DESC, id";
       return connection.all(sql, person).map(tokenFrom);
@@ -38,7 +53,18 @@ export function peopleBook(connection: Connection): PeopleBook {
   };
 }
 
-function putPerson(connection: Connection, person: Omit<Person, "hasPassword">): void {
+function isTaken(connection: Connection, { issuer, subject }: PersonIdentity): boolean {
+  return connection.get("SELECT 1 FROM person WHERE issuer = ? AND subject = ?", issuer, subject) !== undefined;
+}
+
+function link(connection: Connection, name: string, { issuer, subject }: PersonIdentity, entry: AuditDraft): boolean {
+  const sql = "UPDATE person SET issuer = ?, subject = ?, password = NULL WHERE name = ? AND issuer IS NULL";
+  if (connection.run(sql, issuer, subject, name) === 0) return false;
+  appendAudit(connection, [entry]);
+  return true;
+}
+
+function putPerson(connection: Connection, person: PersonDraft): void {
   const { name, roles: has, disabled, createdAt } = person;
   connection.run(
     `INSERT INTO person (name, roles, disabled, created_at) VALUES (?, ?, ?, ?)
@@ -72,6 +98,7 @@ function personFrom(row: Row): Person {
     roles: roles.parse(JSON.parse(text(row["roles"]))),
     disabled: whole(row["disabled"]) === 1,
     hasPassword: row["password"] !== null,
+    identity: row["issuer"] === null ? null : { issuer: text(row["issuer"]), subject: text(row["subject"]) },
     createdAt: whole(row["created_at"]),
   };
 }

@@ -336,6 +336,12 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (source, number)
   ) STRICT, WITHOUT ROWID;
   `,
+  // Whoever an issuer vouches for is known by its own name for them, never by one that they may choose.
+  `
+  ALTER TABLE person ADD COLUMN issuer TEXT;
+  ALTER TABLE person ADD COLUMN subject TEXT;
+  CREATE UNIQUE INDEX person_by_identity ON person (issuer, subject);
+  `,
 ];
 
 /** Tables whose rows are written once: the authorizer lets no statement change them. */

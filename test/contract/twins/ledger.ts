@@ -47,13 +47,14 @@ import type {
   RevisionEntry,
 } from "../../../src/core/model/revision.ts";
 import { mountOf, type SourceSpec } from "../../../src/core/model/source.ts";
-import type { Person, Token } from "../../../src/core/people/person.ts";
+import type { Person, PersonIdentity, Token } from "../../../src/core/people/person.ts";
 import type {
   EventRecord,
   Ledger,
   Notice,
   NoticeDraft,
   NoticeEnd,
+  PersonDraft,
   SyncRecord,
   UpstreamNote,
 } from "../../../src/core/ports.ts";
@@ -395,11 +396,34 @@ export class MemoryLedger implements Ledger {
     return this.#people.get(name)?.password ?? null;
   }
 
-  async putPerson(person: Omit<Person, "hasPassword">, password?: string | null): Promise<void> {
+  async putPerson(person: PersonDraft, password?: string | null): Promise<void> {
     const held = this.#people.get(person.name);
     const kept = password === undefined ? (held?.password ?? null) : password;
     const createdAt = held?.person.createdAt ?? person.createdAt;
-    this.#people.set(person.name, { person: { ...person, createdAt, hasPassword: kept !== null }, password: kept });
+    const { name, roles, disabled } = person;
+    const identity = held?.person.identity ?? null;
+    const all = { name, roles, disabled, createdAt, identity, hasPassword: kept !== null };
+    this.#people.set(name, { person: all, password: kept });
+  }
+
+  async personByIdentity({ issuer, subject }: PersonIdentity): Promise<Person | null> {
+    const all = await this.people();
+    return all.find(({ identity }) => identity?.issuer === issuer && identity.subject === subject) ?? null;
+  }
+
+  async addLinkedPerson(person: PersonDraft, identity: PersonIdentity, entry: AuditDraft): Promise<boolean> {
+    if (this.#people.has(person.name) || (await this.personByIdentity(identity)) !== null) return false;
+    await this.putPerson(person);
+    return this.linkPerson(person.name, identity, entry);
+  }
+
+  async linkPerson(name: string, identity: PersonIdentity, entry: AuditDraft): Promise<boolean> {
+    const held = this.#people.get(name);
+    if (held === undefined || held.person.identity !== null) return false;
+    if ((await this.personByIdentity(identity)) !== null) return false;
+    this.#people.set(name, { person: { ...held.person, identity, hasPassword: false }, password: null });
+    this.#audit.append(entry);
+    return true;
   }
 
   async tokens(person: string | null): Promise<readonly Token[]> {
