@@ -69,6 +69,7 @@ function rooted(loaded: Config, folder: string): Config {
     data: path.resolve(folder, loaded.data),
     channels: rooting(loaded.channels, rootedChannel),
     notify: rooting(loaded.notify, rootedSubscriber),
+    audit: { ...loaded.audit, advisories: loaded.audit.advisories.map((file) => path.resolve(folder, file)) },
     auditLog: { ...loaded.auditLog, ...(witness === undefined ? {} : { witness: path.resolve(folder, witness) }) },
     ...(loaded.console === undefined || pair === undefined
       ? {}

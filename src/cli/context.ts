@@ -1,5 +1,6 @@
 import path from "node:path";
 import type { FailureCode, Refusal } from "../core/kernel/errors.ts";
+import type { HostFacts } from "../core/machine/facts.ts";
 import type { HostEntry } from "../core/model/host-file.ts";
 import { askDaemon, type RequestOf } from "../wire/client.ts";
 import type { Results, Verb } from "../wire/requests.ts";
@@ -19,6 +20,8 @@ export interface Surroundings {
   pause(milliseconds: number): Promise<boolean>;
   /** Asks a mirror of a host file for its channel, over the mirror's own transport, under a cap of bytes and of time. */
   probe(entry: HostEntry): Promise<Probed>;
+  /** Looks at a machine for `audit`. */
+  lookAtHost(wish: HostQuestion): Promise<SeenFacts>;
   /** Whether a person types the standard input. */
   readonly inIsTerminal: boolean;
   /** A line of the standard input that no terminal shows; `null` when there is none. */
@@ -26,6 +29,22 @@ export interface Surroundings {
   /** Whether the person at the terminal says yes; what is typed is shown. */
   confirm(question: string): Promise<boolean>;
 }
+
+/** What `audit` is about. */
+export interface HostQuestion {
+  /** "/" for this machine, else the folder of an image. */
+  readonly root: string;
+  readonly data: string;
+  /** Interfaces that lead outside; `null`: those with a default route. */
+  readonly outside: readonly string[] | null;
+  /** The daemon's workers, as it tells; `null`: every process of ours that is found. */
+  readonly workers: readonly number[] | null;
+  /** Files of advisories; absolute. */
+  readonly advisories: readonly string[];
+}
+
+/** What a look at a machine tells; the configuration and the daemon say the rest. */
+export type SeenFacts = Omit<HostFacts, "now" | "configured" | "expected" | "product">;
 
 /** What came from a mirror that was asked for its channel; nothing in it is trusted. */
 export type Probed =

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { EXIT } from "../core/kernel/errors.ts";
+import { addAuditCommand } from "./commands/audit.ts";
 import { addAuditLogCommands } from "./commands/audit-log.ts";
 import { addCanariesCommand } from "./commands/canaries.ts";
 import { addChannelCommands } from "./commands/channels.ts";
@@ -72,6 +73,7 @@ export function buildProgram(perform: Perform): Command {
   addUserCommands(program, perform);
   addTokenCommands(program, perform);
   addNotifyCommands(program, perform);
+  addAuditCommand(program, perform);
   addAuditLogCommands(program, perform);
   addStoreCommands(program, perform);
   addExportCommand(program, perform);

@@ -3,6 +3,7 @@ import { clientNetworks, confinement, interfaceName } from "./config-network.ts"
 import { oidcConfig } from "./config-oidc.ts";
 import { clients, logs } from "./config-record.ts";
 import { httpsFields, PAIR_ISSUE, pairFields, pairPlace } from "./config-tls.ts";
+import { PROFILES } from "./machine/check.ts";
 import { channelName } from "./model/source.ts";
 import { duration, size } from "./model/written-value.ts";
 import { subscriber } from "./notices/subscriber.ts";
@@ -289,6 +290,33 @@ const auditLog = z.strictObject({
     ),
 });
 
+const audit = z.strictObject({
+  profile: z
+    .enum(PROFILES)
+    .default("server")
+    .describe(
+      "`trial`: somebody's workstation; `server`: a machine on an inside network; `bastion`: one between two networks.",
+    ),
+  outside: z
+    .array(interfaceName)
+    .max(64)
+    .optional()
+    .describe("Interfaces that lead outside. Absent: those with a default route."),
+  expected: z
+    .array(z.string().regex(/^(?:\*|[0-9a-fA-F.:[\]]+):\d{1,5}$/, "ADDRESS:PORT, or *:PORT"))
+    .max(256)
+    .default([])
+    .describe("Listeners beside Ringfort's that are meant to be there, for example 10.20.0.1:22."),
+  advisories: z
+    .array(z.string().min(1).max(4_096))
+    .max(64)
+    .default([])
+    .describe(
+      "Files of advisories: the Debian security tracker's JSON, or OSV's (one, an array, or one a line). Best those of a " +
+        "source that Ringfort mirrors, in its channel's tree.",
+    ),
+});
+
 export const config = z
   .strictObject({
     data: z
@@ -334,6 +362,7 @@ export const config = z
       .prefault({})
       .describe("What is recorded of clients. Addresses may be personal data (docs/operations.md)."),
     confinement: confinement.prefault({}).describe("How far the daemon's processes are confined (docs/hardening.md)."),
+    audit: audit.prefault({}).describe("What `ringfort audit` judges this machine by (docs/hardening.md)."),
     auditLog: auditLog.prefault({}).describe("The proof of what was done (docs/audit-log.md)."),
     notify: z
       .record(z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, "a name of small letters, digits and -"), subscriber)

@@ -33,6 +33,7 @@ const surroundings: Surroundings = {
   inIsTerminal: process.stdin.isTTY,
   readSecret: async (prompt) => (await import("./read-line.ts")).readSecretHere(prompt),
   confirm: async (question) => (await import("./read-line.ts")).confirmHere(question),
+  lookAtHost: async (wish) => (await import("./look-at-host.ts")).lookAtHostHere(wish),
   probe: async (entry) => (await import("./probe-host.ts")).probeHost(entry),
 };
 

@@ -61,6 +61,11 @@ export async function checkStore(
     damaged.push({ sha256, state, places, repaired });
   }
   if (repair) await doors.blobs.settle();
+  doors.events.emit("store.checked", {
+    checked,
+    bytes,
+    damaged: damaged.filter(({ repaired }) => !repaired).length,
+  });
   return { checked, bytes, damaged, unreferenced: await countUnreferenced(doors, referenced) };
 }
 

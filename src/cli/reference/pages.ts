@@ -2,6 +2,7 @@ import { config } from "../../core/config.ts";
 import { hostFile } from "../../core/model/host-file.ts";
 import { releasePolicy } from "../../core/model/policy.ts";
 import { sourceSpec } from "../../core/model/source.ts";
+import { checksPage } from "./checks-page.ts";
 import { cliPage } from "./cli-page.ts";
 import { errorsPage } from "./errors-page.ts";
 import { hostFilePage } from "./host-file-page.ts";
@@ -10,6 +11,7 @@ import { configurationPage, editorSchema, jsonPage, policyPage, sourcePage } fro
 /** Every generated file of docs/reference/, by its name. */
 export function referencePages(): ReadonlyMap<string, string> {
   return new Map([
+    ["checks.md", checksPage()],
     ["cli.md", cliPage()],
     ["configuration.md", configurationPage()],
     ["errors.md", errorsPage()],
