@@ -24,13 +24,13 @@ export function listeners(root: Root): Fact<readonly Listener[]> {
   return known(found.map(({ protocol, address, port }) => ({ protocol, address, port })));
 }
 
-export interface SocketRow extends Listener {
+interface SocketRow extends Listener {
   readonly state: string;
   readonly inode: string;
   readonly peer: string;
 }
 
-export function socketsIn(text: string, protocol: "tcp" | "udp"): readonly SocketRow[] {
+function socketsIn(text: string, protocol: "tcp" | "udp"): readonly SocketRow[] {
   return text.split("\n").flatMap((line) => {
     const [, local, localPort, remote, remotePort, state, inode] =
       /^\s*\d+: ([0-9A-F]+):([0-9A-F]{4}) ([0-9A-F]+):([0-9A-F]{4}) ([0-9A-F]{2}) \S+ \S+ \S+ +\d+ +\d+ (\d+)/.exec(

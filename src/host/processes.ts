@@ -100,7 +100,7 @@ function replacedFiles(all: readonly Mapping[]): readonly string[] {
   return [...new Set(gone)];
 }
 
-export function statusField(root: Root, pid: number, name: string): Fact<string> {
+function statusField(root: Root, pid: number, name: string): Fact<string> {
   return withFact(root.text(`proc/${pid}/status`), (text) => {
     const value = new RegExp(`^${name}:\\s*(.+)$`, "m").exec(text)?.[1];
     return value === undefined ? unknown(`proc/${pid}/status has no ${name}`) : known(value.trim());
@@ -114,6 +114,6 @@ function coreLimit(text: string): Fact<number> {
 }
 
 /** proc/net/dev: two lines of heading, then a name and a colon. */
-export function interfacesIn(text: string): readonly string[] {
+function interfacesIn(text: string): readonly string[] {
   return text.split("\n").flatMap((line) => /^\s*([^\s:|]+):/.exec(line)?.[1] ?? []);
 }

@@ -82,6 +82,6 @@ export function sysctl(facts: HostFacts, name: string): Fact<string> {
   return facts.sysctls[name] ?? unknown(`${name} is not there`);
 }
 
-export const EVERYWHERE: readonly Profile[] = PROFILES;
+export const EVERYWHERE: readonly Profile[] = [...PROFILES];
 export const ON_SERVERS: readonly Profile[] = ["server", "bastion"];
 export const ON_BASTIONS: readonly Profile[] = ["bastion"];
