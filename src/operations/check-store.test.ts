@@ -55,7 +55,7 @@ test("what is damaged or missing is told with every place that names it; what is
     { source: "s", revision: 1, path: "a" },
   ]);
   assert.deepEqual(made.upstream.asked, []);
-  assert.deepEqual(made.eventNames().toSorted(), ["blob.damaged", "blob.damaged", "blob.withdrawn"]);
+  assert.deepEqual(made.eventNames().toSorted(), ["blob.damaged", "blob.damaged", "blob.withdrawn", "store.checked"]);
   assert.deepEqual(
     new Set(states(await check(made, false))),
     new Set([
