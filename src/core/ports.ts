@@ -22,7 +22,7 @@ import type {
   SignOff,
 } from "./model/proposal.ts";
 import type { Restraint, RestraintDraft } from "./model/restraint.ts";
-import type { PurgedRevision, Removal, Revision, RevisionDraft, RevisionEntry } from "./model/revision.ts";
+import type { ContentSpan, PurgedRevision, Removal, Revision, RevisionDraft, RevisionEntry } from "./model/revision.ts";
 import type { SourceSpec } from "./model/source.ts";
 import type { Person, PersonIdentity, Token } from "./people/person.ts";
 import type { TreeFile, TreeMethod } from "./publish/plan-tree.ts";
@@ -315,6 +315,8 @@ export interface Ledger extends AuditLog, NoticeQueue, PeopleBook, ReleaseRecord
   revisions(source: string): Promise<readonly Revision[]>;
   /** The entries of one revision, by path in code-unit order. */
   entries(source: string, number: number): Promise<readonly RevisionEntry[]>;
+  /** What the revisions of a source hold, each content of a path once for as long as it stood there without a break. */
+  contentSpans(source: string): Promise<readonly ContentSpan[]>;
   /** Every digest that some revision still names, with its size. */
   referencedBlobs(): Promise<ReadonlyMap<Sha256, number>>;
   /**

@@ -5,13 +5,14 @@ import { isActive } from "../core/model/restraint.ts";
 import type { SourceSpec } from "../core/model/source.ts";
 import type { BlobStore } from "../core/ports.ts";
 import {
-  freedBytes,
   judgeRetention,
   planBlobCollection,
   planText,
   type RetentionVerdict,
   type StoredBlob,
   surplusText,
+  type WeighedSource,
+  weighContents,
 } from "../core/release/retention.ts";
 import { awaitedRevisions } from "../core/release/stay.ts";
 import type { ChannelDoors } from "./sync-run.ts";
@@ -122,27 +123,30 @@ async function judge(
   });
 }
 
-/** What goes, with what it frees, and what is still named afterwards. */
+/** What goes, oldest first in each source, with what it frees; and what is still named afterwards. */
 async function weigh(
   { ledger }: PlanDoors,
   specs: readonly SourceSpec[],
   gone: ReadonlySet<string>,
 ): Promise<{ readonly goes: readonly Going[]; readonly named: ReadonlySet<Sha256> }> {
   if (gone.size === 0) return { goes: [], named: new Set((await ledger.referencedBlobs()).keys()) };
-  const named = new Set<Sha256>();
-  const going = [];
-  for (const spec of specs) {
-    for (const { number, sealedAt } of (await ledger.revisions(spec.name)).toReversed()) {
-      const key = keyOf({ source: spec.name, revision: number });
-      const entries = await ledger.entries(spec.name, number);
-      if (gone.has(key)) going.push({ key, entries, spec, revision: number, sealedAt });
-      else for (const { sha256 } of entries) named.add(sha256);
-    }
+  const weighed: WeighedSource[] = [];
+  const going: Omit<Going, "frees">[] = [];
+  for (const { name: source, retention } of specs) {
+    const revisions = (await ledger.revisions(source)).toReversed();
+    const goesAway = (revision: number): boolean => gone.has(keyOf({ source, revision }));
+    for (const { number: revision, sealedAt } of revisions)
+      if (goesAway(revision)) going.push({ source, revision, sealedAt, why: surplusText(retention) });
+    const numbers = revisions.map(({ number }) => number);
+    weighed.push({
+      source,
+      kept: numbers.filter((number) => !goesAway(number)),
+      gone: numbers.filter(goesAway),
+      spans: await ledger.contentSpans(source),
+    });
   }
-  const freed = freedBytes(going, named);
-  const goes = going.map(({ key, spec, revision, sealedAt }) => {
-    return { source: spec.name, revision, sealedAt, why: surplusText(spec.retention), frees: freed.get(key) ?? 0 };
-  });
+  const { named, freed } = weighContents(weighed);
+  const goes = going.map((one) => ({ ...one, frees: freed.get(one.source)?.get(one.revision) ?? 0 }));
   return { goes, named };
 }
 

@@ -15,6 +15,11 @@ export interface RevisionEntry {
   readonly since: number;
 }
 
+/** A content at one path of a source, in every revision from `since` to below `until`; `null`: in the newest too. */
+export interface ContentSpan extends Pick<RevisionEntry, "sha256" | "size" | "since"> {
+  readonly until: number | null;
+}
+
 /** An immutable, complete set path → blob accepted from one source, numbered upward from 1. */
 export interface Revision {
   readonly source: string;

@@ -5,7 +5,7 @@ import { digestOf, NOW, revisionOf } from "../../../test/fixtures/intake.ts";
 import { DAY, HOUR, MINUTE } from "../kernel/instant.ts";
 import type { Restraint } from "../model/restraint.ts";
 import { decideRollback } from "./decide-rollback.ts";
-import { freedBytes, judgeRetention, planBlobCollection, planText } from "./retention.ts";
+import { judgeRetention, planBlobCollection, planText, weighContents } from "./retention.ts";
 
 type Facts = Parameters<typeof judgeRetention>[0];
 
@@ -196,18 +196,58 @@ test("to remove what goes, or any part of it, makes nothing else go and nothing 
   );
 });
 
-test("a content is counted once, and not at all when what stays names it", () => {
-  const entry = (name: string, size: number) => ({ sha256: digestOf(name), size });
-  const going = [
-    { key: "s/1", entries: [entry("shared", 10), entry("kept", 100), entry("one", 1)] },
-    { key: "s/2", entries: [entry("shared", 10), entry("two", 2), entry("two", 2)] },
-  ];
-  assert.deepEqual(
-    [...freedBytes(going, new Set([digestOf("kept")]))],
-    [
-      ["s/1", 11],
-      ["s/2", 2],
-    ],
+const size = (content: string): number => content.charCodeAt(0);
+const anyWeighed = fc.array(
+  fc.record({
+    kept: fc.uniqueArray(fc.integer({ min: 1, max: 9 })),
+    gone: fc.uniqueArray(fc.integer({ min: 1, max: 9 })),
+    spans: fc.array(
+      fc.record({
+        content: fc.constantFrom("a", "b", "c", "d", "e", "f"),
+        since: fc.integer({ min: 1, max: 9 }),
+        length: fc.option(fc.integer({ min: 1, max: 9 })),
+      }),
+      { maxLength: 8 },
+    ),
+  }),
+  { maxLength: 3 },
+);
+
+test("a content is counted once, for the first that goes, and not at all when what stays names it", () => {
+  fc.assert(
+    fc.property(anyWeighed, (given) => {
+      const sources = given.map(({ kept, gone, spans }, index) => ({
+        source: `s${index}`,
+        kept: kept.filter((number) => !gone.includes(number)).toSorted((a, b) => a - b),
+        gone: gone.toSorted((a, b) => a - b),
+        spans: spans.map(({ content, since, length }) => ({
+          sha256: digestOf(content),
+          size: size(content),
+          since,
+          until: length === null ? null : since + length,
+        })),
+      }));
+      const { named, freed } = weighContents(sources);
+      // The same told slowly: every revision with everything that stands in it.
+      const within = (spans: (typeof sources)[number]["spans"], number: number) =>
+        spans.filter(({ since, until }) => since <= number && (until === null || number < until));
+      const stays = new Set(
+        sources.flatMap(({ kept, spans }) => kept.flatMap((number) => within(spans, number).map((one) => one.sha256))),
+      );
+      assert.deepEqual(new Set(named), stays);
+      const counted = new Set(stays);
+      for (const { source, gone, spans } of sources) {
+        for (const number of gone) {
+          let bytes = 0;
+          for (const one of within(spans, number)) {
+            if (!counted.has(one.sha256)) bytes += one.size;
+            counted.add(one.sha256);
+          }
+          assert.equal(freed.get(source)?.get(number), bytes);
+        }
+      }
+    }),
+    { numRuns: 500 },
   );
 });
 

@@ -2,7 +2,7 @@ import type { Sha256 } from "../kernel/digest.ts";
 import { type Duration, formatDuration, type Instant } from "../kernel/instant.ts";
 import type { ChannelMove, ChannelPosition } from "../model/channel.ts";
 import type { Restraint } from "../model/restraint.ts";
-import type { Revision, RevisionEntry } from "../model/revision.ts";
+import type { ContentSpan, Revision } from "../model/revision.ts";
 import type { SourceSpec } from "../model/source.ts";
 
 /** Why a revision stays. */
@@ -122,23 +122,55 @@ export function surplusText({ revisions, age }: SourceSpec["retention"]): string
   return `not among the newest ${revisions}${old}, and nothing needs it`;
 }
 
-/** What one content weighs in a plan: its bytes are counted for one revision of those that go, and for none when one that stays names it. */
-export function freedBytes(
-  going: readonly { readonly key: string; readonly entries: readonly Pick<RevisionEntry, "sha256" | "size">[] }[],
-  staying: ReadonlySet<Sha256>,
-): ReadonlyMap<string, number> {
-  const counted = new Set<Sha256>(staying);
-  const freed = new Map<string, number>();
-  for (const { key, entries } of going) {
-    let bytes = 0;
-    for (const { sha256, size } of entries) {
-      if (counted.has(sha256)) continue;
-      counted.add(sha256);
-      bytes += size;
+/** What one source holds, and which of its revisions go; both ascending. */
+export interface WeighedSource {
+  readonly source: string;
+  readonly kept: readonly number[];
+  readonly gone: readonly number[];
+  readonly spans: readonly ContentSpan[];
+}
+
+/**
+ * What is still named when these revisions are gone, and what each of them frees: its bytes are counted for the first of those that go,
+ * and for none when one that stays names it. Each span is looked at once, however many revisions lie in it. Pure.
+ */
+export function weighContents(sources: readonly WeighedSource[]): {
+  readonly named: ReadonlySet<Sha256>;
+  /** By source, then revision. */
+  readonly freed: ReadonlyMap<string, ReadonlyMap<number, number>>;
+} {
+  const named = new Set<Sha256>();
+  for (const { kept, spans } of sources)
+    for (const span of spans) if (firstWithin(kept, span) !== null) named.add(span.sha256);
+  const counted = new Set<Sha256>();
+  const freed = new Map<string, Map<number, number>>();
+  for (const { source, gone, spans } of sources) {
+    const own = new Map(gone.map((number) => [number, 0]));
+    freed.set(source, own);
+    const owners = new Map<Sha256, { readonly number: number; readonly size: number }>();
+    for (const span of spans) {
+      const number = named.has(span.sha256) || counted.has(span.sha256) ? null : firstWithin(gone, span);
+      if (number !== null && number < (owners.get(span.sha256)?.number ?? Number.POSITIVE_INFINITY))
+        owners.set(span.sha256, { number, size: span.size });
     }
-    freed.set(key, bytes);
+    for (const [sha256, { number, size }] of owners) {
+      counted.add(sha256);
+      own.set(number, (own.get(number) ?? 0) + size);
+    }
   }
-  return freed;
+  return { named, freed };
+}
+
+/** The first of these ascending numbers in which the span stands. */
+function firstWithin(ascending: readonly number[], { since, until }: ContentSpan): number | null {
+  let [low, high] = [0, ascending.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((ascending[middle] ?? 0) < since) low = middle + 1;
+    else high = middle;
+  }
+  const found = ascending[low];
+  return found !== undefined && (until === null || found < until) ? found : null;
 }
 
 /** What a plan removes, as text that is the same for the same plan: its digest is what an order to act names. */

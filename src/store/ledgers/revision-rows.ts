@@ -1,7 +1,15 @@
+import type { Sha256 } from "../../core/kernel/digest.ts";
 import { Failure } from "../../core/kernel/errors.ts";
 import type { Instant } from "../../core/kernel/instant.ts";
 import { auditOfRemoval, auditOfRevision } from "../../core/model/audit-entry.ts";
-import type { PurgedRevision, Removal, Revision, RevisionDraft, RevisionEntry } from "../../core/model/revision.ts";
+import type {
+  ContentSpan,
+  PurgedRevision,
+  Removal,
+  Revision,
+  RevisionDraft,
+  RevisionEntry,
+} from "../../core/model/revision.ts";
 import { appendAudit } from "./audit-rows.ts";
 import type { Connection, Row } from "./connection.ts";
 import { entryFrom, text, whole, wholeOrNull } from "./rows.ts";
@@ -59,6 +67,17 @@ export function entryRows(connection: Connection, id: number, number: number): r
   const entries = connection.arrays(sql, id, number, number).map(entryFrom);
   // SQLite's order is that of UTF-8 bytes, which differs from that of code units past U+FFFF.
   return entries.toSorted(byPath);
+}
+
+/** Every row of a source's entries, as the interval that it is. */
+export function spanRows(connection: Connection, id: number): readonly ContentSpan[] {
+  const rows = connection.arrays("SELECT sha256, size, since, until FROM entry WHERE source = ?", id);
+  return rows.map(([sha256, size, since, until]) => ({
+    sha256: text(sha256) as Sha256,
+    size: whole(size),
+    since: whole(since),
+    until: wholeOrNull(until),
+  }));
 }
 
 /**

@@ -5,7 +5,14 @@ import type { SafePath } from "../../core/kernel/safe-path.ts";
 import { auditOfMove, auditOfSync } from "../../core/model/audit-entry.ts";
 import type { ChannelMove, ChannelPosition } from "../../core/model/channel.ts";
 import type { Evidence } from "../../core/model/evidence.ts";
-import type { PurgedRevision, Removal, Revision, RevisionDraft, RevisionEntry } from "../../core/model/revision.ts";
+import type {
+  ContentSpan,
+  PurgedRevision,
+  Removal,
+  Revision,
+  RevisionDraft,
+  RevisionEntry,
+} from "../../core/model/revision.ts";
 import type { SourceSpec } from "../../core/model/source.ts";
 import type {
   AtStep,
@@ -24,7 +31,7 @@ import { evidenceOf, putEvidence } from "./evidence-rows.ts";
 import { noticeQueue } from "./notice-rows.ts";
 import { peopleBook } from "./people-rows.ts";
 import { releaseRecord } from "./release-rows.ts";
-import { entryRows, purgedRow, purgedRows, removeRows, sealRows, sourceId } from "./revision-rows.ts";
+import { entryRows, purgedRow, purgedRows, removeRows, sealRows, sourceId, spanRows } from "./revision-rows.ts";
 import {
   blobFrom,
   eventFrom,
@@ -138,6 +145,10 @@ class SqliteLedger
   async entries(source: string, number: number): Promise<readonly RevisionEntry[]> {
     const row = this.#connection.get(`${REVISIONS} AND r.number = ?`, source, number);
     return row === undefined ? [] : entryRows(this.#connection, whole(row["source"]), number);
+  }
+
+  async contentSpans(source: string): Promise<readonly ContentSpan[]> {
+    return spanRows(this.#connection, sourceId(this.#connection, source));
   }
 
   async referencedBlobs(): Promise<ReadonlyMap<Sha256, number>> {

@@ -40,6 +40,7 @@ import type {
 } from "../../../src/core/model/proposal.ts";
 import { isActive, type Restraint, type RestraintDraft } from "../../../src/core/model/restraint.ts";
 import type {
+  ContentSpan,
   PurgedRevision,
   Removal,
   Revision,
@@ -179,6 +180,12 @@ export class MemoryLedger implements Ledger {
 
   async entries(source: string, number: number): Promise<readonly RevisionEntry[]> {
     return this.#sources.get(source)?.revisions.get(number)?.entries ?? [];
+  }
+
+  async contentSpans(source: string): Promise<readonly ContentSpan[]> {
+    return [...this.#held(source).revisions].flatMap(([number, { entries }]) =>
+      entries.map(({ sha256, size }) => ({ sha256, size, since: number, until: number + 1 })),
+    );
   }
 
   async referencedBlobs(): Promise<ReadonlyMap<Sha256, number>> {
