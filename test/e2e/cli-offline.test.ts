@@ -310,3 +310,19 @@ test("the program itself: exit codes and streams as a shell sees them", async ()
   assert.equal(absent.exit, 4);
   assert.match(absent.out, /daemon\.unreachable/);
 });
+
+test("on a terminal a collection is shown and asked about; only a yes removes it, and exactly what was shown", async () => {
+  daemon.follow(answerAll);
+  const plan = answers.gc.plan;
+  const no = await ask("gc", { isTerminal: true, says: false });
+  assert.equal(no.exit, 0);
+  assert.deepEqual(daemon.asked.at(-1), { verb: "gc", source: null, plan: null, by: "ann" });
+  assert.ok(no.err.includes("would go") && !no.out.includes("would go"));
+  assert.equal((await ask("gc", { isTerminal: true, says: true })).exit, 0);
+  assert.deepEqual(daemon.asked.at(-1), { verb: "gc", source: null, plan, by: "ann" });
+  // A script is not asked, and a fingerprint without a yes is a mistake.
+  assert.equal((await ask("gc --json", { isTerminal: true, says: true })).exit, 0);
+  assert.deepEqual(daemon.asked.at(-1), { verb: "gc", source: null, plan: null, by: "ann" });
+  assert.equal((await ask(`gc --plan ${plan}`)).exit, 2);
+  assert.equal((await ask("gc --yes --plan 12ab")).exit, 2);
+});
