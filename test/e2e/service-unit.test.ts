@@ -15,24 +15,10 @@ import { SignedListVendor } from "../upstream/signed-list.ts";
  * folder, no device, no capability; and of what it asks of the kernel there, all that the unit's filter lets through.
  */
 function likeTheUnit(folder: string, trace: string): readonly string[] {
-  return [
-    ...[
-      "bwrap",
-      "--unshare-user",
-      "--uid",
-      "990",
-      "--gid",
-      "990",
-      "--unshare-pid",
-      "--unshare-ipc",
-      "--unshare-uts",
-      "--unshare-cgroup",
-      "--cap-drop",
-      "ALL",
-    ],
-    ...["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--bind", folder, folder, "--die-with-parent", "--"],
-    ...["strace", "-f", "-qq", "-o", trace],
-  ];
+  const walls =
+    "--unshare-user --uid 990 --gid 990 --unshare-pid --unshare-ipc --unshare-uts --unshare-cgroup --cap-drop ALL";
+  const files = `--ro-bind / / --dev /dev --proc /proc --bind ${folder} ${folder} --die-with-parent`;
+  return `bwrap ${walls} ${files} -- strace -f -qq -o ${trace}`.split(" ");
 }
 
 test("a daemon works behind the walls of its unit, and makes no call that the unit's filter refuses", {
