@@ -9,7 +9,8 @@ import { tour } from "./tour.ts";
 import { type DemoVendor, demoSource, startDemoVendor } from "./vendor.ts";
 
 const USAGE = `npm start              a vendor on loopback, the daemon and both channels, with a live status, until Ctrl-C
-npm start -- --tour    walks the main job once, prints what was seen, exits 0 when all of it was right
+npm start -- --tour    walks the main job, a campus with LiveUpdate, and a bad update that canaries stop, told twice
+                       with time compressed; some two minutes; prints what was seen, exits 0 when all of it was right
 `;
 
 /** How often the vendor publishes, and Ringfort looks. */

@@ -1,0 +1,4 @@
+import { compressTime } from "./compressed-clock.ts";
+
+compressTime();
+await import("../src/main/command-line.ts");
