@@ -87,6 +87,8 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
   "rollback.never-there": "choose a revision that the channel has shown: ringfort log --moves --source SOURCE",
   "revision.gone": "choose a revision that is still held: ringfort revisions SOURCE",
   "collection.changed-meanwhile": "look again: ringfort gc shows what would go now",
+  "network.underdescribed":
+    "write what is named into the configuration file (docs/reference/configuration.md, host), or give it as a flag",
   "export.folder-taken": "name an empty folder, or one that does not exist yet: one for each channel",
   "export.folder-unsafe":
     "name a folder outside the data folder that belongs to the daemon's user and that nobody else may write in",
@@ -177,6 +179,7 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
   "request.malformed": "make sure that the command line and the daemon are of the same version",
   "confinement.too-weak":
     "use a kernel with Landlock (Linux 6.2 or later, x86-64, landlock in /sys/kernel/security/lsm), or lower confinement.least in the configuration file, knowingly",
+  "host.unreadable": "run it as root on the host itself, with nft (package nftables) and unshare (util-linux) there",
   "listen.failed":
     "give the channel another address in the configuration file, or free this one: ss -ltnp shows who listens",
 };

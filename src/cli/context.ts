@@ -22,6 +22,8 @@ export interface Surroundings {
   probe(entry: HostEntry): Promise<Probed>;
   /** Looks at a machine for `audit`. */
   lookAtHost(wish: HostQuestion): Promise<SeenFacts>;
+  /** What the host has of a packet filter and of settings below /proc/sys, and what it would make of these rules. */
+  readHostNetwork(rules: string, settings: readonly string[]): Promise<HostNetworkRead>;
   /** Whether a person types the standard input. */
   readonly inIsTerminal: boolean;
   /** A line of the standard input that no terminal shows; `null` when there is none. */
@@ -50,6 +52,13 @@ export type SeenFacts = Omit<HostFacts, "now" | "configured" | "expected" | "pro
 export type Probed =
   | { readonly kind: "answered"; readonly bytes: Uint8Array }
   | { readonly kind: "failed"; readonly code: FailureCode; readonly detail: string };
+
+/** Rules as `nft -j` lists them; a setting that the kernel has not is `null`. */
+interface HostNetworkRead {
+  readonly loaded: unknown;
+  readonly wanted: unknown;
+  readonly settings: ReadonlyMap<string, string | null>;
+}
 
 /** The options that every command takes. */
 export interface GlobalOptions {

@@ -10,6 +10,7 @@ import { addConfigCommands } from "./commands/config.ts";
 import { addEvidenceCommands } from "./commands/evidence.ts";
 import { addExportCommand } from "./commands/export.ts";
 import { addExposureCommand } from "./commands/exposure.ts";
+import { addHardenCommands } from "./commands/harden.ts";
 import { addHostfileCommands } from "./commands/hostfile.ts";
 import { addKeyCommands } from "./commands/key.ts";
 import { addLogCommand } from "./commands/log.ts";
@@ -78,6 +79,7 @@ export function buildProgram(perform: Perform): Command {
   addStoreCommands(program, perform);
   addExportCommand(program, perform);
   addConfigCommands(program, perform);
+  addHardenCommands(program, perform);
   addCompletionCommand(program, perform);
   addVersionCommand(program, perform);
   return teach(program, {

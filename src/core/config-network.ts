@@ -18,3 +18,47 @@ export const confinement = z.strictObject({
         "`ringfort status` shows what each process has.",
     ),
 });
+
+const hostAddress = z.union([z.ipv4(), z.ipv6()]);
+const port = z.int().min(1).max(65_535);
+const account = z.union([
+  z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, "a user is named as in /etc/passwd, or by number"),
+  z.int().min(0).max(4_294_967_294),
+]);
+
+/** The host that the daemon runs on; `ringfort harden network` makes a packet filter of it. */
+export const hostConfig = z.strictObject({
+  outside: interfaceName
+    .optional()
+    .describe("The interface towards the internet. Nothing is ever served on it (docs/hardening.md)."),
+  inside: interfaceName
+    .optional()
+    .describe("The interface towards the clients; a channel's own `interface` goes before it."),
+  user: account
+    .default("ringfort")
+    .describe("The user that the daemon runs as, by name or number: the only one that may reach upstreams."),
+  resolvers: z
+    .array(hostAddress)
+    .max(8)
+    .default([])
+    .describe("Addresses of the name servers that this host asks; none: the daemon's user may ask any, outside."),
+  timeServers: z.array(hostAddress).max(8).default([]).describe("Addresses of the time servers that this host asks."),
+  admins: clientNetworks
+    .default([])
+    .describe("Networks on the inside from which the host is administered, and the API is used; none: from nowhere."),
+  adminPorts: z.array(port).max(16).default([22]).describe("TCP ports that administrators reach on the inside."),
+  egress: z
+    .array(z.strictObject({ user: account, ports: z.array(port).min(1).max(16) }))
+    .max(16)
+    .default([])
+    .describe("Other users of this host that may connect to TCP ports outside, for example _apt to 80 and 443."),
+  newConnections: z
+    .int()
+    .min(10)
+    .max(100_000)
+    .default(200)
+    .describe(
+      "New connections a second that one client address (IPv6: one /64) may have, five times as many at once. There is " +
+        "no limit for all together: that would be a switch by which one client turns the others off.",
+    ),
+});

@@ -64,3 +64,21 @@ export const logs = z.strictObject({
     .describe("Bytes of all logs together; past it the oldest goes, whatever `files` and `age` say."),
   compress: z.boolean().default(true).describe("Whether what was put aside is compressed (gzip)."),
 });
+
+export const auditLog = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[^\s+\p{Cc}]{1,255}$/u, "no blanks and no +")
+    .optional()
+    .describe(
+      "The log's name, the origin of its checkpoints; it is fixed when the key is made. Absent: ringfort/ and the host's name.",
+    ),
+  witness: z
+    .string()
+    .min(1)
+    .max(4_096)
+    .optional()
+    .describe(
+      "A file to which each checkpoint is appended, best on another machine's share: who holds it finds every change of the log's past.",
+    ),
+});

@@ -1,7 +1,7 @@
 import * as z from "zod";
-import { clientNetworks, confinement, interfaceName } from "./config-network.ts";
+import { clientNetworks, confinement, hostConfig, interfaceName } from "./config-network.ts";
 import { oidcConfig } from "./config-oidc.ts";
-import { clients, logs } from "./config-record.ts";
+import { auditLog, clients, logs } from "./config-record.ts";
 import { httpsFields, PAIR_ISSUE, pairFields, pairPlace } from "./config-tls.ts";
 import { PROFILES } from "./machine/check.ts";
 import { channelName } from "./model/source.ts";
@@ -272,24 +272,6 @@ const consoleConfig = z
   );
 export type ConsoleConfig = z.infer<typeof consoleConfig>;
 
-const auditLog = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[^\s+\p{Cc}]{1,255}$/u, "no blanks and no +")
-    .optional()
-    .describe(
-      "The log's name, the origin of its checkpoints; it is fixed when the key is made. Absent: ringfort/ and the host's name.",
-    ),
-  witness: z
-    .string()
-    .min(1)
-    .max(4_096)
-    .optional()
-    .describe(
-      "A file to which each checkpoint is appended, best on another machine's share: who holds it finds every change of the log's past.",
-    ),
-});
-
 const audit = z.strictObject({
   profile: z
     .enum(PROFILES)
@@ -363,6 +345,9 @@ export const config = z
       .describe("What is recorded of clients. Addresses may be personal data (docs/operations.md)."),
     confinement: confinement.prefault({}).describe("How far the daemon's processes are confined (docs/hardening.md)."),
     audit: audit.prefault({}).describe("What `ringfort audit` judges this machine by (docs/hardening.md)."),
+    host: hostConfig
+      .prefault({})
+      .describe("The host around the daemon, for `ringfort harden network` (docs/hardening.md)."),
     auditLog: auditLog.prefault({}).describe("The proof of what was done (docs/audit-log.md)."),
     notify: z
       .record(z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, "a name of small letters, digits and -"), subscriber)

@@ -34,6 +34,8 @@ const surroundings: Surroundings = {
   readSecret: async (prompt) => (await import("./read-line.ts")).readSecretHere(prompt),
   confirm: async (question) => (await import("./read-line.ts")).confirmHere(question),
   lookAtHost: async (wish) => (await import("./look-at-host.ts")).lookAtHostHere(wish),
+  readHostNetwork: async (rules, settings) =>
+    (await import("../host/loaded-network.ts")).readHostNetwork(rules, settings),
   probe: async (entry) => (await import("./probe-host.ts")).probeHost(entry),
 };
 

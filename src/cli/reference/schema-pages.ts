@@ -222,6 +222,19 @@ const LOCAL: readonly (readonly [title: string, rows: readonly (readonly string[
       ["`hosts[].took`", "whole number", "milliseconds"],
     ],
   ],
+  [
+    "harden network",
+    [
+      ["`rules`", "text", "the packet filter, as `nft -f` reads it; without --output and --check"],
+      ["`settings[].path`, `.value`", "text", "below /proc/sys, in the order in which they are to be written"],
+      ["`firewalls[].firewall`", "`outer` or `inner`", "towards the internet, towards the clients"],
+      ["`firewalls[].from`, `.to`, `.protocol`, `.ports`, `.why`", "text", "a connection that it must let through"],
+      ["`files[]`", "list of text", "only with --output: what was written"],
+      ["`differences[].what`", "`rule-missing` or `rule-unexpected` or `rule-order` or `setting`", "only with --check"],
+      ["`differences[].where`", "text", "the chain or set, or the setting's path"],
+      ["`differences[].wanted`, `.found`", "text or null", "as the kernel says it"],
+    ],
+  ],
   ["version", [["`version`", "text", "of the command line"]]],
   [
     "completion",

@@ -66,6 +66,7 @@ export const REFUSALS = {
   "rollback.never-there": "the channel has never pointed at that revision",
   "revision.gone": "the revision has been removed by a collection: the record tells when and why",
   "collection.changed-meanwhile": "what would be removed is no longer what was shown",
+  "network.underdescribed": "the configuration does not say enough for a packet filter",
   "export.folder-taken": "the folder for a channel's trees holds something else",
   "export.folder-unsafe": "the folder for a channel's trees is in the store, or others may write in it",
   "export.other-file-system": "the folder for a channel's trees cannot have links to the store's files",
@@ -145,6 +146,7 @@ export const FAILURES = {
   "audit.not-continued": "the signer has signed another past than the ledger holds",
   "audit.key-unusable": "the key of the audit log cannot be read or written",
   "confinement.too-weak": "this machine does not give the confinement that the configuration asks for",
+  "host.unreadable": "the host's packet filter or its kernel's settings cannot be read",
   "listen.failed": "a channel's address could not be listened on",
 } as const satisfies Record<string, string>;
 
