@@ -8,7 +8,7 @@ export interface Locked {
 }
 
 /** The name of a package by its place in the lock file, which may be nested. */
-export function nameOf(place: string): string {
+function nameOf(place: string): string {
   return place.slice(place.lastIndexOf("node_modules/") + "node_modules/".length);
 }
 
