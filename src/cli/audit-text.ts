@@ -1,20 +1,11 @@
-import * as z from "zod";
+import { type ReadEntry, readEntry } from "../core/audit/read-entry.ts";
 import { Failure } from "../core/kernel/errors.ts";
-
-const plain = z.union([z.string(), z.number(), z.boolean(), z.null()]);
-const entry = z.looseObject({
-  n: z.int(),
-  at: z.int(),
-  kind: z.string(),
-  fields: z.record(z.string(), z.union([plain, z.array(z.union([plain, z.array(plain)]))])),
-});
-export type ReadEntry = z.infer<typeof entry>;
 
 /** An entry as the daemon sent it. Throws `Failure` `worker.protocol`. */
 export function parseEntry(line: string): ReadEntry {
-  const parsed = entry.safeParse(JSON.parse(line));
-  if (!parsed.success) throw new Failure("worker.protocol", "the daemon sent an entry of another shape");
-  return parsed.data;
+  const entry = readEntry(line);
+  if (entry === null) throw new Failure("worker.protocol", "the daemon sent an entry of another shape");
+  return entry;
 }
 
 /** An entry's fields in one line; lists by their length, for one may have hundreds. */

@@ -6,7 +6,7 @@ import type { SafePath } from "./kernel/safe-path.ts";
 import type { AuditCheckpoint, AuditDraft, AuditKind } from "./model/audit-entry.ts";
 import type { ChannelMove, ChannelPosition } from "./model/channel.ts";
 import type { CheckSpec } from "./model/check.ts";
-import type { ClientPage, ClientQuery, ClientReport, RevisionSpread, Sighting } from "./model/client-sighting.ts";
+import type { ClientPage, ClientQuery, ClientReport, ContentSpread, RevisionSpread, Sighting } from "./model/client-sighting.ts";
 import type { ContentSummary, SummaryKind } from "./model/content-summary.ts";
 import type { Evidence, EvidenceCode } from "./model/evidence.ts";
 import type { FeedListing, ListedArtifact, ListingFindings } from "./model/feed-listing.ts";
@@ -123,6 +123,14 @@ export interface UpstreamNote {
   readonly sha256: Sha256;
 }
 
+/** A path that names a blob: the first and the newest revision that do. */
+export interface BlobPlace {
+  readonly source: string;
+  readonly since: number;
+  readonly revision: number;
+  readonly path: SafePath;
+}
+
 export type SyncOutcome = "new-revision" | "nothing-new" | "refused" | "failed";
 
 /** One run of one source, as `ringfort log` shows it. */
@@ -218,6 +226,8 @@ export interface AuditLog {
   auditLines(from: number, limit: number): Promise<readonly string[]>;
   /** Entries of a kind that hold a text, oldest first. */
   auditFound(kind: AuditKind, holding: string, limit: number): Promise<readonly string[]>;
+  /** Of a kind and holding a text, the last before entry `n`, or the first behind it. */
+  auditNearest(kind: AuditKind, holding: string, n: number, side: "before" | "behind"): Promise<string | null>;
   /** The root over the first `size` entries: 32 bytes. */
   auditRoot(size: number): Promise<Uint8Array>;
   /** Shows that the log of `to` entries begins with that of `from` (RFC 6962 section 2.1.2). */
@@ -286,6 +296,8 @@ export interface Sightings {
   clients(query: ClientQuery): Promise<ClientPage>;
   /** For each channel in which a client of the source was seen, by name. */
   spread(source: string, revision: number): Promise<readonly RevisionSpread[]>;
+  /** Who took a content, counted: for each source and channel in which a client was sent some of it, by name. */
+  takers(sha256: Sha256): Promise<readonly ContentSpread[]>;
   /** Clients of a source in a channel, as the detector of silence takes them: those that are known longest first. */
   canaries(source: string, channel: string, revision: number, limit: number): Promise<readonly CanarySightings[]>;
   /** The newest of each client and subject, newest first. */
@@ -332,9 +344,7 @@ export interface Ledger extends AuditLog, NoticeQueue, PeopleBook, ReleaseRecord
   /** Replaces what `looseBlobs` answers. */
   putLooseBlobs(since: ReadonlyMap<Sha256, Instant>): Promise<void>;
   /** Where a blob stands: every source and path that names it now. */
-  whereBlob(
-    sha256: Sha256,
-  ): Promise<readonly { readonly source: string; readonly revision: number; readonly path: SafePath }[]>;
+  whereBlob(sha256: Sha256): Promise<readonly BlobPlace[]>;
 
   position(source: string, channel: string): Promise<ChannelPosition | null>;
   positions(): Promise<readonly ChannelPosition[]>;

@@ -3,14 +3,14 @@ import type { Sha256 } from "../core/kernel/digest.ts";
 import { Failure } from "../core/kernel/errors.ts";
 import type { SafePath } from "../core/kernel/safe-path.ts";
 import type { SourceSpec } from "../core/model/source.ts";
-import type { Fetched } from "../core/ports.ts";
+import type { BlobPlace, Fetched } from "../core/ports.ts";
 import { parseHttpDate, timeLeft } from "./run-limits.ts";
 import { newRun, type Report, type Run, type SyncDoors } from "./sync-run.ts";
 
 interface DamagedBlob {
   readonly sha256: Sha256;
   readonly state: "damaged" | "missing";
-  readonly places: readonly { readonly source: string; readonly revision: number; readonly path: SafePath }[];
+  readonly places: readonly BlobPlace[];
   readonly repaired: boolean;
 }
 

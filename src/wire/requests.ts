@@ -170,7 +170,14 @@ const damaged = z.strictObject({
   sha256: z.string(),
   state: z.enum(["damaged", "missing"]),
   places: z
-    .array(z.strictObject({ source: z.string(), revision: z.int(), path: z.string() }))
+    .array(
+      z.strictObject({
+        source: z.string(),
+        since: z.int().default(0).describe("the first revision that names it there"),
+        revision: z.int().describe("the newest"),
+        path: z.string(),
+      }),
+    )
     .describe("where it is named"),
   repaired: z.boolean(),
 });

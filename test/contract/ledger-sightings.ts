@@ -96,6 +96,18 @@ export function sightings(given: Given): void {
     assert.deepEqual(names, ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5"]);
   });
 
+  given("who took a content is counted, whole and in parts, for each source and channel", async (ledger) => {
+    await withRevisions(ledger);
+    const parts = seen({ name: "10.0.0.3", result: "partial", at: AT + 5 });
+    const other = seen({ name: "10.0.0.4", channel: "staging", at: AT + 9 });
+    await ledger.sightings.record([seen({}), seen({ name: "10.0.0.2", at: AT + 2 }), parts, other], []);
+    assert.deepEqual(await ledger.sightings.takers(digestOf("one")), [
+      { source: "s", channel: "production", whole: 2, part: 1, firstAt: AT, lastAt: AT + 5 },
+      { source: "s", channel: "staging", whole: 1, part: 0, firstAt: AT + 9, lastAt: AT + 9 },
+    ]);
+    assert.deepEqual(await ledger.sightings.takers(digestOf("nobody's")), []);
+  });
+
   given("what a server invents is left out, and counted", async (ledger) => {
     await withRevisions(ledger);
     const forged = [seen({ source: "none" }), seen({ revision: 3 })];

@@ -333,9 +333,9 @@ function sourcesAndRevisions(given: Given): void {
     await ledger.sealRevision(draftOf("s", { both: "x" }), AT);
     await ledger.sealRevision(draftOf("t", { there: "x", other: "y" }), AT);
     assert.deepEqual(await ledger.whereBlob(digestOf("x")), [
-      { source: "s", revision: 2, path: "both" },
-      { source: "s", revision: 1, path: "old" },
-      { source: "t", revision: 1, path: "there" },
+      { source: "s", since: 1, revision: 2, path: "both" },
+      { source: "s", since: 1, revision: 1, path: "old" },
+      { source: "t", since: 1, revision: 1, path: "there" },
     ]);
     assert.deepEqual(await ledger.whereBlob(digestOf("nobody")), []);
   });
@@ -478,6 +478,12 @@ function auditLog(given: Given): void {
     assert.equal(await again.auditSize(), 6);
     assert.equal((await again.auditFound("revision.admitted", digestOf("changed"), 10)).length, 1);
     assert.equal((await again.auditFound("revision.sealed", digestOf("changed"), 10)).length, 0);
+    const nearest = async (n: number, side: "before" | "behind", text = "") =>
+      JSON.parse((await again.auditNearest("revision.sealed", text, n, side)) ?? '{"n":null}').n;
+    const [first, second] = entries.filter(({ kind }) => kind === "revision.sealed").map(({ n }) => n);
+    assert.deepEqual([await nearest(second, "before"), await nearest(first, "behind")], [first, second]);
+    assert.deepEqual([await nearest(first, "before"), await nearest(second, "behind")], [null, null]);
+    assert.deepEqual([await nearest(99, "before"), await nearest(99, "before", '"revision":1,')], [second, first]);
   });
 
   given("a move that is not done leaves no entry", async (ledger) => {

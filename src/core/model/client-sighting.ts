@@ -169,3 +169,14 @@ export interface RevisionSpread {
   readonly clients: number;
   readonly holding: number;
 }
+
+/** How far one content has come among the clients that were seen. */
+export interface ContentSpread {
+  readonly source: string;
+  readonly channel: string;
+  /** Clients that got all of it, and those that got parts only. */
+  readonly whole: number;
+  readonly part: number;
+  readonly firstAt: Instant;
+  readonly lastAt: Instant;
+}

@@ -40,6 +40,11 @@ export function auditLog(connection: Connection): AuditLog {
     auditLines: async (from, limit) => lines("SELECT line FROM audit WHERE n >= ? ORDER BY n LIMIT ?", from, limit),
     auditFound: async (kind, holding, limit) =>
       lines("SELECT line FROM audit WHERE kind = ? AND instr(line, ?) > 0 ORDER BY n LIMIT ?", kind, holding, limit),
+    auditNearest: async (kind, holding, n, side) => {
+      const [than, order] = side === "before" ? ["<", "DESC"] : [">", "ASC"];
+      const sql = `SELECT line FROM audit WHERE kind = ? AND n ${than} ? AND instr(line, ?) > 0 ORDER BY n ${order} LIMIT 1`;
+      return lines(sql, kind, n, holding)[0] ?? null;
+    },
     auditRoot: async (size) => rootOf(hash, size, nodesOf(connection)),
     auditConsistency: async (from, to) => consistencyProof(hash, from, to, nodesOf(connection)),
     putCheckpoint: async ({ size, at, note }) => {

@@ -7,7 +7,7 @@ import type { ChannelMove, ChannelPosition } from "../../core/model/channel.ts";
 import { series } from "../../core/model/feed-listing.ts";
 import type { Revision, RevisionEntry } from "../../core/model/revision.ts";
 import { type SourceSpec, sourceSpec } from "../../core/model/source.ts";
-import type { EventRecord, SyncOutcome, SyncRecord, UpstreamNote } from "../../core/ports.ts";
+import type { BlobPlace, EventRecord, SyncOutcome, SyncRecord, UpstreamNote } from "../../core/ports.ts";
 import type { Row } from "./connection.ts";
 
 /**
@@ -101,8 +101,9 @@ export function blobFrom([sha256, number]: Values): readonly [Sha256, number] {
   return [digest(sha256), whole(number)];
 }
 
-export function placeFrom(row: Row): { readonly source: string; readonly revision: number; readonly path: SafePath } {
-  return { source: text(row["source_name"]), revision: whole(row["number"]), path: safe(row["path"]) };
+export function placeFrom(row: Row): BlobPlace {
+  const [since, revision] = [whole(row["since"]), whole(row["number"])];
+  return { source: text(row["source_name"]), since, revision, path: safe(row["path"]) };
 }
 
 export function positionFrom(row: Row): ChannelPosition {

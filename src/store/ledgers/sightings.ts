@@ -5,6 +5,7 @@ import {
   type ClientQuery,
   type ClientReport,
   type ClientRow,
+  type ContentSpread,
   networkOf,
   type RevisionSpread,
   type Sighting,
@@ -110,6 +111,22 @@ export class SqliteSightings implements Sightings {
         holding: whole(holding),
       };
     });
+  }
+
+  async takers(sha256: string): Promise<readonly ContentSpread[]> {
+    const sql = `SELECT s.name, n.channel, count(DISTINCT t.client) FILTER (WHERE t.whole_at IS NOT NULL),
+      count(DISTINCT t.client), min(t.first_at), max(t.last_at)
+      FROM seen_file f CROSS JOIN taken_file t ON t.file = f.id
+      JOIN served n ON n.id = t.channel JOIN source s ON s.id = f.source
+      WHERE f.sha256 = ? GROUP BY s.name, n.channel ORDER BY s.name, n.channel`;
+    return this.#connection.arrays(sql, sha256).map(([source, channel, all, clients, firstAt, lastAt]) => ({
+      source: text(source),
+      channel: text(channel),
+      whole: whole(all),
+      part: whole(clients) - whole(all),
+      firstAt: whole(firstAt),
+      lastAt: whole(lastAt),
+    }));
   }
 
   async canaries(

@@ -1,7 +1,6 @@
 import type { Sha256 } from "../../core/kernel/digest.ts";
 import { Failure } from "../../core/kernel/errors.ts";
 import type { Instant } from "../../core/kernel/instant.ts";
-import type { SafePath } from "../../core/kernel/safe-path.ts";
 import { auditOfMove, auditOfSync } from "../../core/model/audit-entry.ts";
 import type { ChannelMove, ChannelPosition } from "../../core/model/channel.ts";
 import type { Evidence } from "../../core/model/evidence.ts";
@@ -17,6 +16,7 @@ import type { SourceSpec } from "../../core/model/source.ts";
 import type {
   AtStep,
   AuditLog,
+  BlobPlace,
   EventRecord,
   Ledger,
   NoticeQueue,
@@ -181,10 +181,8 @@ class SqliteLedger
     });
   }
 
-  async whereBlob(
-    sha256: Sha256,
-  ): Promise<readonly { readonly source: string; readonly revision: number; readonly path: SafePath }[]> {
-    const sql = `SELECT s.name AS source_name, e.path AS path, max(r.number) AS number
+  async whereBlob(sha256: Sha256): Promise<readonly BlobPlace[]> {
+    const sql = `SELECT s.name AS source_name, e.path AS path, min(r.number) AS since, max(r.number) AS number
       FROM entry e JOIN source s ON s.id = e.source
       JOIN revision r ON r.source = e.source AND r.number >= e.since AND (e.until IS NULL OR r.number < e.until)
       WHERE e.sha256 = ? GROUP BY s.name, e.path ORDER BY s.name, e.path`;

@@ -50,6 +50,7 @@ import type {
 import { mountOf, type SourceSpec } from "../../../src/core/model/source.ts";
 import type { Person, PersonIdentity, Token } from "../../../src/core/people/person.ts";
 import type {
+  BlobPlace,
   EventRecord,
   Ledger,
   Notice,
@@ -236,16 +237,17 @@ export class MemoryLedger implements Ledger {
     this.#loose = new Map(since);
   }
 
-  async whereBlob(
-    sha256: Sha256,
-  ): Promise<readonly { readonly source: string; readonly revision: number; readonly path: SafePath }[]> {
-    const found: { readonly source: string; readonly revision: number; readonly path: SafePath }[] = [];
+  async whereBlob(sha256: Sha256): Promise<readonly BlobPlace[]> {
+    const found: BlobPlace[] = [];
     for (const source of [...this.#sources.keys()].toSorted()) {
-      const newest = new Map<SafePath, number>();
+      const named = new Map<SafePath, number[]>();
       for (const [number, { entries }] of this.#held(source).revisions) {
-        for (const entry of entries) if (entry.sha256 === sha256) newest.set(entry.path, number);
+        for (const { path, sha256: one } of entries)
+          if (one === sha256) named.set(path, [...(named.get(path) ?? []), number]);
       }
-      const here = [...newest].map(([path, revision]) => ({ source, revision, path }));
+      const here = [...named].map(([path, numbers]) => {
+        return { source, since: Math.min(...numbers), revision: Math.max(...numbers), path };
+      });
       found.push(...here.toSorted(byPath));
     }
     return found;
@@ -327,6 +329,17 @@ export class MemoryLedger implements Ledger {
   async auditFound(kind: AuditKind, holding: string, limit: number): Promise<readonly string[]> {
     const found = this.#audit.lines.filter((line) => line.includes(`"kind":"${kind}"`) && line.includes(holding));
     return found.slice(0, limit);
+  }
+
+  async auditNearest(
+    kind: AuditKind,
+    holding: string,
+    n: number,
+    side: "before" | "behind",
+  ): Promise<string | null> {
+    const [before, behind] = [this.#audit.lines.slice(0, n), this.#audit.lines.slice(n + 1)];
+    const fits = (line: string): boolean => line.includes(`"kind":"${kind}"`) && line.includes(holding);
+    return (side === "before" ? before.findLast(fits) : behind.find(fits)) ?? null;
   }
 
   async auditRoot(size: number): Promise<Uint8Array> {

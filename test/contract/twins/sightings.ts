@@ -5,6 +5,7 @@ import {
   type ClientQuery,
   type ClientReport,
   type ClientRow,
+  type ContentSpread,
   likenessOf,
   networkOf,
   noteSighting,
@@ -132,6 +133,22 @@ export class MemorySightings implements Sightings {
         clients: clients.length,
         holding: clients.filter(({ visits }) => visits.held === revision).length,
       };
+    });
+  }
+
+  async takers(sha256: Sha256): Promise<readonly ContentSpread[]> {
+    const took = [...this.#visits.values()].flatMap(({ source, channel, takings }) => {
+      const taking = takings.get(sha256);
+      return taking === undefined ? [] : [{ source, channel, taking }];
+    });
+    const places = [...new Set(took.map(({ source, channel }) => `${source}\0${channel}`))].toSorted();
+    return places.map((place) => {
+      const [source = "", channel = ""] = place.split("\0");
+      const here = took.filter((one) => one.source === source && one.channel === channel).map(({ taking }) => taking);
+      const whole = here.filter(({ wholeAt }) => wholeAt !== null).length;
+      const firstAt = Math.min(...here.map((one) => one.firstAt));
+      const lastAt = Math.max(...here.map((one) => one.lastAt));
+      return { source, channel, whole, part: here.length - whole, firstAt, lastAt };
     });
   }
 
