@@ -93,7 +93,7 @@ function cpuOf(pid: number): number {
 
 async function timed(
   question: string,
-  wish: RequestOf<"clients"> | RequestOf<"status">,
+  wish: RequestOf<"clients" | "status" | "trace" | "exposure">,
 ): Promise<readonly [string, number[]]> {
   const took: number[] = [];
   for (let time = 0; time < 5; time += 1) {
@@ -121,6 +121,8 @@ async function questions(): Promise<readonly (readonly [string, number[]])[]> {
     await timed("clients of a source, 100", { ...wish, source: "fleet" }),
     await timed("who took revision 1, 100, and who has left it", { ...wish, source: "fleet", revision: 1 }),
     await timed("who has a digest, 100", { ...wish, sha256: FIRST }),
+    await timed("the whole story of a digest", { verb: "trace", sha256: FIRST }),
+    await timed("who will get revision 1, and who has left it", { verb: "exposure", source: "fleet", revision: 1 }),
     await timed("status, with the clients of the last day", { verb: "status" }),
   ];
 }

@@ -172,6 +172,8 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
   "restraint.unknown": "ringfort restraints lists them",
   "policy.invalid": "mend what is named; docs/reference/policy.md has every key, ringfort policy presets has examples",
   "channel.unknown": "ringfort channels shows the names; channels are declared in the configuration file",
+  "content.unknown":
+    "compare the digest: all 64 characters of its SHA-256; ringfort trace --file FILE takes it of a file; clients that nobody has seen for long are forgotten",
   "revision.unknown": "ringfort revisions SOURCE shows the numbers",
   "daemon.unreachable":
     "start it (npm run ringfortd -- --config FILE), or become the user that it runs as; --socket names another control socket",

@@ -27,6 +27,7 @@ import { addStopCommands } from "./commands/stop.ts";
 import { addStoreCommands } from "./commands/store.ts";
 import { addSyncCommand } from "./commands/sync.ts";
 import { addTokenCommands } from "./commands/token.ts";
+import { addTraceCommand } from "./commands/trace.ts";
 import { addUserCommands } from "./commands/user.ts";
 import { addVersionCommand } from "./commands/version.ts";
 import {
@@ -62,6 +63,7 @@ export function buildProgram(perform: Perform): Command {
   addProposalCommands(program, perform);
   addCanariesCommand(program, perform);
   addExposureCommand(program, perform);
+  addTraceCommand(program, perform);
   addRestraintCommands(program, perform);
   addStopCommands(program, perform);
   addPublishCommand(program, perform);

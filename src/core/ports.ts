@@ -6,7 +6,14 @@ import type { SafePath } from "./kernel/safe-path.ts";
 import type { AuditCheckpoint, AuditDraft, AuditKind } from "./model/audit-entry.ts";
 import type { ChannelMove, ChannelPosition } from "./model/channel.ts";
 import type { CheckSpec } from "./model/check.ts";
-import type { ClientPage, ClientQuery, ClientReport, ContentSpread, RevisionSpread, Sighting } from "./model/client-sighting.ts";
+import type {
+  ClientPage,
+  ClientQuery,
+  ClientReport,
+  ContentSpread,
+  RevisionSpread,
+  Sighting,
+} from "./model/client-sighting.ts";
 import type { ContentSummary, SummaryKind } from "./model/content-summary.ts";
 import type { Evidence, EvidenceCode } from "./model/evidence.ts";
 import type { FeedListing, ListedArtifact, ListingFindings } from "./model/feed-listing.ts";

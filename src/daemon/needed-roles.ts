@@ -54,5 +54,6 @@ export const NEEDED_ROLES: Readonly<Record<Verb, Role>> = {
   "token-make": "admin",
   "token-revoke": "admin",
   clients: "viewer",
+  trace: "viewer",
   log: "viewer",
 };

@@ -23,6 +23,7 @@ import { releaseVerbs, ringsWaiting } from "./release-verbs.ts";
 import { restraintVerbs } from "./restraint-verbs.ts";
 import type { Runs } from "./runs.ts";
 import { nextRun } from "./schedule.ts";
+import { traceVerb } from "./trace-verb.ts";
 import { known, type VerbParts } from "./verb-parts.ts";
 
 type Summary = Answers["source-list"]["sources"][number];
@@ -86,6 +87,7 @@ export function verbsOf(parts: VerbParts): Verbs {
     ...releaseVerbs(parts),
     ...proposalVerbs(parts),
     clients: (wish) => clientsAnswer(ledger, wish),
+    ...traceVerb(parts),
     ...healthVerbs(parts),
     ...restraintVerbs(parts),
     status: () => status(parts),

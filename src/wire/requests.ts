@@ -13,6 +13,7 @@ import { person, token } from "./people-answers.ts";
 import { restraint, ringWaiting } from "./release-answers.ts";
 import { releaseRequests, releaseResults } from "./release-requests.ts";
 import { collection, purged } from "./retention-answers.ts";
+import { traceRequest, traceResult } from "./trace-answers.ts";
 
 /**
  * What the command line (and later the console) may ask of the daemon over its control socket: one request a
@@ -120,6 +121,7 @@ export const request = z.discriminatedUnion("verb", [
   z.strictObject({ verb: z.literal("notify-list") }),
   z.strictObject({ verb: z.literal("notify-test"), subscriber: z.string().max(64), by }),
   clientsRequest,
+  traceRequest,
   z.strictObject({
     verb: z.literal("log"),
     what: z.enum(["runs", "moves", "events"]),
@@ -337,6 +339,7 @@ export const results = {
   }),
   "notify-test": z.strictObject({ subscriber: z.string() }),
   clients: clientsResult,
+  trace: traceResult,
   log: z.strictObject({ runs: z.array(run), moves: z.array(move), events: z.array(event) }),
 } as const satisfies Record<Verb, z.ZodType>;
 

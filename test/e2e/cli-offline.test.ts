@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -90,6 +91,20 @@ for (const [name, words] of COMMANDS) {
     assert.equal(err, "");
   });
 }
+
+test("ringfort trace: one content's story, by its digest or of a file; bad input names what is wrong", async () => {
+  daemon.follow(answerAll);
+  const file = path.join(folder, "daily.cvd");
+  await writeFile(file, "some bytes");
+  const digest = createHash("sha256").update("some bytes").digest("hex");
+  await golden("trace", await ask(`trace ${digest}`));
+  const { out } = await ask("trace --file daily.cvd --json");
+  assert.ok(daemon.asked.some((one) => one.verb === "trace" && one.sha256 === digest));
+  const { list, ...told } = results.trace.parse(JSON.parse(out));
+  assert.deepEqual([told, list], [answers.trace, answers.clients.clients]);
+  for (const words of ["trace", "trace abc", `trace ${digest} --file daily.cvd`, "trace --file not-there"])
+    assert.equal((await ask(words)).exit, 2, words);
+});
 
 test("ringfort exposure clamav 8: the counts, and who they are; all of them as CSV", async () => {
   daemon.follow(answerAll);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { startTestDaemon, type TestDaemon } from "../fixtures/daemon.ts";
 import { type HttpVendor, startHttpVendor } from "../upstream/http-vendor.ts";
@@ -73,6 +74,25 @@ describe("who took a revision, who left it, who will not get it", () => {
       recovered.list.map(({ agent }) => agent),
       ["canary-a/1"],
     );
+  });
+
+  test("one content's story in one command: who let it in, where it was shown, who fetched it, under which entries", async () => {
+    const sha256 = createHash("sha256").update("harmful").digest("hex");
+    const { code, stdout } = await daemon.cli("trace", sha256, "--json");
+    assert.equal(code, 0);
+    const story = JSON.parse(stdout);
+    const [admission] = story.admissions;
+    assert.deepEqual([admission.source, admission.revision, admission.paths], ["one", 2, ["a.bin"]]);
+    assert.deepEqual([admission.index.verdict, admission.index.signatures.length], ["accepted", 1]);
+    const spans = story.spans.map(({ channel, brought, ended }: (typeof story)["spans"][number]) => {
+      return [channel, brought.to, ended.kind];
+    });
+    assert.deepEqual(spans, [["staging", 2, "rollback"]]);
+    assert.deepEqual([story.takers.length, story.takers[0].whole, story.list[0].agent], [1, 1, "canary-a/1"]);
+    const logged = await daemon.must({ verb: "audit-log", from: admission.entry, limit: 1 });
+    assert.match(logged.lines[0] ?? "", new RegExp(sha256));
+    assert.match((await daemon.cli("trace", sha256)).stdout, /let in with revision 2 of one/);
+    assert.match((await daemon.cli("trace", "0".repeat(64))).stderr, /content\.unknown/);
   });
 
   test("the list is exported with times, and no client's name becomes a formula", async () => {

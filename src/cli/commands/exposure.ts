@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { EXIT, quoteOutside } from "../../core/kernel/errors.ts";
 import type { Results } from "../../wire/requests.ts";
+import { type Client, clientPages } from "../client-pages.ts";
 import { type CommandContext, isRefusal, type Perform } from "../context.ts";
 import { teach } from "../lesson.ts";
 import { revisionNumber } from "../revision-ref.ts";
@@ -11,14 +12,6 @@ interface ExposureOptions {
   readonly channel?: string;
   readonly csv?: boolean;
 }
-
-type Client = Results["clients"]["clients"][number];
-
-const PAGE = 1_000;
-/** Clients that a person is shown. */
-const MOST_SHOWN = 50;
-/** And that one command takes into memory. */
-const MOST_CLIENTS = 1_000_000;
 
 /** How far a revision has come among clients, and who they are. */
 export function addExposureCommand(program: Command, perform: Perform): void {
@@ -34,8 +27,12 @@ export function addExposureCommand(program: Command, perform: Perform): void {
           const answer = await context.ask({ verb: "exposure", source, revision });
           if (isRefusal(answer)) return answer;
           const all = options.csv === true || context.options.json === true;
-          const clients = await takers(context, { source, revision, channel: options.channel ?? null }, all);
-          if (!Array.isArray(clients)) return clients;
+          const clients = await clientPages(
+            context,
+            { source, revision, sha256: null, channel: options.channel ?? null },
+            all,
+          );
+          if (isRefusal(clients)) return clients;
           const text = options.csv === true ? csv(clients) : shown(answer, clients, context);
           return { json: { ...answer, list: clients }, text, exit: EXIT.done };
         }),
@@ -47,27 +44,6 @@ export function addExposureCommand(program: Command, perform: Perform): void {
       ],
     },
   );
-}
-
-/** The clients that took the revision, page by page. */
-async function takers(
-  context: CommandContext,
-  of: { readonly source: string; readonly revision: number; readonly channel: string | null },
-  all: boolean,
-) {
-  const clients: Client[] = [];
-  const limit = all ? PAGE : MOST_SHOWN;
-  for (let after: string | null = null; clients.length < MOST_CLIENTS; ) {
-    const page: Awaited<ReturnType<typeof context.ask<"clients">>> = await context.ask(
-      { verb: "clients", ...of, sha256: null, after, limit },
-      { silent: true },
-    );
-    if (isRefusal(page)) return page;
-    clients.push(...page.clients);
-    after = page.next;
-    if (!all || after === null) break;
-  }
-  return clients;
 }
 
 function shown(exposure: Results["exposure"], clients: readonly Client[], { paint, terminal }: CommandContext): string {

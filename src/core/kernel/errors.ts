@@ -121,6 +121,7 @@ export const FAILURES = {
   "restraint.unknown": "no such hold, pin or block, or it is released already",
   "policy.invalid": "the release policy is not valid",
   "channel.unknown": "no channel of that name",
+  "content.unknown": "nothing is known of that content",
   "revision.unknown": "no such revision",
   "revision.in-use": "a channel points at the revision",
   "daemon.unreachable": "the daemon does not answer on its control socket",

@@ -331,12 +331,7 @@ export class MemoryLedger implements Ledger {
     return found.slice(0, limit);
   }
 
-  async auditNearest(
-    kind: AuditKind,
-    holding: string,
-    n: number,
-    side: "before" | "behind",
-  ): Promise<string | null> {
+  async auditNearest(kind: AuditKind, holding: string, n: number, side: "before" | "behind"): Promise<string | null> {
     const [before, behind] = [this.#audit.lines.slice(0, n), this.#audit.lines.slice(n + 1)];
     const fits = (line: string): boolean => line.includes(`"kind":"${kind}"`) && line.includes(holding);
     return (side === "before" ? before.findLast(fits) : behind.find(fits)) ?? null;
