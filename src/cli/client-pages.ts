@@ -7,7 +7,7 @@ export type Client = Results["clients"]["clients"][number];
 
 const PAGE = 1_000;
 /** Clients that a person is shown. */
-export const MOST_SHOWN = 50;
+const MOST_SHOWN = 50;
 /** And that one command takes into memory. */
 const MOST_CLIENTS = 1_000_000;
 

@@ -46,9 +46,9 @@ interface Admission extends Proved {
 }
 
 /** One move as the audit log has it. */
-export interface LoggedMove extends ChannelMove, Proved {}
+interface LoggedMove extends ChannelMove, Proved {}
 
-export interface TracedSpan extends ShownSpan<LoggedMove> {
+interface TracedSpan extends ShownSpan<LoggedMove> {
   /** What people signed for the move that brought it; `null`: it went by itself, or one person moved it. */
   readonly proposal: Proposal | null;
 }
