@@ -52,7 +52,7 @@ test("what is damaged or missing is told with every place that names it; what is
     ]),
   );
   assert.deepEqual(checked.damaged.find(({ sha256 }) => sha256 === ALPHA)?.places, [
-    { source: "s", revision: 1, path: "a" },
+    { source: "s", since: 1, revision: 1, path: "a" },
   ]);
   assert.deepEqual(made.upstream.asked, []);
   assert.deepEqual(made.eventNames().toSorted(), ["blob.damaged", "blob.damaged", "blob.withdrawn", "store.checked"]);

@@ -35,6 +35,6 @@ export function shownSpans<M extends ChannelMove>(
   return spans.toSorted((a, b) => a.from - b.from);
 }
 
-function spanOf<M extends ChannelMove>(brought: M): Pick<ShownSpan<M>, "source" | "channel" | "from" | "brought"> {
+function spanOf<M extends ChannelMove>(brought: M): Omit<ShownSpan<M>, "until" | "ended"> {
   return { source: brought.source, channel: brought.channel, from: brought.at, brought };
 }
