@@ -1,6 +1,6 @@
 import type { Sha256 } from "../core/kernel/digest.ts";
 import type { SignatureFinding } from "../core/model/feed-listing.ts";
-import { isActive, type Restraint } from "../core/model/restraint.ts";
+import { isActive, type Restraint, signerName } from "../core/model/restraint.ts";
 import type { Withheld } from "../core/ports.ts";
 import type { ChannelDoors } from "./sync-run.ts";
 
@@ -17,12 +17,14 @@ export async function blocksIn(
   const blocks = active.filter(({ on }) => on.kind !== "hold" && on.kind !== "pin");
   if (blocks.length === 0) return [];
   const revision = await ledger.revision(source, number);
-  const signers = new Set(revision?.vouchedBy.split(", ") ?? []);
+  const signers = new Set(revision?.vouchedBy.split(", ").map(signerName) ?? []);
   const digests = blocks.flatMap(({ on }) => (on.kind === "block-digest" ? [on.sha256] : []));
   const named = new Set(digests.length === 0 ? [] : await ledger.namedBlobs(source, number, digests));
   return blocks.filter(({ on }) => {
     if (on.kind === "block-revision") return on.source === source && on.revision === number;
-    return on.kind === "block-digest" ? named.has(on.sha256) : on.kind === "block-signer" && signers.has(on.signer);
+    return on.kind === "block-digest"
+      ? named.has(on.sha256)
+      : on.kind === "block-signer" && signers.has(signerName(on.signer));
   });
 }
 
@@ -35,7 +37,7 @@ async function blockedNow({ ledger, clock }: Doors): Promise<{
   const active = (await ledger.restraints(false)).filter((each) => isActive(each, now));
   return {
     digests: new Set(active.flatMap(({ on }) => (on.kind === "block-digest" ? [on.sha256] : []))),
-    signers: new Set(active.flatMap(({ on }) => (on.kind === "block-signer" ? [on.signer] : []))),
+    signers: new Set(active.flatMap(({ on }) => (on.kind === "block-signer" ? [signerName(on.signer)] : []))),
   };
 }
 
@@ -54,7 +56,7 @@ export async function withheldNow(doors: Doors): Promise<Withheld> {
   if (signers.size > 0)
     for (const { name } of await ledger.sources())
       for (const { number, vouchedBy } of await ledger.revisions(name))
-        if (vouchedBy.split(", ").some((signer) => signers.has(signer)))
+        if (vouchedBy.split(", ").some((signer) => signers.has(signerName(signer))))
           revisions.push({ source: name, revision: number });
   return { digests: [...digests].slice(0, MOST_WITHHELD), revisions: revisions.slice(0, MOST_WITHHELD) };
 }
@@ -62,7 +64,7 @@ export async function withheldNow(doors: Doors): Promise<Withheld> {
 /** The first signer of these good signatures whom somebody has blocked; `null`: none. */
 export async function blockedSigner(doors: Doors, found: readonly SignatureFinding[]): Promise<string | null> {
   const { signers } = await blockedNow(doors);
-  return found.find(({ status, signer }) => status === "good" && signers.has(signer))?.signer ?? null;
+  return found.find(({ status, signer }) => status === "good" && signers.has(signerName(signer)))?.signer ?? null;
 }
 
 /** The first of these entries whose content somebody has blocked; whatever road it came by, it is in no revision. */

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { House } from "../../test/fixtures/house.ts";
-import { assertRefused, digestOf, specOf } from "../../test/fixtures/intake.ts";
+import { House, indexOf } from "../../test/fixtures/house.ts";
+import { assertRefused, digestOf, signatureOf, signedSpec, specOf } from "../../test/fixtures/intake.ts";
 import { Failure } from "../core/kernel/errors.ts";
 import { HOUR } from "../core/kernel/instant.ts";
 import type { RestraintOn } from "../core/model/restraint.ts";
@@ -96,6 +96,25 @@ test("a blocked content is withheld wherever it stands, and no sync takes it aga
   assert.equal((await house.sync(PINNED)).outcome, "new-revision");
   await releaseRestraint(house.doors, { id: 1, reason: "", by: "bob" });
   assert.deepEqual(house.views.withheld.get("staging")?.digests, []);
+});
+
+test("a signer is blocked under either of its names: what it signed is withheld, and what it signs next is refused", async () => {
+  for (const signer of ["A", "openpgp A"]) {
+    const house = new House();
+    const offer = (a: string, by: string): void => {
+      house.upstream.put(1, "index", indexOf({ a }, { signatures: [signatureOf("good", by)] }));
+      house.upstream.put(1, "a", a);
+    };
+    offer("version 1", "A");
+    await house.sync(signedSpec());
+    await put(house, { kind: "block-signer", signer });
+    assert.deepEqual(house.shown("staging"), []);
+    offer("version 2", "A");
+    assert.equal((await house.sync(signedSpec())).code, "feed.signer-blocked", signer);
+    offer("version 3", "B");
+    assert.equal((await house.sync(signedSpec())).outcome, "new-revision");
+    assert.deepEqual(house.shown("staging"), ["s 2"]);
+  }
 });
 
 test("what is blocked under a hold is withheld where it is", async () => {

@@ -24,6 +24,14 @@ export interface Restraint {
   readonly released: { readonly by: string; readonly at: Instant; readonly reason: string } | null;
 }
 
+/**
+ * A signer's own name. Its signature is found under "A", a revision says "openpgp A", and an order may use either: both are
+ * the same signer, or a block would stop what is served and not what comes, or the other way round.
+ */
+export function signerName(written: string): string {
+  return written.replace(/^(?:openpgp|minisign|liveupdate) /, "");
+}
+
 export type RestraintDraft = Omit<Restraint, "id" | "released">;
 
 /** Whether it restrains now. */
