@@ -34,6 +34,8 @@ export function kernelSettings({ outside, inside }: NetworkPlan): readonly Kerne
     { path: "net/ipv4/tcp_max_syn_backlog", value: "4096" },
     { path: "net/ipv4/tcp_synack_retries", value: "3" },
     { path: "net/ipv4/tcp_rfc1337", value: "1" },
+    // Of what a client does not read, the kernel otherwise takes a megabyte for each: a thousand fill its memory for TCP.
+    { path: "net/ipv4/tcp_notsent_lowat", value: "131072" },
     { path: "net/ipv4/icmp_echo_ignore_broadcasts", value: "1" },
     { path: "net/ipv4/icmp_ignore_bogus_error_responses", value: "1" },
     ...of(4, IPV4),
