@@ -117,6 +117,10 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
   "certificate.unusable": "TLS wants PEM without a passphrase, and a key that is no weaker than RSA of 2048 bits",
   "certificate.expired": "renew it, and look at why the tool that does so did not",
   "certificate.not-yet-valid": "compare this machine's clock with the real time; it is taken by itself when it begins",
+  "backup.key-wrong": "give the identity of one of its recipients, or the passphrase that it was made with",
+  "backup.damaged": "take another copy of it, or an older one; nothing was restored",
+  "restore.folder-taken":
+    "restore into an empty data folder: stop the daemon, move the old one aside, and keep it until all is well",
   "audit.malformed":
     "export the log again; if it stays so, the export or the ledger was changed: keep both, and ask who could",
   "audit.numbering": "entries were taken out, doubled or moved: keep the export, export again, and compare the two",

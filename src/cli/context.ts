@@ -24,12 +24,21 @@ export interface Surroundings {
   lookAtHost(wish: HostQuestion): Promise<SeenFacts>;
   /** What the host has of a packet filter and of settings below /proc/sys, and what it would make of these rules. */
   readHostNetwork(rules: string, settings: readonly string[]): Promise<HostNetworkRead>;
+  readonly ledgerFiles: LedgerFiles;
   /** Whether a person types the standard input. */
   readonly inIsTerminal: boolean;
   /** A line of the standard input that no terminal shows; `null` when there is none. */
   readSecret(prompt: string): Promise<string | null>;
   /** Whether the person at the terminal says yes; what is typed is shown. */
   confirm(question: string): Promise<boolean>;
+}
+
+/** The ledger's file, where no daemon holds it. */
+export interface LedgerFiles {
+  /** Copies a ledger that nobody has open. Throws `store.*`; `store.busy` where a daemon holds it. */
+  copy(from: string, to: string): Promise<void>;
+  /** Reads all of a copy. Throws `store.damaged`, and `store.schema` when a newer Ringfort wrote it. */
+  check(file: string): Promise<{ readonly schema: number; readonly revisions: number; readonly auditEntries: number }>;
 }
 
 /** What `audit` is about. */

@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { EXIT } from "../core/kernel/errors.ts";
 import { addAuditCommand } from "./commands/audit.ts";
 import { addAuditLogCommands } from "./commands/audit-log.ts";
+import { addBackupCommands } from "./commands/backup.ts";
 import { addCanariesCommand } from "./commands/canaries.ts";
 import { addChannelCommands } from "./commands/channels.ts";
 import { addClientsCommand } from "./commands/clients.ts";
@@ -79,6 +80,7 @@ export function buildProgram(perform: Perform): Command {
   addAuditCommand(program, perform);
   addAuditLogCommands(program, perform);
   addStoreCommands(program, perform);
+  addBackupCommands(program, perform);
   addExportCommand(program, perform);
   addConfigCommands(program, perform);
   addHardenCommands(program, perform);

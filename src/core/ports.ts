@@ -378,6 +378,8 @@ export interface Ledger extends AuditLog, NoticeQueue, PeopleBook, ReleaseRecord
   recordEvent(event: EventRecord): Promise<void>;
   /** Newest first. */
   events(limit: number): Promise<readonly EventRecord[]>;
+  /** Writes a copy into a new file, as the ledger is at one moment, while it goes on being used. */
+  copyTo(file: string): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -37,6 +37,8 @@ export const NEEDED_ROLES: Readonly<Record<Verb, Role>> = {
   canaries: "viewer",
   exposure: "viewer",
   status: "viewer",
+  // People's passwords, as they are kept, are in it.
+  "backup-ledger": "admin",
   "store-check": "operator",
   gc: "operator",
   // It writes where it is told to.

@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+import path from "node:path";
 import * as z from "zod";
 import { Failure, type Refusal } from "../core/kernel/errors.ts";
 import { HOUR } from "../core/kernel/instant.ts";
@@ -91,6 +93,11 @@ export function verbsOf(parts: VerbParts): Verbs {
     ...healthVerbs(parts),
     ...restraintVerbs(parts),
     status: () => status(parts),
+    "backup-ledger": async () => {
+      const file = `backup-${randomUUID()}.sqlite`;
+      await ledger.copyTo(path.join(parts.data, file));
+      return { file };
+    },
     "store-check": ({ repair }, report, gone) => turnstile.shared(() => checkStore(doors, repair, gone, report)),
     export: async ({ channel, folder, method, anew }, report, gone) => {
       const configured = trees.configured(channel);

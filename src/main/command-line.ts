@@ -33,6 +33,10 @@ const surroundings: Surroundings = {
   inIsTerminal: process.stdin.isTTY,
   readSecret: async (prompt) => (await import("./read-line.ts")).readSecretHere(prompt),
   confirm: async (question) => (await import("./read-line.ts")).confirmHere(question),
+  ledgerFiles: {
+    copy: async (from, to) => (await import("../store/ledgers/ledger-copy.ts")).copyLedger(from, to),
+    check: async (file) => (await import("../store/ledgers/ledger-copy.ts")).checkLedger(file),
+  },
   lookAtHost: async (wish) => (await import("./look-at-host.ts")).lookAtHostHere(wish),
   readHostNetwork: async (rules, settings) =>
     (await import("../host/loaded-network.ts")).readHostNetwork(rules, settings),

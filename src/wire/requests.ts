@@ -63,6 +63,8 @@ export const request = z.discriminatedUnion("verb", [
   ...releaseRequests,
   ...healthRequests,
   z.strictObject({ verb: z.literal("status") }),
+  /** A copy of the ledger, made in the data folder: whoever asks takes it away. */
+  z.strictObject({ verb: z.literal("backup-ledger"), by }),
   z.strictObject({ verb: z.literal("store-check"), repair: z.boolean(), by }),
   z.strictObject({
     verb: z.literal("gc"),
@@ -186,6 +188,7 @@ const damaged = z.strictObject({
 
 /** What each verb answers with when it is done. */
 export const results = {
+  "backup-ledger": z.strictObject({ file: z.string().describe("of the copy, in the data folder") }),
   "source-add": z.strictObject({ spec: sourceSpec }),
   "source-change": z.strictObject({ spec: sourceSpec }),
   "source-list": z.strictObject({ sources: z.array(sourceSummary) }),

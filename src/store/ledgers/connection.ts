@@ -1,6 +1,6 @@
-import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
+import { backup, type DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite";
 import { Failure } from "../../core/kernel/errors.ts";
-import { openDatabase } from "./database.ts";
+import { createPrivately, openDatabase } from "./database.ts";
 
 export type Row = Readonly<Record<string, SQLOutputValue>>;
 
@@ -11,7 +11,7 @@ const FULL = 13;
 const DAMAGED: ReadonlySet<number> = new Set([11, 26]);
 
 /** The failure behind an exception of SQLite; anything else, a broken constraint among it, is a bug and thrown again. */
-function ledgerFailure(cause: unknown, ledger = "the ledger"): Failure {
+export function ledgerFailure(cause: unknown, ledger = "the ledger"): Failure {
   if (cause instanceof Failure) return cause;
   if (!(cause instanceof Error && "errcode" in cause && typeof cause.errcode === "number")) throw cause;
   const code = cause.errcode & 0xff;
@@ -103,6 +103,16 @@ export class Connection {
       return this.transaction(work);
     } finally {
       this.#attempt(() => this.#database.exec("PRAGMA synchronous=FULL"));
+    }
+  }
+
+  /** SQLite's own way to copy a database that is in use (sqlite.org/backup.html): what is written meanwhile is in the copy too. */
+  async copyTo(file: string): Promise<void> {
+    try {
+      await createPrivately(file);
+      await backup(this.#database, file);
+    } catch (cause) {
+      throw ledgerFailure(cause, "the copy of the ledger");
     }
   }
 

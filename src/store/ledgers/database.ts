@@ -23,7 +23,7 @@ export async function openDatabase(file: string): Promise<DatabaseSync> {
 
 // SQLite would make it readable to all that the umask lets. Only when it is absent: closing a descriptor of a file
 // drops every POSIX lock that this process holds on it.
-async function createPrivately(file: string): Promise<void> {
+export async function createPrivately(file: string): Promise<void> {
   await onDisk("creating the ledger", async () => {
     try {
       closeSync(openSync(file, files.O_RDWR | files.O_CREAT | files.O_EXCL | files.O_NOFOLLOW, 0o600));
@@ -51,14 +51,24 @@ function lock(database: DatabaseSync): void {
   database.exec("BEGIN IMMEDIATE; COMMIT");
 }
 
-function migrate(database: DatabaseSync): void {
+/**
+ * All steps or none: a step that fails on somebody's data leaves the ledger as it was, and the release before goes on with it.
+ * Throws what SQLite throws, and `Failure` `store.schema` for a ledger of a newer Ringfort.
+ */
+export function migrate(database: DatabaseSync, steps: readonly string[] = MIGRATIONS): void {
   const version = Number(database.prepare("PRAGMA user_version").get()?.["user_version"]);
-  if (version > MIGRATIONS.length) {
-    throw new Failure("store.schema", `the ledger has version ${version}, this Ringfort knows ${MIGRATIONS.length}`);
+  if (version > steps.length) {
+    throw new Failure("store.schema", `the ledger has version ${version}, this Ringfort knows ${steps.length}`);
   }
-  MIGRATIONS.slice(version).forEach((migration, index) => {
-    database.exec(`BEGIN IMMEDIATE; ${migration}; PRAGMA user_version = ${version + index + 1}; COMMIT`);
-  });
+  if (version === steps.length) return;
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    for (const step of steps.slice(version)) database.exec(step);
+    database.exec(`PRAGMA user_version = ${steps.length}; COMMIT`);
+  } catch (cause) {
+    if (database.isTransaction) database.exec("ROLLBACK");
+    throw cause;
+  }
 }
 
 const WRITES_ROWS: ReadonlySet<number> = new Set([

@@ -293,6 +293,10 @@ class SqliteLedger
     return this.#connection.all("SELECT * FROM event ORDER BY id DESC LIMIT ?", limit).map(eventFrom);
   }
 
+  async copyTo(file: string): Promise<void> {
+    await this.#connection.copyTo(file);
+  }
+
   async close(): Promise<void> {
     this.#connection.close();
   }

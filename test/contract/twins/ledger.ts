@@ -547,6 +547,10 @@ export class MemoryLedger implements Ledger {
     return [...new Set(digests)].filter((each) => named.has(each));
   }
 
+  async copyTo(): Promise<void> {
+    throw new Error("the twin has no file to copy");
+  }
+
   async close(): Promise<void> {}
 }
 

@@ -1,0 +1,205 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { copyFile, type FileHandle, mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import path from "node:path";
+import { errnoOf, onDisk } from "../core/kernel/disk.ts";
+import { Failure, type Refusal, refuse } from "../core/kernel/errors.ts";
+import { BACKUP_FILES, type BackupFile, type Manifest } from "../formats/backup/layout.ts";
+import { type BackupSink, type Opening, openBackup, type Sealing, sealBackup } from "../formats/backup/sealed.ts";
+import { type CommandContext, isRefusal } from "./context.ts";
+import { UsageError } from "./report.ts";
+
+const MOST_KEY_BYTES = 64 * 1_024;
+
+/**
+ * Writes a back-up into a new file. The signer's last state is copied before the ledger: a state that is newer than the ledger
+ * would say of the restored log that its past is another.
+ */
+export async function makeBackup(context: CommandContext, file: string, sealing: Sealing): Promise<Manifest | Refusal> {
+  const { config, file: configFile } = await context.loadConfig();
+  const work = await onDisk("making a folder beside the ledger", () => mkdtemp(path.join(config.data, "backup-")));
+  try {
+    for (const name of ["signer/key", "signer/last", "views/shutoff.json"] as const)
+      await copyWhereThere(path.join(config.data, name), path.join(work, flat(name)));
+    if (configFile !== null) await copyWhereThere(configFile, path.join(work, flat("ringfort.yaml")));
+    const refusal = await copyLedger(context, config.data, path.join(work, flat("ledger.sqlite")));
+    if (refusal !== null) return refusal;
+    const files: { name: BackupFile; size: number; sha256: string }[] = [];
+    for (const name of BACKUP_FILES) {
+      const measured = await measure(path.join(work, flat(name)));
+      if (measured !== null) files.push({ name, ...measured });
+    }
+    const manifest: Manifest = {
+      format: "ringfort-backup-1",
+      madeAt: context.terminal.now(),
+      by: context.surroundings.version,
+      files,
+    };
+    async function* bytes(): AsyncGenerator<Uint8Array> {
+      for (const { name } of files) yield* createReadStream(path.join(work, flat(name))) as AsyncIterable<Buffer>;
+    }
+    await writeNew(file, await sealBackup(manifest, bytes, sealing));
+    return manifest;
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+const flat = (name: BackupFile): string => name.replace("/", "-");
+
+async function copyWhereThere(from: string, to: string): Promise<void> {
+  await onDisk(`reading ${path.basename(from)}`, () =>
+    copyFile(from, to).catch((cause: unknown) => {
+      if (errnoOf(cause) !== "ENOENT") throw cause;
+    }),
+  );
+}
+
+/** By the daemon, which holds it; by ourselves where none runs. */
+async function copyLedger(context: CommandContext, data: string, to: string): Promise<Refusal | null> {
+  try {
+    const answer = await context.ask({ verb: "backup-ledger", by: context.by });
+    if (isRefusal(answer)) return answer;
+    await onDisk("taking the copy of the ledger", () => rename(path.join(data, path.basename(answer.file)), to));
+  } catch (error) {
+    if (!(error instanceof Failure && error.code === "daemon.unreachable")) throw error;
+    await context.surroundings.ledgerFiles.copy(path.join(data, "ledger.sqlite"), to);
+  }
+  return null;
+}
+
+async function measure(file: string): Promise<{ readonly size: number; readonly sha256: string } | null> {
+  return await onDisk("reading what is to be kept", async () => {
+    const there = await stat(file).catch((cause: unknown) => {
+      if (errnoOf(cause) === "ENOENT") return null;
+      throw cause;
+    });
+    if (there === null) return null;
+    const hash = createHash("sha256");
+    for await (const piece of createReadStream(file) as AsyncIterable<Buffer>) hash.update(piece);
+    return { size: there.size, sha256: hash.digest("hex") };
+  });
+}
+
+async function writeNew(file: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+  const beside = `${file}.partial`;
+  await onDisk("writing the back-up", async () => {
+    const handle = await open(beside, "wx", 0o600);
+    try {
+      for await (const piece of pieces) await handle.writeFile(piece);
+      await handle.sync();
+    } catch (cause) {
+      await rm(beside, { force: true });
+      throw cause;
+    } finally {
+      await handle.close();
+    }
+    await rename(beside, file);
+    await syncFolder(path.dirname(file));
+  });
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Opens a back-up into an empty folder and reads all of it, its ledger too. What is refused leaves nothing that was said to be whole. */
+export async function unpackBackup(
+  context: CommandContext,
+  file: string,
+  opening: Opening,
+  into: string,
+): Promise<{ readonly manifest: Manifest; readonly revisions: number; readonly auditEntries: number } | Refusal> {
+  const manifest = await onDisk("unpacking the back-up", () =>
+    openBackup(createReadStream(file) as AsyncIterable<Buffer>, opening, fileSink(into)),
+  );
+  if (isRefusal(manifest)) return manifest;
+  if (!manifest.files.some(({ name }) => name === "ledger.sqlite")) return refuse("backup.damaged", "it has no ledger");
+  const { revisions, auditEntries } = await context.surroundings.ledgerFiles.check(path.join(into, "ledger.sqlite"));
+  return { manifest, revisions, auditEntries };
+}
+
+function fileSink(into: string): BackupSink {
+  let handle: FileHandle | null = null;
+  return {
+    begin: async (name) => {
+      const place = path.join(into, name);
+      await mkdir(path.dirname(place), { recursive: true, mode: name.startsWith("signer/") ? 0o700 : 0o750 });
+      handle = await open(place, "wx", 0o600);
+    },
+    write: async (piece) => void (await handle?.writeFile(piece)),
+    end: async () => {
+      await handle?.sync();
+      await handle?.close();
+      handle = null;
+    },
+  };
+}
+
+/** Puts a back-up into an empty data folder: unpacked and checked beside it, then renamed. */
+export async function restoreBackup(
+  context: CommandContext,
+  file: string,
+  opening: Opening,
+): Promise<{ readonly manifest: Manifest; readonly revisions: number; readonly data: string } | Refusal> {
+  const { config } = await context.loadConfig();
+  const held = await onDisk("looking at the data folder", () =>
+    readdir(config.data).catch((cause: unknown) => {
+      if (errnoOf(cause) === "ENOENT") return [];
+      throw cause;
+    }),
+  );
+  // Of a mount of its own the file system's folder may be there.
+  if (held.some((name) => name !== "lost+found")) return refuse("restore.folder-taken", config.data);
+  await onDisk("making the data folder", () => mkdir(config.data, { recursive: true, mode: 0o750 }));
+  const work = await onDisk("unpacking the back-up", () => mkdtemp(path.join(config.data, "restore-")));
+  try {
+    const unpacked = await unpackBackup(context, file, opening, work);
+    if (isRefusal(unpacked)) return unpacked;
+    await onDisk("putting the files into their places", async () => {
+      // The ledger last: a folder without one is not mistaken for a whole one.
+      for (const name of ["ringfort.yaml", "signer", "views", "ledger.sqlite"]) {
+        const to = path.join(config.data, name === "ringfort.yaml" ? "ringfort.yaml.restored" : name);
+        await rename(path.join(work, name), to).catch((cause: unknown) => {
+          if (errnoOf(cause) !== "ENOENT") throw cause;
+        });
+      }
+      await syncFolder(config.data);
+    });
+    return { manifest: unpacked.manifest, revisions: unpacked.revisions, data: config.data };
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** A file of keys: one a line, # before a remark. Keys are never read off the command line but for public ones. */
+export async function keysIn(file: string, form: RegExp): Promise<readonly string[]> {
+  const text = await keyText(file);
+  const keys = text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "" && !line.startsWith("#"));
+  if (keys.length === 0 || !keys.every((key) => form.test(key)))
+    throw new UsageError("the file holds something that is no key of age");
+  return keys;
+}
+
+export async function passphraseIn(file: string): Promise<string> {
+  const passphrase = (await keyText(file)).replace(/\r?\n$/, "");
+  if (passphrase.length < 12) throw new UsageError("a passphrase has at least 12 characters");
+  return passphrase;
+}
+
+async function keyText(file: string): Promise<string> {
+  const text = await onDisk("reading the file of keys", async () => {
+    const { size } = await stat(file);
+    return size > MOST_KEY_BYTES ? null : readFile(file, "utf8");
+  });
+  if (text === null) throw new UsageError("the file is too large for keys");
+  return text;
+}
