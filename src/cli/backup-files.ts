@@ -132,7 +132,9 @@ function fileSink(into: string): BackupSink {
       await mkdir(path.dirname(place), { recursive: true, mode: name.startsWith("signer/") ? 0o700 : 0o750 });
       handle = await open(place, "wx", 0o600);
     },
-    write: async (piece) => void (await handle?.writeFile(piece)),
+    write: async (piece) => {
+      await handle?.writeFile(piece);
+    },
     end: async () => {
       await handle?.sync();
       await handle?.close();
