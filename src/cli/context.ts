@@ -34,7 +34,7 @@ export interface Surroundings {
 }
 
 /** The ledger's file, where no daemon holds it. */
-export interface LedgerFiles {
+interface LedgerFiles {
   /** Copies a ledger that nobody has open. Throws `store.*`; `store.busy` where a daemon holds it. */
   copy(from: string, to: string): Promise<void>;
   /** Reads all of a copy. Throws `store.damaged`, and `store.schema` when a newer Ringfort wrote it. */
