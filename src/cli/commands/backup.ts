@@ -40,7 +40,7 @@ export function addBackupCommands(program: Command, perform: Perform): void {
     {
       examples: [
         ["age-keygen -o backup.key", "once, and keep backup.key away from this machine"],
-        ["sudo ringfort backup create /mnt/elsewhere/ringfort.age --recipient age1…", "every night, from a timer"],
+        ["ringfort backup create /mnt/elsewhere/ringfort.age --recipient age1…", "every night, from a timer"],
       ],
       notes:
         "Blobs are not in it: they are fetched again. Run it as the daemon's user or root. age itself opens the file too " +
