@@ -13,6 +13,19 @@ export function residentMegabytes(pid: number): number {
   }, 0);
 }
 
+/** Megabytes of one process: resident, its share of what several have in memory, and what is its own alone. */
+export interface Memory {
+  readonly resident: number;
+  readonly share: number;
+  readonly own: number;
+}
+
+export function memoryOf(pid: number): Memory {
+  const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+  const of = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(text)?.[1] ?? 0) / 1_024;
+  return { resident: of("Rss"), share: of("Pss"), own: of("Private_Clean") + of("Private_Dirty") };
+}
+
 function ticks(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
     .replace(/^.*\) /, "")

@@ -78,3 +78,37 @@ test("a reader that is slow and steady is not cut", async () => {
     await folder.end();
   }
 });
+
+test("what is asked for ahead and read late comes whole, in its order", async () => {
+  const folder = await ChannelFolder.make();
+  await folder.revision("one", 1, { big: 9_000_000, small: "x".repeat(20_000) });
+  await folder.point("staging", { one: 1 });
+  const serve = await ServeProcess.start(folder);
+  try {
+    const [big, small] = [await ask(serve.port, "/one/big"), await ask(serve.port, "/one/small")];
+    const socket = await open(serve.port);
+    const paths = ["small", "big", "small", "small", "big", "big", "small", "big", "big", "small"];
+    for (const path of paths) socket.write(`GET /one/${path} HTTP/1.1\r\nHost: m\r\n\r\n`);
+    socket.end();
+    const chunks: Buffer[] = [];
+    socket.on("data", (chunk: Buffer) => {
+      chunks.push(chunk);
+      // Slow enough that what one answer leaves is still on its way when the next begins.
+      if (chunks.length % 50 !== 0) return;
+      socket.pause();
+      setTimeout(() => socket.resume(), 5);
+    });
+    await closed(socket);
+    let left = Buffer.concat(chunks);
+    for (const path of paths) {
+      const { body } = path === "big" ? big : small;
+      const from = left.indexOf("\r\n\r\n") + 4;
+      assert.ok(left.subarray(from, from + body.length).equals(body), path);
+      left = left.subarray(from + body.length);
+    }
+    assert.equal(left.length, 0);
+  } finally {
+    await serve.stop();
+    await folder.end();
+  }
+});

@@ -1,3 +1,4 @@
+import type { BufferPool } from "../../buffer-pool.ts";
 import type { AnswerHead } from "./answer-head.ts";
 import type { RequestFields } from "./request-fields.ts";
 
@@ -28,6 +29,18 @@ export interface Exchange {
   begin(head: AnswerHead): void;
   /** `false` when the client is gone. The bytes may be used again afterwards: nothing reads them any more. */
   write(bytes: Uint8Array): Promise<boolean>;
+  /**
+   * Whether it is known at once how much a client takes: then `offer` may be used in place of `write`. Under TLS it is
+   * not: what is given is sealed as a whole, and stays.
+   */
+  readonly tellsAtOnce: boolean;
+  /**
+   * Gives the bytes to the client as far as it takes them without being waited for, and says how many that were, the last
+   * small piece included, which may still be on its way. All of it is copied: the bytes may be used again at once.
+   */
+  offer(bytes: Uint8Array, buffers: BufferPool): number;
+  /** Resolves when what was offered has left; `false` when the client is gone. */
+  taken(): Promise<boolean>;
   end(): void;
   /** Ends in the middle, so that the client sees that something is missing. */
   cut(): void;

@@ -176,7 +176,7 @@ export class HttpConnection {
     const target = requestTarget(request.target);
     const view = (): ChannelView => this.#session.begin(request.fields["user-agent"] ?? "", serving.elapsed());
     const last = (this.#last && this.#waiting.length === 0) || !staysOpen(request);
-    const exchange = new HttpExchange(this.#carried.socket, request, tail, last);
+    const exchange = new HttpExchange(this.#carried, request, tail, last);
     const done = (owner: Owner): void => {
       if (exchange.last) this.#last = true;
       this.#given += exchange.given;

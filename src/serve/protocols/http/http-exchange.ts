@@ -1,4 +1,6 @@
 import type { Socket } from "node:net";
+import type { BufferPool } from "../../buffer-pool.ts";
+import type { Carried } from "../../protocol.ts";
 import type { AnswerHead } from "./answer-head.ts";
 import type { Exchange, HttpRequest } from "./exchange.ts";
 
@@ -11,6 +13,7 @@ export class HttpExchange implements Exchange {
   readonly request: HttpRequest;
   /** Bytes given to the socket. */
   given = 0;
+  readonly tellsAtOnce: boolean;
   readonly #socket: Socket;
   readonly #tail: (close: boolean) => string;
   #last: boolean;
@@ -18,10 +21,13 @@ export class HttpExchange implements Exchange {
   #chunked = false;
   /** A head that leaves with the first piece of its body. */
   #head: string | null = null;
+  /** Who waits for what was offered. */
+  #settle: (() => void) | null = null;
 
   /** `tail`: the fields of this connection and this moment, and the empty line. `last`: it ends with this answer. */
-  constructor(socket: Socket, request: HttpRequest, tail: (close: boolean) => string, last: boolean) {
+  constructor({ socket, wire }: Carried, request: HttpRequest, tail: (close: boolean) => string, last: boolean) {
     this.#socket = socket;
+    this.tellsAtOnce = socket === wire;
     this.request = request;
     this.#tail = tail;
     this.#last = last;
@@ -84,6 +90,43 @@ export class HttpExchange implements Exchange {
       socket.write(bytes, done);
       if (this.#chunked) this.#send("\r\n");
       socket.uncork();
+    });
+  }
+
+  offer(bytes: Uint8Array, buffers: BufferPool): number {
+    const socket = this.#socket;
+    let at = 0;
+    // A write that the kernel has taken whole is over when it returns; of another, libuv keeps the bytes. One slice is given
+    // in any case: of an answer before this one something may wait still.
+    while (at < bytes.length && (at === 0 || socket.writableLength === 0) && !socket.destroyed) {
+      const slice = buffers.slice();
+      const piece = bytes.subarray(at, at + slice.length);
+      slice.set(piece);
+      at += piece.length;
+      this.given += piece.length;
+      socket.cork();
+      this.#sendHead();
+      socket.write(slice.subarray(0, piece.length), () => {
+        buffers.giveSlice(slice);
+        // The calls of slices that have left come late, when another waits already.
+        if (socket.writableLength === 0) this.#settle?.();
+      });
+      socket.uncork();
+    }
+    return at;
+  }
+
+  taken(): Promise<boolean> {
+    const socket = this.#socket;
+    if (socket.destroyed || socket.writableLength === 0) return Promise.resolve(!socket.destroyed);
+    return new Promise((resolve) => {
+      const settle = (): void => {
+        socket.off("close", settle);
+        this.#settle = null;
+        resolve(!socket.destroyed);
+      };
+      this.#settle = settle;
+      socket.once("close", settle);
     });
   }
 

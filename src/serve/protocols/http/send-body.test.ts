@@ -50,3 +50,99 @@ test("one that takes all is given it whole, in large pieces", async () => {
   assert.deepEqual(Buffer.concat(given), whole.subarray(10));
   assert.ok(given.slice(1).every(({ length }) => length <= LARGE_BYTES) && given.length < 6);
 });
+
+/** An exchange that says at once what it takes: `takes` of the bytes offered, and what is left when `taken` resolves. */
+function offered(given: Buffer[], takes: (length: number) => number, taken: () => Promise<boolean>): Exchange {
+  const written = exchange([], async () => true);
+  return {
+    ...written,
+    tellsAtOnce: true,
+    taken,
+    write: (bytes: Uint8Array) => {
+      given.push(Buffer.from(bytes));
+      return Promise.resolve(true);
+    },
+    offer: (bytes: Uint8Array) => {
+      const piece = Buffer.from(bytes.subarray(0, takes(bytes.length)));
+      given.push(piece);
+      return piece.length;
+    },
+  };
+}
+
+const large = Buffer.alloc(20_000_000, "0123456789abcdef-");
+const file = {
+  held: null,
+  read: async (into: Uint8Array, length: number, offset: number) =>
+    large.copy(into, 0, offset, Math.min(offset + length, large.length)),
+  close: () => undefined,
+};
+const all = [{ first: 0, last: large.length - 1 }];
+
+test("clients that take nothing more hold nothing that another waits for", async () => {
+  const means = { buffers: new BufferPool(1), elapsed: () => 0 };
+  const never = new Promise<boolean>(() => undefined);
+  for (let i = 0; i < 100; i++) {
+    void sendPieces(
+      offered(
+        [],
+        () => 16_384,
+        () => never,
+      ),
+      all,
+      file,
+      means,
+    );
+  }
+  const given: Buffer[] = [];
+  const sent = await sendPieces(
+    offered(
+      given,
+      (length) => length,
+      async () => true,
+    ),
+    all,
+    file,
+    means,
+  );
+  assert.equal(sent, "sent");
+  assert.ok(Buffer.concat(given).equals(large));
+  assert.equal(means.buffers.largeOut, 0);
+});
+
+test("what a client did not take at once is read again, and sent once", async () => {
+  const given: Buffer[] = [];
+  let turn = 0;
+  const takes = (length: number): number => Math.min(length, 1_000 + ((turn++ * 7_919) % 90_000));
+  const means = { buffers: new BufferPool(0), elapsed: () => 0 };
+  assert.equal(
+    await sendPieces(
+      offered(given, takes, async () => true),
+      all,
+      file,
+      means,
+    ),
+    "sent",
+  );
+  assert.ok(Buffer.concat(given).equals(large));
+});
+
+test("large pieces are for those alone who have taken more than windows hold, at speed", async () => {
+  const sizes = async (elapsed: () => number): Promise<number[]> => {
+    const given: Buffer[] = [];
+    const client = offered(
+      given,
+      (length) => length,
+      async () => true,
+    );
+    assert.equal(await sendPieces(client, all, file, { buffers: new BufferPool(), elapsed }), "sent");
+    return given.map(({ length }) => length);
+  };
+  const quick = await sizes(() => 0);
+  const first = quick.findIndex((size) => size > 256 * 1_024);
+  assert.ok(quick.slice(0, first).reduce((sum, size) => sum + size, 0) >= 12 * 1_024 * 1_024);
+  assert.ok(quick.includes(LARGE_BYTES));
+  let clock = 0;
+  const slow = await sizes(() => (clock += 10_000));
+  assert.ok(slow.every((size) => size <= 256 * 1_024));
+});
