@@ -168,7 +168,7 @@ export const PROCESS_CHECKS: readonly Check[] = [
     severity: "medium",
     title: "the exposure of our units is at most 1.0",
     means: "systemd counts what a unit could still do; nginx and vsftpd of Debian 12 stand at 9.6",
-    fix: "ringfort audit --advise /etc/systemd/system/ringfort.service",
+    fix: "systemd-analyze security --offline=true /etc/systemd/system/ringfort.service, and the directives that it names",
     origin: "paper 5.2.4; ANSSI R63",
     profiles: ON_SERVERS,
     judge: (facts) =>

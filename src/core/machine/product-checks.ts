@@ -94,7 +94,7 @@ export const PRODUCT_CHECKS: readonly Check[] = [
     severity: "high",
     title: "releases soak, and a second person signs them",
     means: "one mistaken or hostile person else releases alone, and at once",
-    fix: "ringfort policy set SOURCE --preset standard",
+    fix: "ringfort policy set SOURCE --preset engines",
     origin: "paper 6.3.1",
     profiles: ON_SERVERS,
     judge: ({ product }) =>
@@ -144,7 +144,7 @@ export const PRODUCT_CHECKS: readonly Check[] = [
     severity: "medium",
     title: "a restore was rehearsed within 90 days",
     means: "a back-up that nobody has tried is a hope",
-    fix: "ringfort backup verify FILE --rehearsed",
+    fix: "ringfort backup verify FILE --identity KEYFILE --rehearsed",
     origin: "paper 6.4",
     profiles: ON_SERVERS,
     judge: ({ product, now }) =>
