@@ -13,7 +13,8 @@ import { conclude, machine, median, say, table } from "./report.ts";
 /**
  * A fleet asks a real daemon by HTTP, each client from an address of its own (127.0.0.0/8) over a connection of its own,
  * once a minute: in the first minute for the file, in those after it whether the file has changed, and in the last for
- * a new revision's. All of it must be in the ledger in the end, and questions must be answered while it comes.
+ * a new revision's. Beside them some connections that stay ask for as much as keeps the server at half of a core. All of
+ * it must be in the ledger in the end, and questions must be answered while it comes.
  */
 const { values } = parseArgs({
   options: {
@@ -31,6 +32,10 @@ const TICK = 10;
 /** Connections at once: a machine that is busy with something else answers later, not less. */
 const MOST_OPEN = 400;
 const CLOCK_TICKS = 100;
+/** Half of the core that the server's one thread can have; the load is steered to it, and below LEAST_LOAD it was not there. */
+const HALF = 0.5;
+const LEAST_LOAD = 0.4;
+const LOADERS = 200;
 
 const vendor = await startHttpVendor({});
 const list = new SignedListVendor(vendor, "fleet");
@@ -39,6 +44,9 @@ const daemon = await startTestDaemon({
   config: { limits: { connections: 4_096 }, session: { idle: 0, most: 0 } },
 });
 const contents = [Buffer.alloc(1_024, "first"), Buffer.alloc(1_024, "second")] as const;
+
+const FIRST = createHash("sha256").update(contents[0]).digest("hex");
+const SECOND = createHash("sha256").update(contents[1]).digest("hex");
 
 async function publish(content: Buffer, at: number): Promise<void> {
   list.publish(new Map([["daily.bin", content]]), at);
@@ -91,9 +99,80 @@ function cpuOf(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS;
 }
 
+/**
+ * Connections that stay and ask whether the file has changed, each again once it was answered; how many at a time is
+ * steered by what the server's process takes. Only answers are counted: one that the server closes begins anew.
+ */
+class HalfLoad {
+  readonly #pid: number;
+  readonly #port: number;
+  readonly #idle: net.Socket[] = [];
+  readonly #all = new Set<net.Socket>();
+  readonly #timer: NodeJS.Timeout;
+  #each = 2;
+  #ticks = 0;
+  #cpu: readonly [number, number];
+  answered = 0;
+  /** What the file is now: with it the server answers 304. */
+  etag: string = FIRST;
+
+  constructor(pid: number, port: number) {
+    this.#pid = pid;
+    this.#port = port;
+    this.#cpu = [cpuOf(pid), performance.now()];
+    for (let at = 0; at < LOADERS; at += 1) this.#connect(`127.200.0.${at + 1}`);
+    this.#timer = setInterval(() => this.#tick(), TICK);
+  }
+
+  #connect(localAddress: string): void {
+    const socket = net.connect({ host: "127.0.0.1", port: this.#port, localAddress, noDelay: true });
+    this.#all.add(socket);
+    socket.setEncoding("latin1");
+    socket.on("connect", () => this.#idle.push(socket));
+    // A 304 has no body: its head's end is its own.
+    socket.on("data", (text: string) => {
+      if (!text.endsWith("\r\n\r\n")) return;
+      this.answered += 1;
+      this.#idle.push(socket);
+    });
+    socket.on("error", () => undefined);
+    socket.once("close", () => {
+      const stays = this.#all.delete(socket);
+      const at = this.#idle.indexOf(socket);
+      if (at !== -1) this.#idle.splice(at, 1);
+      if (stays) this.#connect(localAddress);
+    });
+  }
+
+  #tick(): void {
+    for (let sent = 0; sent < this.#each; sent += 1)
+      this.#idle
+        .shift()
+        ?.write(
+          `GET /fleet/daily.bin HTTP/1.1\r\nHost: mirror\r\nUser-Agent: load/1.0\r\nIf-None-Match: "${this.etag}"\r\n\r\n`,
+        );
+    this.#ticks += 1;
+    if (this.#ticks % 25 !== 0) return;
+    const now: readonly [number, number] = [cpuOf(this.#pid), performance.now()];
+    const share = (now[0] - this.#cpu[0]) / ((now[1] - this.#cpu[1]) / 1_000);
+    this.#cpu = now;
+    this.#each = Math.min(
+      LOADERS,
+      Math.max(1, this.#each * Math.min(1.5, Math.max(0.7, HALF / Math.max(0.05, share)))),
+    );
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    const open = [...this.#all];
+    this.#all.clear();
+    for (const socket of open) socket.destroy();
+  }
+}
+
 async function timed(
   question: string,
-  wish: RequestOf<"clients" | "status" | "trace" | "exposure">,
+  wish: RequestOf<"clients" | "status" | "trace" | "exposure" | "canaries">,
 ): Promise<readonly [string, number[]]> {
   const took: number[] = [];
   for (let time = 0; time < 5; time += 1) {
@@ -105,7 +184,6 @@ async function timed(
   return [question, took];
 }
 
-const FIRST = createHash("sha256").update(contents[0]).digest("hex");
 const wish = {
   verb: "clients",
   source: null,
@@ -124,6 +202,7 @@ async function questions(): Promise<readonly (readonly [string, number[]])[]> {
     await timed("the whole story of a digest", { verb: "trace", sha256: FIRST }),
     await timed("who will get revision 1, and who has left it", { verb: "exposure", source: "fleet", revision: 1 }),
     await timed("status, with the clients of the last day", { verb: "status" }),
+    await timed("canaries of revision 1", { verb: "canaries", source: "fleet", ring: null, revision: 1 }),
   ];
 }
 
@@ -134,6 +213,8 @@ async function everyone(
   const { spread } = await daemonAt.must({ ...wish, source: "fleet", revision, limit: 1 });
   return spread[0] ?? { took: 0, left: 0, clients: 0 };
 }
+
+let load: HalfLoad | null = null;
 
 try {
   list.publish(new Map(), Date.now() - 120_000);
@@ -147,11 +228,16 @@ try {
   let unanswered = 0;
   let asked: readonly (readonly [string, number[]])[] = [];
   let keeperShare = 0;
+  let serverShare = Number.POSITIVE_INFINITY;
   let slowest = Number.POSITIVE_INFINITY;
   const minutes = Number(values.polls) + 2;
+  load = new HalfLoad(serve, port);
   for (let turn = 0; turn < minutes; turn += 1) {
     const last = turn === minutes - 1;
-    if (last) await publish(contents[1], Date.now());
+    if (last) {
+      await publish(contents[1], Date.now());
+      load.etag = SECOND;
+    }
     const before = [cpuOf(daemon.pid), cpuOf(serve), performance.now()] as const;
     const came = round(port, turn, turn === 0 ? null : FIRST);
     if (turn === minutes - 1) {
@@ -163,9 +249,12 @@ try {
     const shares = [cpuOf(daemon.pid) - before[0], cpuOf(serve) - before[1]].map((cpu) => cpu / seconds);
     slowest = Math.min(slowest, clients / seconds);
     keeperShare = Math.max(keeperShare, shares[0] ?? 0);
+    serverShare = Math.min(serverShare, shares[1] ?? 0);
     const what = turn === 0 ? "fetch revision 1" : last ? "fetch revision 2" : "poll, 304";
     rows.push([what, (clients / seconds).toFixed(0), ...shares.map((share) => (share * 100).toFixed(0))]);
   }
+  load.stop();
+  say(`beside them ${load.answered} answers over ${LOADERS} connections kept the server busy\n`);
   say(table(["minute", "requests/s", "keeper, % of a core", "server, % of a core"], rows));
   // What was taken is in the ledger within seconds.
   await new Promise((resolve) => setTimeout(resolve, 5_000));
@@ -187,11 +276,14 @@ try {
       `lost ${lost}, unanswered ${unanswered}; the ledger has ${Math.round(size / 2 ** 20)} MiB`,
   );
   const worst = Math.max(...asked.flatMap(([, took]) => took));
-  const complete = [first.clients, first.took, first.left, second.took].every((count) => count === clients);
+  // The connections that load the server are clients too, and may have taken either revision.
+  const all = [first.clients, first.took, first.left, second.took];
+  const complete = all.every((count) => count >= clients && count <= clients + LOADERS);
   const figures = {
     clients,
     rate,
     keeperShare,
+    serverShare,
     lost,
     unanswered,
     seen: first.clients,
@@ -202,9 +294,16 @@ try {
   };
   conclude(
     figures,
-    complete && lost === 0 && unanswered === 0 && worst < GOAL_MS && keeperShare < 1 && slowest > rate * 0.95,
+    complete &&
+      lost === 0 &&
+      unanswered === 0 &&
+      worst < GOAL_MS &&
+      keeperShare < 1 &&
+      serverShare >= LEAST_LOAD &&
+      slowest > rate * 0.95,
   );
 } finally {
+  load?.stop();
   await daemon.end();
   await vendor.close();
 }
