@@ -14,7 +14,8 @@ import { type Turn, wrkTurn } from "./serve/wrk.ts";
 
 /**
  * `npm run bench:serve`: HTTP and HTTPS against nginx in turn, each server pinned to one processor and its load to another, and a raw
- * sender beside them as the limit. `--rounds` (5), `--seconds` of each turn (2), `--names` (1,000,000; 0 leaves them out).
+ * sender beside them as the limit. The goals are against nginx with one worker and sendfile (over TLS against a tuned one); a tuned
+ * one stands beside it. `--rounds` (5), `--seconds` of each turn (2), `--names` (1,000,000; 0 leaves them out).
  * FTP: `npm run bench:serve-ftp`.
  */
 const { values } = parseArgs({
@@ -35,6 +36,7 @@ const HEADS = [
   "nginx",
   "ratio",
   "spread",
+  "÷ tuned",
   "CPU ratio",
   "of the limit",
   "goal",
@@ -61,7 +63,9 @@ try {
 interface Turns {
   readonly row: HttpRow;
   readonly ours: Turn[];
+  /** The peer of the goal. */
   readonly nginx: Turn[];
+  readonly tuned: Turn[];
   readonly raw: Turn[];
 }
 
@@ -69,21 +73,24 @@ async function contest(
   files: ReturnType<typeof makeFiles>,
 ): Promise<{ readonly figures: object; readonly ok: boolean }> {
   const ours = await startOurs(folder, certificate);
-  const nginx = await startNginx(files, work, certificate);
-  const turns = HTTP_ROWS.map((row): Turns => ({ row, ours: [], nginx: [], raw: [] }));
+  const plain = await startNginx("plain", files, work, certificate);
+  const tuned = await startNginx("tuned", files, work, certificate);
+  const turns = HTTP_ROWS.map((row): Turns => ({ row, ours: [], nginx: [], tuned: [], raw: [] }));
   try {
     // The first round is warm-up.
     for (let round = 0; round <= rounds; round += 1) {
       for (const each of turns) {
-        const [us, them] = [await turn(ours, each.row), await turn(nginx, each.row)];
+        const [us, best] = [await turn(ours, each.row), await turn(tuned, each.row)];
+        const them = each.row.secure ? best : await turn(plain, each.row);
         const limit = hasLimit(each.row) ? await rawTurn(each.row) : null;
         if (round === 0) continue;
         each.ours.push(us);
         each.nginx.push(them);
+        each.tuned.push(best);
         if (limit !== null) each.raw.push(limit);
       }
     }
-    const idle = { ours: await idleCost(ours, IDLE), nginx: await idleCost(nginx, IDLE) };
+    const idle = { ours: await idleCost(ours, IDLE), nginx: await idleCost(tuned, IDLE) };
     const results = turns.map(result);
     say(
       `\n${table(
@@ -97,7 +104,8 @@ async function contest(
     return { figures: { rows: results.map(({ figures }) => figures), idle }, ok: results.every(({ met }) => met) };
   } finally {
     await ours.stop();
-    await nginx.stop();
+    await plain.stop();
+    await tuned.stop();
   }
 }
 
@@ -121,7 +129,7 @@ async function rawTurn(row: HttpRow): Promise<Turn> {
   }
 }
 
-function result({ row, ours, nginx, raw }: Turns): {
+function result({ row, ours, nginx, tuned, raw }: Turns): {
   readonly cells: readonly string[];
   readonly figures: object;
   readonly met: boolean;
@@ -131,6 +139,7 @@ function result({ row, ours, nginx, raw }: Turns): {
   const ratios = over(ours, nginx, speedOf);
   const [ratio, least, most] = [median(ratios), Math.min(...ratios), Math.max(...ratios)];
   const cpu = median(over(ours, nginx, cpuOf));
+  const ofTuned = median(over(ours, tuned, speedOf));
   const limit = hasLimit(row) ? median(over(ours, raw, speedOf)) : null;
   const met = ratio >= row.goal.speed && (row.goal.cpu === null || cpu <= row.goal.cpu);
   const middle = (turns: readonly Turn[]): string => median(turns.map((one) => speedOf(row, one))).toFixed(0);
@@ -141,6 +150,7 @@ function result({ row, ours, nginx, raw }: Turns): {
     middle(nginx),
     ratio.toFixed(2),
     `${least.toFixed(2)}–${most.toFixed(2)}`,
+    ofTuned.toFixed(2),
     cpu.toFixed(2),
     limit?.toFixed(2) ?? "",
     row.goal.speed === 0 ? "" : row.goal.speed.toFixed(2),
@@ -149,7 +159,7 @@ function result({ row, ours, nginx, raw }: Turns): {
   ];
   return {
     cells,
-    figures: { row: row.name, ratio, least, most, cpu, limit, ours: middle(ours), nginx: middle(nginx), met },
+    figures: { row: row.name, ratio, least, most, ofTuned, cpu, limit, ours: middle(ours), nginx: middle(nginx), met },
     met,
   };
 }

@@ -9,7 +9,7 @@ export interface HttpRow {
   /** Over TLS 1.3. */
   readonly secure: boolean;
   readonly unit: "requests/s" | "MB/s";
-  /** Ours ÷ nginx: at least so fast, and at most so much processor time for the same. 0 and `null`: no goal is stated. */
+  /** Ours ÷ nginx, the tuned one over TLS, else the plain one: at least so fast, and at most so much processor time for the same. 0 and `null`: no goal is stated. */
   readonly goal: { readonly speed: number; readonly cpu: number | null };
 }
 

@@ -48,12 +48,18 @@ export async function startOurs(
   return { serve, url: `${serve.url}/one`, secureUrl, pid, stop: async () => void (await serve.stop()) };
 }
 
-/** nginx over the same files: one worker, sendfile, open files kept, a buffered log; as its handbooks tune it. */
+/** `plain`: one worker and sendfile; `tuned`: open files kept and a buffered log too, as its handbooks tune it. */
+export type NginxKind = "plain" | "tuned";
+const TUNING = "open_file_cache max=10000 inactive=60s; open_file_cache_valid 60s;";
+
+/** nginx over the same files, in a folder that is its own. */
 export async function startNginx(
+  kind: NginxKind,
   files: Readonly<Record<string, Buffer>>,
-  work: string,
+  parent: string,
   { cert, key }: TestCertificate,
 ): Promise<HttpServer> {
+  const work = path.join(parent, kind);
   const root = path.join(work, "root");
   await mkdir(root, { recursive: true });
   for (const [name, bytes] of Object.entries(files)) await writeFile(path.join(root, name), bytes);
@@ -70,8 +76,8 @@ export async function startNginx(
     http {
       ${temporary.join(" ")}
       sendfile on; sendfile_max_chunk 2m; tcp_nopush on; tcp_nodelay on; keepalive_timeout 75s; keepalive_requests 1000;
-      open_file_cache max=10000 inactive=60s; open_file_cache_valid 60s;
-      access_log ${work}/access.log combined buffer=64k flush=1s; server_tokens off;
+      ${kind === "tuned" ? TUNING : ""} server_tokens off;
+      access_log ${work}/access.log combined${kind === "tuned" ? " buffer=64k flush=1s" : ""};
       types { } default_type application/octet-stream;
       ssl_certificate ${work}/cert.pem; ssl_certificate_key ${work}/key.pem; ssl_protocols TLSv1.3;
       ssl_session_cache shared:tls:10m; ssl_buffer_size 16k; output_buffers 2 512k;
