@@ -15,6 +15,7 @@ import { addHardenCommands } from "./commands/harden.ts";
 import { addHostfileCommands } from "./commands/hostfile.ts";
 import { addKeyCommands } from "./commands/key.ts";
 import { addLogCommand } from "./commands/log.ts";
+import { addMetricsCommand } from "./commands/metrics.ts";
 import { addNotifyCommands } from "./commands/notify.ts";
 import { addPolicyCommands } from "./commands/policy.ts";
 import { addProposalCommands } from "./commands/proposals.ts";
@@ -85,6 +86,7 @@ export function buildProgram(perform: Perform): Command {
   addConfigCommands(program, perform);
   addHardenCommands(program, perform);
   addCompletionCommand(program, perform);
+  addMetricsCommand(program, perform);
   addVersionCommand(program, perform);
   return teach(program, {
     examples: [

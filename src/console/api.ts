@@ -1,8 +1,9 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { OIDC_CALLBACK } from "../core/config-oidc.ts";
 import { Failure, type FailureCode, type Refusal } from "../core/kernel/errors.ts";
+import { METRICS_TYPE } from "../core/metrics/exposition.ts";
 import { type ApiRequest, apiResults, type Credential } from "../wire/api-requests.ts";
-import { request as requestSchema } from "../wire/requests.ts";
+import { request as requestSchema, results } from "../wire/requests.ts";
 import { type Cookies, cookiesOf } from "./cookies.ts";
 import { openApi } from "./openapi.ts";
 
@@ -62,6 +63,11 @@ export function buildApi({ ask, tls, version, issuer }: ApiParts): FastifyInstan
   });
   api.get("/api/v1/me", async (request) => ask({ kind: "who", credential: credentialOf(request, cookies) }));
   api.get("/api/v1/openapi.json", async () => openApi(version));
+  api.get("/metrics", async (request, reply) => {
+    const asked = { kind: "ask", credential: credentialOf(request, cookies), request: { verb: "metrics" } } as const;
+    const { text } = results.metrics.parse(await ask(asked));
+    return reply.type(METRICS_TYPE).send(text);
+  });
   if (cookies !== null) addIssuerLogin(api, ask, cookies);
   api.post("/api/v1/:verb", async (request, reply) => {
     const credential = credentialOf(request, cookies);

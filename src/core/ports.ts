@@ -156,6 +156,21 @@ export interface SyncRecord {
   readonly by: string;
 }
 
+/** Runs added up since the one that an earlier answer ended with. */
+export interface SyncTotals {
+  /** What the next question begins after. */
+  readonly through: number;
+  readonly totals: readonly {
+    readonly source: string;
+    readonly outcome: SyncOutcome;
+    readonly code: string | null;
+    readonly runs: number;
+    /** Bytes that came over the line. */
+    readonly bytes: number;
+    readonly lastEndedAt: Instant;
+  }[];
+}
+
 /** One event of the house: a static dotted name and fields (docs/reference/events.md). */
 export interface EventRecord {
   readonly at: Instant;
@@ -375,6 +390,8 @@ export interface Ledger extends AuditLog, NoticeQueue, PeopleBook, ReleaseRecord
   recordSync(record: SyncRecord): Promise<void>;
   /** Newest first. */
   syncs(source: string | null, limit: number): Promise<readonly SyncRecord[]>;
+  /** Of all sources, also of those that are gone, by source, outcome and code; `after`: `through` of the answer before, or 0. */
+  syncTotals(after: number): Promise<SyncTotals>;
   recordEvent(event: EventRecord): Promise<void>;
   /** Newest first. */
   events(limit: number): Promise<readonly EventRecord[]>;

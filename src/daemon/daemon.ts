@@ -134,6 +134,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     certificates,
     checkpoints,
     book,
+    healthWatch,
     notifier,
     passwords,
     trees,

@@ -21,6 +21,11 @@ export class HealthWatch {
     this.#onBug = onBug;
   }
 
+  /** As of the last look. */
+  get seen(): HealthSeen {
+    return this.#seen;
+  }
+
   start(): void {
     this.#wait(LOOK_EVERY);
   }

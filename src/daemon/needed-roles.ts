@@ -39,6 +39,7 @@ export const NEEDED_ROLES: Readonly<Record<Verb, Role>> = {
   status: "viewer",
   // People's passwords, as they are kept, are in it.
   "backup-ledger": "admin",
+  metrics: "viewer",
   "store-check": "operator",
   gc: "operator",
   // It writes where it is told to.

@@ -37,6 +37,7 @@ export class SightingBook {
   #urgent: Sighting[] = [];
   #polls: Sighting[] = [];
   #reports: ClientReport[] = [];
+  readonly #served = new Map<string, number>();
   #lost = 0;
   #seen: { readonly at: Instant; readonly counts: ReadonlyMap<string, number> } | null = null;
   #saidAt = Number.NEGATIVE_INFINITY;
@@ -67,6 +68,8 @@ export class SightingBook {
     if (!this.#config.record) return true;
     this.#lost += Math.min(batch.lost, 1_000_000);
     const { sightings, reports } = unpacked;
+    const bytes = sightings.reduce((sum, sighting) => sum + sighting.bytes, this.#served.get(channel) ?? 0);
+    this.#served.set(channel, Math.min(bytes, Number.MAX_SAFE_INTEGER));
     const room = Math.min(this.#roomOf(channel, now, sightings.length + reports.length), this.#room);
     for (const sighting of sightings.slice(0, room)) this.#listOf(sighting).push(sighting);
     this.#reports.push(...reports.slice(0, Math.max(0, room - sightings.length)));
@@ -138,6 +141,11 @@ export class SightingBook {
     const end = this.#polls.findIndex(({ at }) => at > before);
     const due = end === -1 ? this.#polls.length : end;
     return [...urgent, ...this.#polls.splice(0, Math.min(due, MOST_AT_ONCE))].toSorted((a, b) => a.at - b.at);
+  }
+
+  /** Bytes that the servers say they have sent since our start, by channel; `null` where clients are not recorded. */
+  get served(): ReadonlyMap<string, number> | null {
+    return this.#config.record ? this.#served : null;
   }
 
   /** Different clients of each channel in the last day; it may be some seconds old, for it is counted one by one. */

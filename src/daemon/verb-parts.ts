@@ -6,6 +6,7 @@ import type { AtStep } from "../core/ports.ts";
 import type { SyncDoors } from "../operations/sync-run.ts";
 import type { Certificates } from "./certificates.ts";
 import type { Checkpoints } from "./checkpoints.ts";
+import type { HealthWatch } from "./health-watch.ts";
 import type { Level } from "./jails.ts";
 import type { KeptTrees } from "./kept-trees.ts";
 import type { Notifier } from "./notifier.ts";
@@ -27,6 +28,7 @@ export interface VerbParts {
   readonly certificates: Certificates;
   readonly checkpoints: Checkpoints;
   readonly book: SightingBook;
+  readonly healthWatch: HealthWatch;
   readonly notifier: Notifier;
   readonly passwords: Passwords;
   readonly trees: KeptTrees;

@@ -20,6 +20,7 @@ import type { Answers, Verbs } from "./control-server.ts";
 import { newToken } from "./gate.ts";
 import { healthVerbs } from "./health-verbs.ts";
 import { describeJail } from "./jails.ts";
+import { metricsVerb } from "./metrics-verb.ts";
 import { proposalVerbs } from "./proposal-verbs.ts";
 import { releaseVerbs, ringsWaiting } from "./release-verbs.ts";
 import { restraintVerbs } from "./restraint-verbs.ts";
@@ -98,6 +99,7 @@ export function verbsOf(parts: VerbParts): Verbs {
       await ledger.copyTo(path.join(parts.data, file));
       return { file };
     },
+    metrics: metricsVerb(parts),
     "store-check": ({ repair }, report, gone) => turnstile.shared(() => checkStore(doors, repair, gone, report)),
     export: async ({ channel, folder, method, anew }, report, gone) => {
       const configured = trees.configured(channel);

@@ -2,15 +2,23 @@ import type { HealthVerdict } from "../core/release/health.ts";
 import { sourceFacts } from "./release-facts.ts";
 import type { ChannelDoors } from "./sync-run.ts";
 
-/** What was last said of each revision that a ring tries for the next: by source, ring and revision. */
-export type HealthSeen = ReadonlyMap<string, HealthVerdict["kind"]>;
+/** What was last said of one revision that a ring tries for the next. */
+interface RingSeen {
+  readonly source: string;
+  readonly ring: string;
+  readonly revision: number;
+  readonly verdict: HealthVerdict;
+}
+
+/** By source, ring and revision. */
+export type HealthSeen = ReadonlyMap<string, RingSeen>;
 
 /**
  * Looks at what every ring shows whose next ring asks for health, and says once when something begins to speak against
  * it, and when it no longer does. Nothing is decided here: a promotion asks anew.
  */
 export async function lookAtHealth(doors: ChannelDoors, before: HealthSeen): Promise<HealthSeen> {
-  const seen = new Map<string, HealthVerdict["kind"]>();
+  const seen = new Map<string, RingSeen>();
   for (const { name: source } of await doors.ledger.sources()) {
     const { policy, positions, now } = await sourceFacts(doors, source);
     for (const [index, ring] of policy.rings.entries()) {
@@ -20,8 +28,8 @@ export async function lookAtHealth(doors: ChannelDoors, before: HealthSeen): Pro
       const place = { source, ring: ring.channel, revision };
       const verdict = await doors.health({ ...place, policy: asks, now });
       const key = `${source} ${ring.channel} ${revision}`;
-      seen.set(key, verdict.kind);
-      tell(doors, place, before.get(key) ?? null, verdict);
+      seen.set(key, { ...place, verdict });
+      tell(doors, place, before.get(key)?.verdict.kind ?? null, verdict);
     }
   }
   return seen;

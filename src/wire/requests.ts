@@ -65,6 +65,7 @@ export const request = z.discriminatedUnion("verb", [
   z.strictObject({ verb: z.literal("status") }),
   /** A copy of the ledger, made in the data folder: whoever asks takes it away. */
   z.strictObject({ verb: z.literal("backup-ledger"), by }),
+  z.strictObject({ verb: z.literal("metrics") }),
   z.strictObject({ verb: z.literal("store-check"), repair: z.boolean(), by }),
   z.strictObject({
     verb: z.literal("gc"),
@@ -290,6 +291,7 @@ export const results = {
     rings: z.array(ringWaiting).default([]).describe("rings with something newer before them, and why they wait"),
     restraints: z.array(restraint).default([]).describe("holds, pins and blocks that are not released"),
   }),
+  metrics: z.strictObject({ text: z.string().describe("Prometheus' text format 0.0.4") }),
   "store-check": z.strictObject({
     checked: z.int(),
     bytes,

@@ -438,6 +438,14 @@ function records(given: Given): void {
       { ...run, source: "s" },
       { ...run, source: "t" },
     ]);
+    const { through, totals } = await again.syncTotals(0);
+    const told = totals.map(({ source, code, runs, bytes }) => `${source} ${code} ${runs} ${bytes}`);
+    assert.deepEqual(new Set(told), new Set(["s feed.unsigned 2 14", "t feed.unsigned 1 7"]));
+    assert.deepEqual((await again.syncTotals(through)).totals, []);
+    await again.recordSync({ ...run, source: "t", endedAt: run.endedAt + 5 });
+    assert.deepEqual((await again.syncTotals(through)).totals, [
+      { source: "t", outcome: run.outcome, code: run.code, runs: 1, bytes: 7, lastEndedAt: run.endedAt + 5 },
+    ]);
     assert.deepEqual(
       (await again.events(2)).map(({ at }) => at),
       [3, 2],

@@ -67,6 +67,7 @@ const COMMANDS: readonly (readonly [name: string, words: string])[] = [
   ["promote", "promote clamav"],
   ["rollback", "rollback clamav --channel production --revision 7"],
   ["status", "status"],
+  ["metrics", "metrics"],
   ["clients", "clients --source clamav --revision 8"],
   ["canaries", "canaries clamav"],
   ["store-check", "store check"],

@@ -7,7 +7,7 @@ import type { ChannelMove, ChannelPosition } from "../../core/model/channel.ts";
 import { series } from "../../core/model/feed-listing.ts";
 import type { Revision, RevisionEntry } from "../../core/model/revision.ts";
 import { type SourceSpec, sourceSpec } from "../../core/model/source.ts";
-import type { BlobPlace, EventRecord, SyncOutcome, SyncRecord, UpstreamNote } from "../../core/ports.ts";
+import type { BlobPlace, EventRecord, SyncOutcome, SyncRecord, SyncTotals, UpstreamNote } from "../../core/ports.ts";
 import type { Row } from "./connection.ts";
 
 /**
@@ -153,6 +153,17 @@ export function syncFrom(row: Row): SyncRecord {
     bytes: whole(row["bytes"]),
     requests: whole(row["requests"]),
     by: text(row["by"]),
+  };
+}
+
+export function syncTotalFrom(row: Row): SyncTotals["totals"][number] {
+  return {
+    source: text(row["source"]),
+    outcome: oneOf(row["outcome"], OUTCOMES, "outcome"),
+    code: textOrNull(row["code"]),
+    runs: whole(row["runs"]),
+    bytes: whole(row["bytes"]),
+    lastEndedAt: whole(row["last_ended_at"]),
   };
 }
 

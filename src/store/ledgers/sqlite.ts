@@ -23,6 +23,7 @@ import type {
   PeopleBook,
   ReleaseRecord,
   SyncRecord,
+  SyncTotals,
   UpstreamNote,
 } from "../../core/ports.ts";
 import { appendAudit, auditLog } from "./audit-rows.ts";
@@ -42,7 +43,9 @@ import {
   revisionFrom,
   specFrom,
   syncFrom,
+  syncTotalFrom,
   whole,
+  wholeOrNull,
 } from "./rows.ts";
 import { removeSightings, SqliteSightings } from "./sightings.ts";
 
@@ -270,6 +273,15 @@ class SqliteLedger
         ? this.#connection.all("SELECT * FROM sync ORDER BY id DESC LIMIT ?", limit)
         : this.#connection.all("SELECT * FROM sync WHERE source = ? ORDER BY id DESC LIMIT ?", source, limit);
     return rows.map(syncFrom);
+  }
+
+  async syncTotals(after: number): Promise<SyncTotals> {
+    // Everything here runs between two turns of the loop: no run is recorded between the two questions.
+    const last = this.#connection.get("SELECT max(id) AS last FROM sync");
+    const sql = `SELECT source, outcome, code, count(*) AS runs, sum(bytes) AS bytes, max(ended_at) AS last_ended_at
+      FROM sync WHERE id > ? GROUP BY source, outcome, code`;
+    const totals = this.#connection.all(sql, after).map(syncTotalFrom);
+    return { through: wholeOrNull(last?.["last"]) ?? 0, totals };
   }
 
   async recordEvidence(found: readonly Evidence[]): Promise<void> {

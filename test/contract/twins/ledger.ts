@@ -58,6 +58,7 @@ import type {
   NoticeEnd,
   PersonDraft,
   SyncRecord,
+  SyncTotals,
   UpstreamNote,
 } from "../../../src/core/ports.ts";
 import { MemorySightings } from "./sightings.ts";
@@ -304,6 +305,22 @@ export class MemoryLedger implements Ledger {
 
   async syncs(source: string | null, limit: number): Promise<readonly SyncRecord[]> {
     return this.#syncs.filter((record) => source === null || record.source === source).slice(0, limit);
+  }
+
+  async syncTotals(after: number): Promise<SyncTotals> {
+    const groups = Map.groupBy(
+      this.#syncs.slice(0, this.#syncs.length - after),
+      ({ source, outcome, code }) => `${source} ${outcome} ${code}`,
+    );
+    const totals = [...groups.values()].flatMap((records) => {
+      const [first] = records;
+      if (first === undefined) return [];
+      const { source, outcome, code } = first;
+      const bytes = records.reduce((sum, each) => sum + each.bytes, 0);
+      const lastEndedAt = Math.max(...records.map(({ endedAt }) => endedAt));
+      return [{ source, outcome, code, runs: records.length, bytes, lastEndedAt }];
+    });
+    return { through: this.#syncs.length, totals };
   }
 
   async recordEvent(event: EventRecord): Promise<void> {
