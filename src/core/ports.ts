@@ -31,6 +31,7 @@ import type {
 import type { Restraint, RestraintDraft } from "./model/restraint.ts";
 import type { ContentSpan, PurgedRevision, Removal, Revision, RevisionDraft, RevisionEntry } from "./model/revision.ts";
 import type { SourceSpec } from "./model/source.ts";
+import type { SyncOutcome, SyncTotals } from "./model/sync-totals.ts";
 import type { Person, PersonIdentity, Token } from "./people/person.ts";
 import type { TreeFile, TreeMethod } from "./publish/plan-tree.ts";
 import type { TreeRecord } from "./publish/tree-record.ts";
@@ -138,8 +139,6 @@ export interface BlobPlace {
   readonly path: SafePath;
 }
 
-export type SyncOutcome = "new-revision" | "nothing-new" | "refused" | "failed";
-
 /** One run of one source, as `ringfort log` shows it. */
 export interface SyncRecord {
   readonly source: string;
@@ -154,21 +153,6 @@ export interface SyncRecord {
   readonly bytes: number;
   readonly requests: number;
   readonly by: string;
-}
-
-/** Runs added up since the one that an earlier answer ended with. */
-export interface SyncTotals {
-  /** What the next question begins after. */
-  readonly through: number;
-  readonly totals: readonly {
-    readonly source: string;
-    readonly outcome: SyncOutcome;
-    readonly code: string | null;
-    readonly runs: number;
-    /** Bytes that came over the line. */
-    readonly bytes: number;
-    readonly lastEndedAt: Instant;
-  }[];
 }
 
 /** One event of the house: a static dotted name and fields (docs/reference/events.md). */

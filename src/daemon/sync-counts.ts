@@ -1,6 +1,7 @@
 import { type Instant, SECOND } from "../core/kernel/instant.ts";
 import type { Sample } from "../core/metrics/exposition.ts";
-import type { Ledger, SyncOutcome, SyncTotals } from "../core/ports.ts";
+import type { SyncOutcome, SyncTotals } from "../core/model/sync-totals.ts";
+import type { Ledger } from "../core/ports.ts";
 
 /** What all runs of one source came to. */
 interface SourceCounts {

@@ -7,7 +7,8 @@ import type { ChannelMove, ChannelPosition } from "../../core/model/channel.ts";
 import { series } from "../../core/model/feed-listing.ts";
 import type { Revision, RevisionEntry } from "../../core/model/revision.ts";
 import { type SourceSpec, sourceSpec } from "../../core/model/source.ts";
-import type { BlobPlace, EventRecord, SyncOutcome, SyncRecord, SyncTotals, UpstreamNote } from "../../core/ports.ts";
+import type { SyncOutcome, SyncTotals } from "../../core/model/sync-totals.ts";
+import type { BlobPlace, EventRecord, SyncRecord, UpstreamNote } from "../../core/ports.ts";
 import type { Row } from "./connection.ts";
 
 /**

@@ -13,6 +13,7 @@ import type {
   RevisionEntry,
 } from "../../core/model/revision.ts";
 import type { SourceSpec } from "../../core/model/source.ts";
+import type { SyncTotals } from "../../core/model/sync-totals.ts";
 import type {
   AtStep,
   AuditLog,
@@ -23,7 +24,6 @@ import type {
   PeopleBook,
   ReleaseRecord,
   SyncRecord,
-  SyncTotals,
   UpstreamNote,
 } from "../../core/ports.ts";
 import { appendAudit, auditLog } from "./audit-rows.ts";

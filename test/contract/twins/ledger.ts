@@ -48,6 +48,7 @@ import type {
   RevisionEntry,
 } from "../../../src/core/model/revision.ts";
 import { mountOf, type SourceSpec } from "../../../src/core/model/source.ts";
+import type { SyncTotals } from "../../../src/core/model/sync-totals.ts";
 import type { Person, PersonIdentity, Token } from "../../../src/core/people/person.ts";
 import type {
   BlobPlace,
@@ -58,7 +59,6 @@ import type {
   NoticeEnd,
   PersonDraft,
   SyncRecord,
-  SyncTotals,
   UpstreamNote,
 } from "../../../src/core/ports.ts";
 import { MemorySightings } from "./sightings.ts";
