@@ -294,3 +294,27 @@ test("whoever is held up at any call while the other does all: the pointer files
       assert.deepEqual(house.views.withheld.get("pilot")?.revisions, [{ source: "s", revision: 3 }], where);
     }
 });
+
+test("whoever is held up at any call: no move that was decided before a hold, a block or a policy comes behind it", async () => {
+  const kinds = ["channel.moved", "restraint.set", "policy.set"];
+  const told = new Set<string>();
+  const orders = [["hold", 0] as const, ["hold", 1] as const, ["back", 0] as const];
+  for (const [deed, first] of orders)
+    for (let calls = 0; calls <= 60; calls += 1) {
+      const house = await houseWith(0, false);
+      const before = await house.ledger.auditSize();
+      const order = new Bursts([
+        [first, calls],
+        [1 - first, 1_000],
+      ]);
+      const done = await atOnce(house, order, [
+        [deed === "hold" ? "promote" : "back", "ann"],
+        ["hold", "bob"],
+      ]);
+      for (const each of done) told.add(each.told);
+      const lines = (await house.ledger.auditLines(before, 99)).map((line) => JSON.parse(line).kind);
+      const seen = lines.filter((kind) => kinds.includes(kind));
+      assert.notEqual(seen.at(-1), "channel.moved", `held up after ${calls} calls: ${seen.join(", ")}`);
+    }
+  assert.ok(told.has("promotion.changed-meanwhile"), "they never met: the property says nothing");
+});

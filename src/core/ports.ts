@@ -356,9 +356,10 @@ export interface Ledger extends AuditLog, NoticeQueue, PeopleBook, ReleaseRecord
   positions(): Promise<readonly ChannelPosition[]>;
   /**
    * Moves a channel and records the move, in one transaction; `false` and nothing done when the channel has moved
-   * since `expectedMoves` was read.
+   * since `expectedMoves` was read, or an order (a hold, a pin, a block, another policy) stands in the audit log behind
+   * the first `seen` entries: whoever decided did not know it.
    */
-  moveChannel(position: ChannelPosition, move: ChannelMove, expectedMoves: number): Promise<boolean>;
+  moveChannel(position: ChannelPosition, move: ChannelMove, expectedMoves: number, seen: number): Promise<boolean>;
   /** Newest first. */
   moves(source: string, limit: number): Promise<readonly ChannelMove[]>;
 

@@ -4,7 +4,7 @@ import type { MayNotMove } from "../core/release/decide-promotion.ts";
 import type { RingOutlook } from "../core/release/ring-outlook.ts";
 import { carryPromotion } from "./promote.ts";
 import { attempt, proposeAsPolicy } from "./propose.ts";
-import { outlooks, sourceFacts } from "./release-facts.ts";
+import { outlooks, type SourceFacts, sourceFacts } from "./release-facts.ts";
 import type { ChannelDoors } from "./sync-run.ts";
 
 /** What a look at one source's rings came to. */
@@ -31,7 +31,7 @@ export async function paceRings(doors: ChannelDoors, source: string): Promise<Pa
   for (let round = 0; round < MOST_ROUNDS; round += 1) {
     const all = await sourceFacts(doors, source);
     const seen = await outlooks(doors, all);
-    const move = await moveOne(doors, source, seen, all.stored?.policy != null);
+    const move = await moveOne(doors, all, seen);
     if (move !== null) {
       moves.push(move);
       continue;
@@ -44,10 +44,10 @@ export async function paceRings(doors: ChannelDoors, source: string): Promise<Pa
 
 async function moveOne(
   doors: ChannelDoors,
-  source: string,
+  { source, seen: entries, positions, stored }: SourceFacts,
   seen: readonly RingOutlook[],
-  hasPolicy: boolean,
 ): Promise<ChannelMove | null> {
+  const hasPolicy = stored?.policy != null;
   for (const [index, { ring, next, takenBack }] of seen.entries()) {
     // A sync moves the first ring; it is moved here only when a hold was in its way then, and only under a policy:
     // without one nothing but a sync or a person moves anything, also after a stop between a revision and its move.
@@ -55,7 +55,8 @@ async function moveOne(
     const { decision } = next;
     const stayed = index === 0 ? "accepted" : `after its time in ${seen[index - 1]?.ring.channel ?? ""}`;
     const wish = { source, channel: ring.channel, revision: next.revision, by: "policy", reason: stayed };
-    const move = await carryPromotion(doors, wish, await doors.ledger.position(source, ring.channel), decision);
+    const from = { position: positions.get(ring.channel) ?? null, seen: entries };
+    const move = await carryPromotion(doors, wish, from, decision);
     if (!("code" in move)) return move;
   }
   return null;

@@ -20,6 +20,12 @@ export interface MoveWish {
   readonly reason: string;
 }
 
+/** What a move was decided from: where the channel stood, and how many entries the audit log had. */
+export interface DecidedFrom {
+  readonly position: ChannelPosition | null;
+  readonly seen: number;
+}
+
 const ALL_MOVES = 1_000_000;
 
 /** Promotes a channel: to the revision asked for, or to the one that the ring before it points at. */
@@ -42,26 +48,27 @@ export async function promoteChannel(doors: ChannelDoors, wish: MoveWish): Promi
   const facts = await promotionFacts(doors, all, { channel: wish.channel, revision, asked: "person", proposal: null });
   const decision = decidePromotion(facts);
   if (decision.kind === "may-not-move") return refused(doors, wish, refusalOf(decision));
-  return carryPromotion(doors, wish, facts.position, decision);
+  return carryPromotion(doors, wish, { position: facts.position, seen: all.seen }, decision);
 }
 
 /** Moves a ring forward as it was decided; what the decision overruled stands in the record of the move. */
 export async function carryPromotion(
   doors: ChannelDoors,
   wish: MoveWish,
-  position: ChannelPosition | null,
+  from: DecidedFrom,
   { revision, overruled }: MayMove,
 ): Promise<ChannelMove | Refusal> {
   const spite = overruled.map(({ code, detail }) => `${code} (${detail})`).join(", ");
   const reason = spite === "" ? wish.reason : `${wish.reason}; in spite of ${spite}`;
-  return moveTo(doors, { ...wish, reason }, "promotion", position, revision);
+  return moveTo(doors, { ...wish, reason }, "promotion", from, revision);
 }
 
 /** Takes a channel back: to the revision asked for, or to the newest older one that it has pointed at. */
 export async function rollBackChannel(doors: ChannelDoors, wish: MoveWish): Promise<ChannelMove | Refusal> {
+  const seen = await doors.ledger.auditSize();
   const { decision, position } = await decideBack(doors, wish);
   if (decision.kind === "refused") return refused(doors, wish, decision);
-  return moveTo(doors, wish, "rollback", position, decision.revision);
+  return moveTo(doors, wish, "rollback", { position, seen }, decision.revision);
 }
 
 /** Where a rollback would lead, and what it would leave; nothing is done, and nothing recorded. */
@@ -140,7 +147,7 @@ async function moveTo(
   doors: ChannelDoors,
   wish: MoveWish,
   kind: MoveKind,
-  position: ChannelPosition | null,
+  { position, seen }: DecidedFrom,
   revision: Revision,
 ): Promise<ChannelMove | Refusal> {
   const { ledger, clock } = doors;
@@ -170,6 +177,7 @@ async function moveTo(
     },
     move,
     moves,
+    seen,
   );
   if (!moved)
     return refused(
@@ -177,7 +185,7 @@ async function moveTo(
       wish,
       refuse(
         "promotion.changed-meanwhile",
-        `${wish.channel} of ${wish.source} was moved while this was being decided; look again`,
+        `${wish.channel} of ${wish.source} was moved, or an order was given, while this was being decided; look again`,
       ),
     );
   await publishChannel(doors, wish.channel);

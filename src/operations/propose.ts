@@ -172,7 +172,7 @@ export async function attempt(doors: ChannelDoors, proposal: Proposal): Promise<
   const signed = proposal.signOffs.map(({ by }) => by).join(", ");
   const words = `proposal ${proposal.id}${signed === "" ? "" : `, signed by ${signed}`}: ${proposal.reason}`;
   const wish = { source: proposal.source, channel, revision: revision.number, by: proposal.by, reason: words };
-  const move = await carryPromotion(doors, wish, facts.position, decision);
+  const move = await carryPromotion(doors, wish, { position: facts.position, seen: all.seen }, decision);
   if ("code" in move) return { proposal, move: null, waitsFor: [{ ...move, clears: { by: "time", at: all.now } }] };
   return { proposal: await endAs(doors, proposal, "done", all.now), move, waitsFor: [] };
 }

@@ -19,6 +19,8 @@ const MOST_CANDIDATES = 64;
 export interface SourceFacts {
   readonly source: string;
   readonly now: Instant;
+  /** Entries of the audit log when these facts were read: an order that came later is not among them. */
+  readonly seen: number;
   readonly stored: StoredPolicy | null;
   readonly policy: ReleasePolicy;
   readonly positions: ReadonlyMap<string, ChannelPosition>;
@@ -29,11 +31,13 @@ export interface SourceFacts {
 }
 
 export async function sourceFacts({ ledger, clock, channels }: ChannelDoors, source: string): Promise<SourceFacts> {
+  const seen = await ledger.auditSize();
   const stored = await ledger.policy(source);
   const positions = (await ledger.positions()).filter((position) => position.source === source);
   return {
     source,
     now: clock.now(),
+    seen,
     stored,
     policy: stored?.policy ?? defaultPolicy(channels),
     positions: new Map(positions.map((position) => [position.channel, position])),

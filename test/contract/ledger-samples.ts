@@ -49,7 +49,8 @@ export function moveTo(
   channel: string,
   to: number,
   before: ChannelPosition | null,
-): [ChannelPosition, ChannelMove, number] {
+  seen = Number.MAX_SAFE_INTEGER,
+): [ChannelPosition, ChannelMove, number, number] {
   const moves = before?.moves ?? 0;
   const movedAt = AT + moves * 1_000;
   const steps = [...(before?.steps ?? []), { revision: to, movedAt }];
@@ -59,6 +60,7 @@ export function moveTo(
     { source, channel, revision: to, movedAt, moves: moves + 1, steps },
     { source, channel, kind, from, to, at: movedAt, by: "anna", reason: "because" },
     moves,
+    seen,
   ];
 }
 

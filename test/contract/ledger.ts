@@ -366,6 +366,17 @@ function channels(given: Given): void {
     assert.equal((await ledger.moves("s", 10)).length, 1);
   });
 
+  given("a move that was decided before an order is not done, and one that knew it is", async (ledger) => {
+    await ledger.putSource(specOf("s"));
+    for (const content of ["1", "2"]) await ledger.sealRevision(draftOf("s", { a: content }), AT);
+    const seen = await ledger.auditSize();
+    const hold = { on: { kind: "hold", source: "t", channel: null }, reason: "", by: "bob", at: AT } as const;
+    await ledger.addRestraint({ ...hold, expiresAt: null });
+    assert.equal(await ledger.moveChannel(...moveTo("s", "staging", 1, null, seen)), false);
+    assert.equal(await ledger.position("s", "staging"), null);
+    assert.equal(await ledger.moveChannel(...moveTo("s", "staging", 1, null, await ledger.auditSize())), true);
+  });
+
   given("no channel points at a revision that is not there, and none that one points at is removed", async (ledger) => {
     await ledger.putSource(specOf("s"));
     for (const content of ["1", "2", "3"]) await ledger.sealRevision(draftOf("s", { a: content }), AT);

@@ -40,7 +40,7 @@ export const REFUSALS = {
   "promotion.unsigned-source": "content of an unsigned source never leaves staging",
   "promotion.not-in-earlier-channel": "the revision was never in the channel before this one",
   "promotion.already-there": "the channel already points at this revision",
-  "promotion.changed-meanwhile": "someone moved the channel while this was being decided",
+  "promotion.changed-meanwhile": "someone moved the channel, or gave an order, while this was being decided",
   "promotion.not-newer": "the revision is older than the channel's: that is a rollback, and is asked for by name",
   "promotion.no-ring": "the source's release policy has no such ring, or names a channel that is not configured",
   "promotion.withdrawn": "the ring before was taken back from the revision",

@@ -38,6 +38,9 @@ export const AUDIT_KINDS = {
   "token.revoked": "a token was revoked",
 } as const satisfies Record<string, string>;
 
+/** Orders that stand in the way of moves: a move that was decided before one of them is decided again. */
+export const AUDIT_ORDERS = ["restraint.set", "policy.set"] as const satisfies readonly (keyof typeof AUDIT_KINDS)[];
+
 export type AuditKind = keyof typeof AUDIT_KINDS;
 
 type Plain = string | number | boolean | null;

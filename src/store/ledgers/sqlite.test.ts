@@ -141,8 +141,8 @@ void test("steps are announced after their transactions", async (t) => {
     reason: "",
   } as const;
   const position = { source: "s", channel: "staging", revision: 2, movedAt: AT, moves: 1, steps: [] };
-  await ledger.moveChannel(position, move, 0);
-  await ledger.moveChannel(position, move, 0);
+  await ledger.moveChannel(position, move, 0, Number.MAX_SAFE_INTEGER);
+  await ledger.moveChannel(position, move, 0, Number.MAX_SAFE_INTEGER);
   assert.deepEqual(steps, ["revision.committed", "revision.committed", "channel.committed"]);
 });
 

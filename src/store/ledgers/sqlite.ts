@@ -1,7 +1,7 @@
 import type { Sha256 } from "../../core/kernel/digest.ts";
 import { Failure } from "../../core/kernel/errors.ts";
 import type { Instant } from "../../core/kernel/instant.ts";
-import { auditOfMove, auditOfSync } from "../../core/model/audit-entry.ts";
+import { AUDIT_ORDERS, auditOfMove, auditOfSync } from "../../core/model/audit-entry.ts";
 import type { ChannelMove, ChannelPosition } from "../../core/model/channel.ts";
 import type { Evidence } from "../../core/model/evidence.ts";
 import type {
@@ -80,6 +80,9 @@ export async function openSqliteLedger(options: LedgerOptions): Promise<Ledger> 
 }
 
 const REVISIONS = "SELECT r.*, s.name AS source_name FROM revision r JOIN source s ON s.id = r.source WHERE s.name = ?";
+/** Kinds of the audit log that a decision to move must have known. */
+const ORDERS = AUDIT_ORDERS.map((kind) => `'${kind}'`).join(", ");
+
 const POSITIONS = "SELECT p.*, s.name AS source_name FROM position p JOIN source s ON s.id = p.source";
 
 /** Sources, revisions, channels, runs and events; what has nothing to do with them stands in files of its own. */
@@ -201,7 +204,12 @@ class SqliteLedger
     return this.#connection.all(`${POSITIONS} ORDER BY s.name, p.channel`).map(positionFrom);
   }
 
-  async moveChannel(position: ChannelPosition, move: ChannelMove, expectedMoves: number): Promise<boolean> {
+  async moveChannel(
+    position: ChannelPosition,
+    move: ChannelMove,
+    expectedMoves: number,
+    seen: number,
+  ): Promise<boolean> {
     if (position.moves <= expectedMoves) throw new Error("a move that does not count");
     const moved = this.#connection.transaction(() => {
       const id = sourceId(this.#connection, position.source);
@@ -209,6 +217,8 @@ class SqliteLedger
       const sql = "SELECT moves FROM position WHERE source = ? AND channel = ?";
       const row = this.#connection.get(sql, id, channel);
       if ((row === undefined ? 0 : whole(row["moves"])) !== expectedMoves) return false;
+      const ordered = `SELECT 1 FROM audit WHERE kind IN (${ORDERS}) AND n >= ? LIMIT 1`;
+      if (this.#connection.get(ordered, seen) !== undefined) return false;
       // Collected between the decision and this: the channel stays where it is.
       if (this.#connection.get("SELECT 1 FROM revision WHERE source = ? AND number = ?", id, revision) === undefined) {
         throw new Failure("revision.unknown", `${position.source} has no revision ${revision}`);

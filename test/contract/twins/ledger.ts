@@ -11,6 +11,7 @@ import { Failure } from "../../../src/core/kernel/errors.ts";
 import type { Instant } from "../../../src/core/kernel/instant.ts";
 import type { SafePath } from "../../../src/core/kernel/safe-path.ts";
 import {
+  AUDIT_ORDERS,
   type AuditCheckpoint,
   type AuditDraft,
   type AuditKind,
@@ -264,10 +265,17 @@ export class MemoryLedger implements Ledger {
     return all.toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
   }
 
-  async moveChannel(position: ChannelPosition, move: ChannelMove, expectedMoves: number): Promise<boolean> {
+  async moveChannel(
+    position: ChannelPosition,
+    move: ChannelMove,
+    expectedMoves: number,
+    seen: number,
+  ): Promise<boolean> {
     if (position.moves <= expectedMoves) throw new Error("a move that does not count");
     const held = this.#held(position.source);
     if ((held.positions.get(position.channel)?.moves ?? 0) !== expectedMoves) return false;
+    const later = this.#audit.lines.slice(seen);
+    if (later.some((line) => AUDIT_ORDERS.some((kind) => line.includes(`"kind":"${kind}"`)))) return false;
     if (!held.revisions.has(position.revision)) throw new Failure("revision.unknown", `revision ${position.revision}`);
     held.positions.set(position.channel, position);
     held.moves = [move, ...held.moves];
