@@ -27,9 +27,24 @@ export interface DecidedFrom {
 }
 
 const ALL_MOVES = 1_000_000;
+/** Orders that come one after another, each into the middle of a decision: somebody should look. */
+const MOST_DECISIONS = 3;
 
-/** Promotes a channel: to the revision asked for, or to the one that the ring before it points at. */
+/**
+ * Promotes a channel: to the revision asked for, or to the one that the ring before it points at. Where an order came
+ * between, and not another move, it is decided anew.
+ */
 export async function promoteChannel(doors: ChannelDoors, wish: MoveWish): Promise<ChannelMove | Refusal> {
+  for (let tries = 1; ; tries += 1) {
+    const before = await doors.ledger.position(wish.source, wish.channel);
+    const move = await decideAndPromote(doors, wish);
+    if (!("code" in move) || move.code !== "promotion.changed-meanwhile" || tries === MOST_DECISIONS) return move;
+    const after = await doors.ledger.position(wish.source, wish.channel);
+    if (after?.moves !== before?.moves) return move;
+  }
+}
+
+async function decideAndPromote(doors: ChannelDoors, wish: MoveWish): Promise<ChannelMove | Refusal> {
   const { ledger } = doors;
   checkChannel(doors, wish.channel);
   const all = await sourceFacts(doors, wish.source);
