@@ -279,11 +279,6 @@ const audit = z.strictObject({
     .describe(
       "`trial`: somebody's workstation; `server`: a machine on an inside network; `bastion`: one between two networks.",
     ),
-  outside: z
-    .array(interfaceName)
-    .max(64)
-    .optional()
-    .describe("Interfaces that lead outside. Absent: those with a default route."),
   expected: z
     .array(z.string().regex(/^(?:\*|[0-9a-fA-F.:[\]]+):\d{1,5}$/, "ADDRESS:PORT, or *:PORT"))
     .max(256)

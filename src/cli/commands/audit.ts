@@ -27,7 +27,7 @@ export function addAuditCommand(program: Command, perform: Perform): void {
       .description("Check this machine and this installation: processes, files, network, patches, kernel, releases.")
       .addOption(new Option("--profile <profile>", "what the machine is (else audit.profile)").choices(PROFILES))
       .option("--root <folder>", "look at an image of a machine below this folder", "/")
-      .option("--outside <interface...>", "interfaces that lead outside (else audit.outside, or the default route's)")
+      .option("--outside <interface...>", "interfaces that lead outside (else host.outside, or the default route's)")
       .option("--expect <listener...>", "ADDRESS:PORT or *:PORT of services that are meant to be there")
       .option("--advisories <file...>", "files of advisories beside audit.advisories")
       .option("--all", "tell of what passes and of what does not apply, too")
@@ -62,7 +62,7 @@ async function audit(options: AuditOptions, context: CommandContext): Promise<Ou
     ...(await surroundings.lookAtHost({
       root,
       data: config.data,
-      outside: options.outside ?? config.audit.outside ?? null,
+      outside: options.outside ?? (config.host.outside === undefined ? null : [config.host.outside]),
       workers,
       advisories: [
         ...config.audit.advisories,
