@@ -2,6 +2,7 @@ import path from "node:path";
 import type { FailureCode, Refusal } from "../core/kernel/errors.ts";
 import type { HostFacts } from "../core/machine/facts.ts";
 import type { HostEntry } from "../core/model/host-file.ts";
+import type { StopScope, Suspect } from "../core/model/suspect.ts";
 import { askDaemon, type RequestOf } from "../wire/client.ts";
 import type { Results, Verb } from "../wire/requests.ts";
 import type { LoadedConfig } from "./config-file.ts";
@@ -39,6 +40,8 @@ interface LedgerFiles {
   copy(from: string, to: string): Promise<void>;
   /** Reads all of a copy. Throws `store.damaged`, and `store.schema` when a newer Ringfort wrote it. */
   check(file: string): Promise<{ readonly schema: number; readonly revisions: number; readonly auditEntries: number }>;
+  /** Who took what the stopped channels show. Throws `store.*`; `store.busy` where a daemon holds it. */
+  takers(file: string, scope: StopScope): Promise<readonly Suspect[]>;
 }
 
 /** What `audit` is about. */

@@ -35,6 +35,7 @@ const surroundings: Surroundings = {
   confirm: async (question) => (await import("./read-line.ts")).confirmHere(question),
   ledgerFiles: {
     copy: async (from, to) => (await import("../store/ledgers/ledger-copy.ts")).copyLedger(from, to),
+    takers: async (file, scope) => (await import("../store/ledgers/read-takers.ts")).readTakers(file, scope),
     check: async (file) => (await import("../store/ledgers/ledger-copy.ts")).checkLedger(file),
   },
   lookAtHost: async (wish) => (await import("./look-at-host.ts")).lookAtHostHere(wish),

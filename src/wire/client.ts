@@ -1,5 +1,6 @@
 import type * as z from "zod";
 import { Failure, type Refusal, refuse } from "../core/kernel/errors.ts";
+import type { Duration } from "../core/kernel/instant.ts";
 import { LIMITS } from "../core/kernel/limits.ts";
 import { type ApiRequest, apiResults } from "./api-requests.ts";
 import { messageFrame } from "./frame.ts";
@@ -21,7 +22,8 @@ interface Expected {
 const OTHER_VERSION = "the daemon is of another version";
 
 /**
- * Asks the daemon one thing over its control socket and waits for the closing answer, however long the work takes.
+ * Asks the daemon one thing over its control socket and waits for the closing answer, however long the work takes, or no
+ * longer than `patience`.
  * Throws `daemon.unreachable` when nobody listens or the daemon goes away first, `worker.protocol` when its answer is
  * not of the promised shape, and whatever failure the daemon itself reports, as if it had happened here.
  */
@@ -29,8 +31,9 @@ export async function askDaemon<V extends Verb>(
   socketPath: string,
   request: RequestOf<V>,
   onProgress: (progress: Progress) => void,
+  patience: Duration | null = null,
 ): Promise<Results[V] | Refusal> {
-  return converse(socketPath, request, { name: request.verb, schema: results[request.verb] }, onProgress);
+  return converse(socketPath, request, { name: request.verb, schema: results[request.verb] }, onProgress, patience);
 }
 
 /** As `askDaemon`, over the socket for the console, as whoever showed what the request carries. */
@@ -51,6 +54,7 @@ async function converse<T>(
   request: object,
   answer: Expected,
   onProgress: (progress: Progress) => void,
+  patience: Duration | null = null,
 ): Promise<T | Refusal> {
   if (messageFrame(request).length > LIMITS.requestBytes) {
     throw new Failure("request.malformed", `the request is larger than ${LIMITS.requestBytes} bytes`);
@@ -62,11 +66,15 @@ async function converse<T>(
   });
   lane.onClose((cause) => ended.resolve({ failure: goneEarly(cause) }));
   lane.send(request);
+  const hung = (): void =>
+    ended.resolve({ failure: new Failure("daemon.unreachable", "the daemon does not answer", { retry: "later" }) });
+  const timer = patience === null ? null : setTimeout(hung, patience);
   try {
     const ending = await ended.promise;
     if ("failure" in ending) throw ending.failure;
     return ending.value;
   } finally {
+    if (timer !== null) clearTimeout(timer);
     lane.close();
   }
 }

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { rm, writeFile } from "node:fs/promises";
 import http from "node:http";
+import path from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import type { TestDaemon } from "../fixtures/daemon.ts";
@@ -83,5 +85,63 @@ describe("a shutoff, from the host's own console", () => {
     await soon("production", "503");
     assert.equal((await daemon.cli("resume", "--all")).code, 0);
     await soon("production", "200");
+  });
+
+  interface Stopped {
+    readonly taken: {
+      readonly kind: string;
+      readonly code?: string;
+      readonly suspects?: readonly { revision: number; took: number; clients: readonly { client: string }[] }[];
+    };
+  }
+  const stopped = async (...args: readonly string[]): Promise<Stopped["taken"]> => {
+    const { code, stdout, stderr } = await daemon.cli("stop", ...args, "--json");
+    assert.equal(code, 0, stderr);
+    return (JSON.parse(stdout) as Stopped).taken;
+  };
+
+  test("it lists who took it: from the daemon, and with no daemon from the ledger", async () => {
+    assert.equal(await look("production"), "200");
+    // The server tells whom it saw within a second or two.
+    const seen = async (): Promise<number> => (await daemon.must({ verb: "exposure", source: "s", revision: 1 })).took;
+    for (let tries = 0; tries < 200 && (await seen()) === 0; tries += 1)
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    const alive = await stopped("--source", "s", "--channel", "production");
+    assert.deepEqual([alive.kind, alive.suspects?.[0]?.took], ["said", alive.suspects?.[0]?.clients.length]);
+    assert.ok((alive.suspects?.[0]?.took ?? 0) > 0);
+    assert.equal((await daemon.cli("resume", "--all")).code, 0);
+    await daemon.kill();
+    const dead = await stopped("--all");
+    assert.deepEqual(dead, alive);
+    assert.equal(dead.suspects?.[0]?.clients[0]?.client, "127.0.0.1");
+    assert.deepEqual((await stopped("--source", "other")).suspects, []);
+    await daemon.start();
+    await known();
+    assert.equal(await look("production"), "503");
+    assert.equal((await daemon.cli("resume", "--all")).code, 0);
+    await soon("production", "200");
+  });
+
+  test("a daemon that hangs, or a ledger that cannot be read, is not in its way", async () => {
+    process.kill(daemon.pid, "SIGSTOP");
+    try {
+      const { kind, code } = await stopped("--source", "s");
+      assert.deepEqual([kind, code], ["missing", "daemon.unreachable"]);
+    } finally {
+      process.kill(daemon.pid, "SIGCONT");
+    }
+    await soon("production", "404");
+    await daemon.kill();
+    const ledger = path.join(daemon.folder, "data", "ledger.sqlite");
+    for (const [spoil, wanted] of [
+      [() => writeFile(ledger, "no database at all, but some bytes".repeat(100)), "store.damaged"],
+      [() => writeFile(ledger, ""), "store.schema"],
+      [() => rm(ledger), "store.io"],
+    ] as const) {
+      for (const beside of ["-wal", "-shm"]) await rm(`${ledger}${beside}`, { force: true });
+      await spoil();
+      const { kind, code } = await stopped("--all");
+      assert.deepEqual([kind, code], ["missing", wanted]);
+    }
   });
 });

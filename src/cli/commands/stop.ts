@@ -8,6 +8,7 @@ import type { CommandContext, Outcome, Perform } from "../context.ts";
 import { teach } from "../lesson.ts";
 import { UsageError } from "../report.ts";
 import { servingProcesses } from "../serving-processes.ts";
+import { takersOf, takersText } from "../stopped-takers.ts";
 
 interface Scope {
   readonly all?: boolean;
@@ -39,7 +40,8 @@ export function addStopCommands(program: Command, perform: Perform): void {
       ],
       notes:
         "It is kept in a file of the data folder: it outlasts restarts until `ringfort resume`. Transfers under way are " +
-        "cut. A channel that is stopped answers 503, a source 404. Run it as the daemon's user or root.",
+        "cut. A channel that is stopped answers 503, a source 404. Run it as the daemon's user or root. Then it lists who took " +
+        "what is shown there: from the ledger's file where no daemon runs, else from the daemon.",
     },
   );
   teach(
@@ -81,10 +83,15 @@ async function stop(
   const others = readShutoff(views).filter((each) => each.source !== scope.source || each.channel !== scope.channel);
   writeShutoff(views, [...others, order]);
   // One channel's server cannot be told from another's here: only a stop of everything ends what does not go by itself.
-  const ended = scope.source === null && scope.channel === null ? await endThose(before, views, context) : [];
+  const everything = scope.source === null && scope.channel === null;
+  const [ended, taken] = await Promise.all([
+    everything ? endThose(before, views, context) : [],
+    takersOf(scope, context),
+  ]);
   const what = scopeText(scope);
-  const text = `${what} is stopped: nothing of it is served until ringfort resume\n${ended.length === 0 ? "" : `ended, because they did not stop by themselves: ${ended.join(", ")}\n`}next: ringfort exposure SOURCE REVISION lists who has taken a revision already\n`;
-  return { json: { stopped: order, ended }, text, exit: EXIT.done };
+  const killed = ended.length === 0 ? "" : `ended, because they did not stop by themselves: ${ended.join(", ")}\n`;
+  const text = `${what} is stopped: nothing of it is served until ringfort resume\n${killed}\n${takersText(taken, context)}`;
+  return { json: { stopped: order, ended, taken }, text, exit: EXIT.done };
 }
 
 async function endThose(
