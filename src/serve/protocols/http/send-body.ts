@@ -8,9 +8,9 @@ import type { ByteRange } from "./ranges.ts";
 
 /**
  * Bytes that a client has to take before it is lent a large buffer, where smaller ones cost it little: more than the
- * windows of two systems hold, which take a few megabytes also for a client that reads nothing.
+ * windows of two systems hold for one that reads nothing, where the host keeps what is unsent small (docs/hardening.md).
  */
-const MORE_THAN_WINDOWS = 12 * 1024 * 1024;
+const MORE_THAN_WINDOWS = 2 * 1024 * 1024;
 
 /** How a body ended: `short` when the file no longer has the bytes that were promised. */
 type Sent = "sent" | "gone" | "short";
