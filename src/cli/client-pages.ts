@@ -1,33 +1,29 @@
 import type { Refusal } from "../core/kernel/errors.ts";
 import type { RequestOf } from "../wire/client.ts";
+import { MOST_CLIENTS_AT_ONCE } from "../wire/client-requests.ts";
 import type { Results } from "../wire/requests.ts";
 import { type CommandContext, isRefusal } from "./context.ts";
 
 export type Client = Results["clients"]["clients"][number];
 
-const PAGE = 1_000;
 /** Clients that a person is shown. */
-const MOST_SHOWN = 50;
+export const MOST_SHOWN = 50;
 /** And that one command takes into memory. */
-const MOST_CLIENTS = 1_000_000;
+export const MOST_CLIENTS = 1_000_000;
 
-/** The clients that took something, page by page: those that a person is shown, or `all`. */
+/** Up to `most` clients, one page after another: the daemon answers with few at a time, so that nothing else waits for it. */
 export async function clientPages(
   context: CommandContext,
   of: Omit<RequestOf<"clients">, "verb" | "after" | "limit">,
-  all: boolean,
-): Promise<readonly Client[] | Refusal> {
+  most: number,
+): Promise<Results["clients"] | Refusal> {
   const clients: Client[] = [];
-  const limit = all ? PAGE : MOST_SHOWN;
-  for (let after: string | null = null; clients.length < MOST_CLIENTS; ) {
-    const page: Results["clients"] | Refusal = await context.ask(
-      { verb: "clients", ...of, after, limit },
-      { silent: true },
-    );
-    if (isRefusal(page)) return page;
-    clients.push(...page.clients);
-    after = page.next;
-    if (!all || after === null) break;
+  for (let after: string | null = null; ; ) {
+    const limit = Math.min(MOST_CLIENTS_AT_ONCE, most - clients.length);
+    const answer: Results["clients"] | Refusal = await context.ask({ verb: "clients", ...of, after, limit });
+    if (isRefusal(answer)) return answer;
+    clients.push(...answer.clients);
+    after = answer.next;
+    if (after === null || clients.length >= most) return { ...answer, clients };
   }
-  return clients;
 }

@@ -26,6 +26,13 @@ export const move = z.strictObject({
   reason: z.string(),
 });
 
+export const blobPlace = z.strictObject({
+  source: z.string(),
+  since: z.int().default(0).describe("the first revision that names it there"),
+  revision: z.int().describe("the newest"),
+  path: z.string(),
+});
+
 export const event = z.strictObject({
   at: instant,
   name: z.string(),

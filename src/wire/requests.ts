@@ -7,7 +7,7 @@ import { channelName, sourceName, sourceSpec } from "../core/model/source.ts";
 import { personName } from "../core/people/person.ts";
 import { clientsRequest, clientsResult } from "./client-requests.ts";
 import { healthRequests, healthResults } from "./health-requests.ts";
-import { event, move, recovery, run } from "./history-answers.ts";
+import { blobPlace, event, move, recovery, run } from "./history-answers.ts";
 import { bytes, instant } from "./measures.ts";
 import { person, token } from "./people-answers.ts";
 import { restraint, ringWaiting } from "./release-answers.ts";
@@ -174,16 +174,7 @@ const sourceSummary = z.strictObject({
 const damaged = z.strictObject({
   sha256: z.string(),
   state: z.enum(["damaged", "missing"]),
-  places: z
-    .array(
-      z.strictObject({
-        source: z.string(),
-        since: z.int().default(0).describe("the first revision that names it there"),
-        revision: z.int().describe("the newest"),
-        path: z.string(),
-      }),
-    )
-    .describe("where it is named"),
+  places: z.array(blobPlace).describe("where it is named"),
   repaired: z.boolean(),
 });
 

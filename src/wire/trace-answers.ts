@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { sightedClient } from "./client-requests.ts";
+import { blobPlace, move } from "./history-answers.ts";
 import { bytes, instant } from "./measures.ts";
 import { proposal } from "./release-answers.ts";
 
@@ -22,16 +23,7 @@ const verdict = z.strictObject({
   signatures: z.array(z.array(z.string())).describe("scheme, over what, status, signer"),
 });
 
-const move = z.strictObject({
-  ...proved,
-  source: z.string(),
-  channel: z.string(),
-  kind: z.enum(["promotion", "rollback"]),
-  from: z.int().nullable(),
-  to: z.int(),
-  by: z.string(),
-  reason: z.string(),
-});
+const loggedMove = move.extend(proved);
 
 export const traceResult = z.strictObject({
   sha256: z.string(),
@@ -54,9 +46,7 @@ export const traceResult = z.strictObject({
     )
     .describe("each time it was let in, oldest first, up to 200"),
   verdicts: z.array(verdict).describe("each time that it was judged by itself, accepted or refused"),
-  places: z.array(
-    z.strictObject({ source: z.string(), since: z.int(), revision: z.int().describe("the newest"), path: z.string() }),
-  ),
+  places: z.array(blobPlace),
   spans: z
     .array(
       z.strictObject({
@@ -64,8 +54,8 @@ export const traceResult = z.strictObject({
         channel: z.string(),
         from: instant,
         until: instant.nullable().describe("null: it is shown still"),
-        brought: move,
-        ended: move.nullable(),
+        brought: loggedMove,
+        ended: loggedMove.nullable(),
         proposal: proposal.nullable().describe("what people signed for the move that brought it"),
       }),
     )

@@ -2,8 +2,8 @@ import type { Command } from "commander";
 import { EXIT, type Refusal } from "../../core/kernel/errors.ts";
 import { formatInstant } from "../../core/kernel/instant.ts";
 import type { RequestOf } from "../../wire/client.ts";
-import { MOST_CLIENTS_AT_ONCE } from "../../wire/client-requests.ts";
 import type { Results } from "../../wire/requests.ts";
+import { type Client, clientPages } from "../client-pages.ts";
 import { type CommandContext, isRefusal, type Perform } from "../context.ts";
 import { csvText } from "../csv.ts";
 import { teach } from "../lesson.ts";
@@ -22,7 +22,6 @@ interface ClientOptions {
 }
 
 type Clients = Results["clients"];
-type Client = Clients["clients"][number];
 
 export function addClientsCommand(program: Command, perform: Perform): void {
   teach(
@@ -56,22 +55,17 @@ export function addClientsCommand(program: Command, perform: Perform): void {
   );
 }
 
-/** One page after another: the daemon answers with few at a time, so that nothing else waits for it. */
-async function ask(context: CommandContext, options: ClientOptions): Promise<Clients | Refusal> {
-  const wish = wishOf(options);
+function ask(context: CommandContext, options: ClientOptions): Promise<Clients | Refusal> {
   const most = options.all === true ? Number.POSITIVE_INFINITY : limitOf(options.limit);
-  const clients: Client[] = [];
-  for (let after: string | null = null; ; ) {
-    const limit = Math.min(MOST_CLIENTS_AT_ONCE, most - clients.length);
-    const answer: Clients | Refusal = await context.ask({ ...wish, after, limit });
-    if (isRefusal(answer)) return answer;
-    clients.push(...answer.clients);
-    after = answer.next;
-    if (after === null || clients.length >= most) return { ...answer, clients };
-  }
+  return clientPages(context, wishOf(options), most);
 }
 
-function wishOf({ source, channel, revision, hash }: ClientOptions): Omit<RequestOf<"clients">, "after" | "limit"> {
+function wishOf({
+  source,
+  channel,
+  revision,
+  hash,
+}: ClientOptions): Omit<RequestOf<"clients">, "verb" | "after" | "limit"> {
   if (revision !== undefined && source === undefined)
     throw new UsageError("--revision needs --source: every source counts its own");
   if (revision !== undefined && hash !== undefined) throw new UsageError("--revision and --hash exclude each other");
@@ -81,7 +75,6 @@ function wishOf({ source, channel, revision, hash }: ClientOptions): Omit<Reques
   if (sha256 !== null && !/^[0-9a-f]{64}$/.test(sha256))
     throw new UsageError("--hash is a SHA-256 in hexadecimal, 64 digits");
   return {
-    verb: "clients",
     source: source ?? null,
     channel: channel ?? null,
     revision: revision === undefined ? null : Number(revision),

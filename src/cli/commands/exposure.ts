@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { EXIT, quoteOutside } from "../../core/kernel/errors.ts";
 import type { Results } from "../../wire/requests.ts";
-import { type Client, clientPages } from "../client-pages.ts";
+import { type Client, clientPages, MOST_CLIENTS, MOST_SHOWN } from "../client-pages.ts";
 import { type CommandContext, isRefusal, type Perform } from "../context.ts";
 import { teach } from "../lesson.ts";
 import { revisionNumber } from "../revision-ref.ts";
@@ -27,12 +27,13 @@ export function addExposureCommand(program: Command, perform: Perform): void {
           const answer = await context.ask({ verb: "exposure", source, revision });
           if (isRefusal(answer)) return answer;
           const all = options.csv === true || context.options.json === true;
-          const clients = await clientPages(
+          const page = await clientPages(
             context,
             { source, revision, sha256: null, channel: options.channel ?? null },
-            all,
+            all ? MOST_CLIENTS : MOST_SHOWN,
           );
-          if (isRefusal(clients)) return clients;
+          if (isRefusal(page)) return page;
+          const { clients } = page;
           const text = options.csv === true ? csv(clients) : shown(answer, clients, context);
           return { json: { ...answer, list: clients }, text, exit: EXIT.done };
         }),

@@ -5,7 +5,7 @@ import { pipeline } from "node:stream/promises";
 import type { Command } from "commander";
 import { parseSha256, type Sha256 } from "../../core/kernel/digest.ts";
 import { EXIT } from "../../core/kernel/errors.ts";
-import { clientPages } from "../client-pages.ts";
+import { clientPages, MOST_CLIENTS, MOST_SHOWN } from "../client-pages.ts";
 import { isRefusal, type Perform } from "../context.ts";
 import { teach } from "../lesson.ts";
 import { UsageError } from "../report.ts";
@@ -31,8 +31,9 @@ export function addTraceCommand(program: Command, perform: Perform): void {
           const answer = await context.ask({ verb: "trace", sha256 });
           if (isRefusal(answer)) return answer;
           const of = { source: null, channel: null, revision: null, sha256 };
-          const list = await clientPages(context, of, context.options.json === true);
-          if (isRefusal(list)) return list;
+          const page = await clientPages(context, of, context.options.json === true ? MOST_CLIENTS : MOST_SHOWN);
+          if (isRefusal(page)) return page;
+          const list = page.clients;
           return { json: { ...answer, list }, text: traceText(answer, list, context), exit: EXIT.done };
         }),
       ),
