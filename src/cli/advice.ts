@@ -121,6 +121,8 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
   "backup.damaged": "take another copy of it, or an older one; nothing was restored",
   "restore.folder-taken":
     "restore into an empty data folder: stop the daemon, move the old one aside, and keep it until all is well",
+  "unit.malformed":
+    "mend the line that is named, or ask the package's maintainer: systemd reads on without it, and does not what it says",
   "audit.malformed":
     "export the log again; if it stays so, the export or the ledger was changed: keep both, and ask who could",
   "audit.numbering": "entries were taken out, doubled or moved: keep the export, export again, and compare the two",

@@ -77,6 +77,7 @@ export const REFUSALS = {
   "backup.key-wrong": "no key or passphrase that was given opens the back-up",
   "backup.damaged": "the back-up is damaged, cut off, or is none",
   "restore.folder-taken": "the data folder holds something already",
+  "unit.malformed": "a unit file, or a drop-in of it, is not what systemd reads, or is too large",
   "audit.malformed": "a line of the audit log, or a checkpoint, is not what it should be",
   "audit.numbering": "an entry of the audit log is missing, doubled or out of its place",
   "audit.truncated": "the audit log has fewer entries than were signed",

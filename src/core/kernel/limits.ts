@@ -58,6 +58,11 @@ export const LIMITS = {
   agentIndexBytes: 4 * 1024 * 1024,
   /** Bytes of a channel's list of recalls. */
   recallListBytes: 16 * 1024 * 1024,
+  /** Characters of a unit file or drop-in, of one line with its continuations, and assignments; drop-ins of one unit. */
+  unitBytes: 1024 * 1024,
+  unitLineLength: 64 * 1024,
+  unitEntries: 4_096,
+  unitDropIns: 64,
   /** How far ahead of our clock a vendor's build or signing time may lie: more means that one of the clocks is wrong. */
   clockTolerance: 24 * 60 * 60 * 1_000,
 } as const;
