@@ -89,6 +89,14 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
   "collection.changed-meanwhile": "look again: ringfort gc shows what would go now",
   "network.underdescribed":
     "write what is named into the configuration file (docs/reference/configuration.md, host), or give it as a flag",
+  "release.unsigned": "fetch SHA256SUMS and SHA256SUMS.minisig from where the files came from",
+  "release.signature-wrong": "use none of the files; fetch list and signature again, from another place if it stays so",
+  "release.signer-unknown":
+    "ask the publisher, by another way than this folder, which key is theirs now; else use none of the files",
+  "release.malformed": "fetch the list again; if it stays so, tell the publisher: the signature over it is good",
+  "release.file-differs": "do not use it; fetch it again, from another place if it stays so",
+  "release.file-missing": "fetch it, or name the files that you want verified",
+  "release.file-unlisted": "do not use it, or remove it; to verify some files in a folder of other things, name them",
   "export.folder-taken": "name an empty folder, or one that does not exist yet: one for each channel",
   "export.folder-unsafe":
     "name a folder outside the data folder that belongs to the daemon's user and that nobody else may write in",

@@ -16,6 +16,8 @@ export interface Surroundings {
   /** The operating-system user, recorded as who asked. */
   readonly user: string;
   readonly version: string;
+  /** Whether this is the command line alone, in one file, with no daemon beside it. */
+  readonly isSingleFile: boolean;
   loadConfig(asked: string | null): Promise<LoadedConfig>;
   /** Waits so many milliseconds; `false` when the user wants to stop instead. */
   pause(milliseconds: number): Promise<boolean>;

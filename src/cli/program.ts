@@ -31,6 +31,7 @@ import { addSyncCommand } from "./commands/sync.ts";
 import { addTokenCommands } from "./commands/token.ts";
 import { addTraceCommand } from "./commands/trace.ts";
 import { addUserCommands } from "./commands/user.ts";
+import { addVerifyCommand } from "./commands/verify.ts";
 import { addVersionCommand } from "./commands/version.ts";
 import {
   commandContext,
@@ -69,6 +70,7 @@ export function buildProgram(perform: Perform): Command {
   addRestraintCommands(program, perform);
   addStopCommands(program, perform);
   addPublishCommand(program, perform);
+  addVerifyCommand(program, perform);
   addRecallCommands(program, perform);
   addKeyCommands(program, perform);
   addStatusCommand(program, perform);

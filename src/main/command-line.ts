@@ -1,10 +1,9 @@
-import { readFile } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
-import * as z from "zod";
 import type { Surroundings } from "../cli/context.ts";
 import { runCommandLine } from "../cli/program.ts";
 import { loadConfigHere } from "./load-config.ts";
+import { isSingleFile, version } from "./own-files.ts";
 import { terminalHere } from "./terminal-here.ts";
 
 /** Who runs this, as the operating system names them; a container's user may have a number only. */
@@ -21,9 +20,8 @@ const surroundings: Surroundings = {
   terminal: terminalHere(),
   cwd: process.cwd(),
   user: userName(),
-  version: z
-    .object({ version: z.string() })
-    .parse(JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8"))).version,
+  version: version(),
+  isSingleFile,
   loadConfig: loadConfigHere,
   pause: async (milliseconds) => {
     await wait(milliseconds);

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import process from "node:process";
 import * as z from "zod";
 import type { HostQuestion, SeenFacts } from "../cli/context.ts";
@@ -6,6 +5,7 @@ import { isClockKept } from "../confine/clock-state.ts";
 import { type Fact, known, unknown } from "../core/machine/facts.ts";
 import { collectFacts } from "../host/collect.ts";
 import type { Dependency } from "../host/patch.ts";
+import { ownFile } from "./own-files.ts";
 
 const lockFile = z.looseObject({
   packages: z.record(z.string(), z.looseObject({ version: z.string().optional(), name: z.string().optional() })),
@@ -28,8 +28,7 @@ export async function lookAtHostHere(wish: HostQuestion): Promise<SeenFacts> {
 /** What npm has put beside this program (package-lock.json, "packages"): a path ends in the package's name. */
 function ownDependencies(): Fact<readonly Dependency[]> {
   try {
-    const text = readFileSync(new URL("../../node_modules/.package-lock.json", import.meta.url), "utf8");
-    const { packages } = lockFile.parse(JSON.parse(text));
+    const { packages } = lockFile.parse(JSON.parse(ownFile("node_modules/.package-lock.json")));
     return known(
       Object.entries(packages).flatMap(([place, { version, name }]) =>
         version === undefined ? [] : [{ name: name ?? place.split("node_modules/").at(-1) ?? place, version }],

@@ -1,5 +1,5 @@
 import { randomBytes, randomInt } from "node:crypto";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import path from "node:path";
@@ -23,6 +23,7 @@ import { openViews } from "../store/views.ts";
 import { keepNote } from "../store/witness-file.ts";
 import { severityOf } from "../wire/syslog-severity.ts";
 import { confineHere } from "./confine-here.ts";
+import { version } from "./own-files.ts";
 import { readIdentity } from "./tls-files.ts";
 
 /** src, or what was compiled of it. */
@@ -167,14 +168,6 @@ function placesOf({ data, auditLog }: Config): DaemonParts["places"] & { readonl
       console: entry("console"),
     },
   };
-}
-
-/** The version that package.json states. */
-export function version(): string {
-  const { version: stated } = JSON.parse(readFileSync(path.join(app, "package.json"), "utf8")) as {
-    readonly version: string;
-  };
-  return stated;
 }
 
 async function readSecret(file: string): Promise<string> {

@@ -1,5 +1,4 @@
 import { randomInt } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -12,6 +11,7 @@ import { hostFile } from "../core/model/host-file.ts";
 import { runInstallCommand } from "./agent-command.ts";
 import { agentFetcher } from "./agent-fetcher.ts";
 import { AGENT_USAGE } from "./agent-usage.ts";
+import { version } from "./own-files.ts";
 
 /** The original's code for an error of any sort. */
 const ERROR = 4;
@@ -156,11 +156,6 @@ function ownAddresses(): readonly string[] {
 
 function random(): number {
   return randomInt(2 ** 32) / 2 ** 32;
-}
-
-function version(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { readonly version: string }).version;
 }
 
 try {

@@ -5,7 +5,8 @@ import { parseArgs } from "node:util";
 import { report, troubleOf } from "../cli/report.ts";
 import { EXIT } from "../core/kernel/errors.ts";
 import { loadConfigHere } from "./load-config.ts";
-import { type HouseOptions, openHouse, version } from "./open-house.ts";
+import { type HouseOptions, openHouse } from "./open-house.ts";
+import { version } from "./own-files.ts";
 import { systemLogHere } from "./system-log.ts";
 import { terminalHere } from "./terminal-here.ts";
 

@@ -9,9 +9,9 @@ export function addVersionCommand(program: Command, perform: Perform): void {
       .command("version")
       .description("The version of this command line. `ringfort status` tells the daemon's.")
       .action(() =>
-        perform(async ({ surroundings: { version } }) => ({
-          json: { version },
-          text: `ringfort ${version}\n`,
+        perform(async ({ surroundings: { version, isSingleFile } }) => ({
+          json: { version, singleFile: isSingleFile },
+          text: `ringfort ${version}\n${isSingleFile ? "one file: the command line. The daemon is in the package and in the container image.\n" : ""}`,
           exit: EXIT.done,
         })),
       ),

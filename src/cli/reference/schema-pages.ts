@@ -235,7 +235,21 @@ const LOCAL: readonly (readonly [title: string, rows: readonly (readonly string[
       ["`differences[].wanted`, `.found`", "text or null", "as the kernel says it"],
     ],
   ],
-  ["version", [["`version`", "text", "of the command line"]]],
+  [
+    "verify",
+    [
+      ["`signer`", "text", "the key's id"],
+      ["`signedAt`", "whole number or null", "milliseconds since 1970-01-01T00:00:00Z, as the signer says"],
+      ["`files[].path`, `.sha256`", "text", "as listed, and as found"],
+    ],
+  ],
+  [
+    "version",
+    [
+      ["`version`", "text", "of the command line"],
+      ["`singleFile`", "true or false", "whether this is the command line alone, in one file"],
+    ],
+  ],
   [
     "completion",
     [
