@@ -103,6 +103,9 @@ export function planFilter(policy: KernelPolicy, pid: number, key: ExecKey): Fil
     below: X32,
     rules: [...always.map((call): CallRule => ({ call: X64[call], when: [] })), ...conditional(policy, pid, key)],
     unimplemented: [X64.clone3, X64.openat2],
+    // A process could take back what ends it when the keeper says so: O_ASYNC, F_SETOWN, F_SETSIG (`descriptors.ts`). Node
+    // sets flags once, those of its standard streams when it ends, and would abort at a "no"; libuv uses FIONBIO.
+    ignored: [{ call: X64.fcntl, when: [[{ arg: 1, isOneOf: [F_SETFL] }]] }],
   };
 }
 
@@ -117,7 +120,7 @@ function conditional({ sockets, writes }: KernelPolicy, pid: number, key: ExecKe
   return [
     rule("openat", opening(2)),
     rule("open", opening(1)),
-    rule("fcntl", [{ arg: 1, isOneOf: [F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD, F_DUPFD_CLOEXEC] }]),
+    rule("fcntl", [{ arg: 1, isOneOf: [F_GETFL, F_GETFD, F_SETFD, F_DUPFD, F_DUPFD_CLOEXEC] }]),
     rule("ioctl", [{ arg: 1, isOneOf: IOCTLS }]),
     rule("setsockopt", ...options(sockets)),
     rule("clone", [{ arg: 0, mask: CLONE_THREAD | CLONE_OTHER, is: CLONE_THREAD }]),

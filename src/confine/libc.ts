@@ -55,7 +55,11 @@ function quietly<T>(work: () => T): T {
   }
 }
 
-const NAMES = new Map<number, string>(Object.entries(constants.errno).map(([name, number]) => [number, name]));
+/** Two names stand for one number: the one that unix(7) and socket(7) use is kept. */
+const NAMES = new Map<number, string>([
+  ...Object.entries(constants.errno).map(([name, number]): [number, string] => [number, name]),
+  [constants.errno.EAGAIN, "EAGAIN"],
+]);
 
 function nameOf(errno: number): string {
   return NAMES.get(errno) ?? `errno ${errno}`;

@@ -145,3 +145,13 @@ test("of each version of Landlock all that it can refuse is refused", () => {
   assert.deepEqual([rule.length, rule.readBigUInt64LE(), rule.readInt32LE(8)], [12, 4n, 9]);
   assert.equal(Buffer.from(pathRule("read", true, 9)).readBigUInt64LE(), 12n);
 });
+
+test("what ends a process when its keeper says so can't be taken back by it", () => {
+  const asks = filterOf({ sockets: "any" });
+  const [F_SETFL, F_SETOWN, F_SETSIG, F_SETOWN_EX, FIOASYNC, FIOSETOWN] = [4, 8, 10, 15, 0x5452, 0x8901];
+  // Answered as done: Node sets its standard streams' flags back when it ends, and would abort at a "no".
+  assert.equal(asks("fcntl", 9, F_SETFL, 0), "ignore");
+  for (const command of [F_SETOWN, F_SETSIG, F_SETOWN_EX]) assert.equal(asks("fcntl", 9, command, 0), "EPERM");
+  for (const request of [FIOASYNC, FIOSETOWN]) assert.equal(asks("ioctl", 9, request, 0), "EPERM");
+  assert.equal(asks("fcntl", 9, 3), "allow");
+});

@@ -24,6 +24,8 @@ export interface FilterPlan {
   readonly rules: readonly CallRule[];
   /** Calls that are answered "not implemented", so that a library takes an older one whose arguments can be checked. */
   readonly unimplemented: readonly number[];
+  /** What is answered as done, and is not done: for a caller that gives up over a refusal that it could live with. */
+  readonly ignored: readonly CallRule[];
   /** Numbers from this one on are another way to call (x32), and refused. */
   readonly below: number;
 }
@@ -69,6 +71,7 @@ export function assemble(plan: FilterPlan): Uint8Array {
     give(ERRNO | EPERM),
     ...plan.rules.filter(({ when }) => when.length === 0).flatMap(({ call }) => [skipUnless(call, 1), give(ALLOW)]),
     ...plan.unimplemented.flatMap((call) => [skipUnless(call, 1), give(ERRNO | ENOSYS)]),
+    ...plan.ignored.flatMap(({ call, when }) => tried(call, when, ERRNO)),
     ...plan.rules.filter(({ when }) => when.length > 0).flatMap(checked),
     give(ERRNO | EPERM),
   ];
@@ -77,14 +80,21 @@ export function assemble(plan: FilterPlan): Uint8Array {
 
 /** One call with checks: each alternative returns or falls through to the next; behind the last it is refused. */
 function checked({ call, when }: CallRule): readonly Instruction[] {
-  const body = [...when.flatMap(alternative), give(ERRNO | EPERM)];
+  const body = [...when.flatMap((checks) => alternative(checks, ALLOW)), give(ERRNO | EPERM)];
   if (body.length > 255) throw new Error(`the checks of call ${call} are too many for one jump`);
   return [skipUnless(call, body.length), ...body];
 }
 
-function alternative(checks: readonly Check[]): readonly Instruction[] {
+/** One call with checks that has an answer of its own where they hold; else the next rules decide. */
+function tried(call: number, when: CallRule["when"], answer: number): readonly Instruction[] {
+  // What the checks load takes the call's number away.
+  const body = [...when.flatMap((checks) => alternative(checks, answer)), load(NUMBER_AT)];
+  return [skipUnless(call, body.length), ...body];
+}
+
+function alternative(checks: readonly Check[], answer: number): readonly Instruction[] {
   // Built from behind: a check that fails jumps over all that is left of its alternative.
-  let rest: readonly Instruction[] = [give(ALLOW)];
+  let rest: readonly Instruction[] = [give(answer)];
   for (const check of checks.toReversed()) rest = [...tested(check, rest.length), ...rest];
   return rest;
 }
@@ -121,7 +131,7 @@ function encode(program: readonly Instruction[]): Uint8Array {
 export function decide(
   program: Uint8Array,
   call: { readonly arch: number; readonly number: number; readonly args?: readonly bigint[] },
-): "allow" | "kill" | "EPERM" | "ENOSYS" {
+): "allow" | "kill" | "ignore" | "EPERM" | "ENOSYS" {
   const code = Buffer.from(program.buffer, program.byteOffset, program.byteLength);
   const data = Buffer.alloc(64);
   data.writeUInt32LE(call.number, NUMBER_AT);
@@ -139,6 +149,7 @@ export function decide(
     else if (operation === JUMP_AT_LEAST) at += accumulator >= k ? jt : jf;
     else if (k === ALLOW) return "allow";
     else if (k === KILL_PROCESS) return "kill";
+    else if (k === ERRNO) return "ignore";
     else return k === (ERRNO | ENOSYS) ? "ENOSYS" : "EPERM";
   }
 }

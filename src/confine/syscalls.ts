@@ -42,6 +42,7 @@ export const X64 = {
   listen: 50,
   getsockname: 51,
   getpeername: 52,
+  socketpair: 53,
   setsockopt: 54,
   getsockopt: 55,
   clone: 56,
