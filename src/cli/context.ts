@@ -6,6 +6,7 @@ import type { StopScope, Suspect } from "../core/model/suspect.ts";
 import { askDaemon, type RequestOf } from "../wire/client.ts";
 import type { Results, Verb } from "../wire/requests.ts";
 import type { LoadedConfig } from "./config-file.ts";
+import type { Observer } from "./observe/doors.ts";
 import { type ProgressLine, progressLine } from "./progress-line.ts";
 import { type Paint, painter, type Terminal } from "./terminal.ts";
 
@@ -27,6 +28,8 @@ export interface Surroundings {
   lookAtHost(wish: HostQuestion): Promise<SeenFacts>;
   /** What the host has of a packet filter and of settings below /proc/sys, and what it would make of these rules. */
   readHostNetwork(rules: string, settings: readonly string[]): Promise<HostNetworkRead>;
+  /** This machine's processes, for `observe`. */
+  readonly observer: Observer;
   readonly ledgerFiles: LedgerFiles;
   /** Whether a person types the standard input. */
   readonly inIsTerminal: boolean;

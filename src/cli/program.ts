@@ -17,6 +17,7 @@ import { addKeyCommands } from "./commands/key.ts";
 import { addLogCommand } from "./commands/log.ts";
 import { addMetricsCommand } from "./commands/metrics.ts";
 import { addNotifyCommands } from "./commands/notify.ts";
+import { addObserveCommand } from "./commands/observe.ts";
 import { addPolicyCommands } from "./commands/policy.ts";
 import { addProposalCommands } from "./commands/proposals.ts";
 import { addPublishCommand } from "./commands/publish.ts";
@@ -82,6 +83,7 @@ export function buildProgram(perform: Perform): Command {
   addNotifyCommands(program, perform);
   addAuditCommand(program, perform);
   addAuditLogCommands(program, perform);
+  addObserveCommand(program, perform);
   addStoreCommands(program, perform);
   addBackupCommands(program, perform);
   addExportCommand(program, perform);

@@ -3,7 +3,7 @@ import { runHere } from "./programs.ts";
 import type { Root } from "./root.ts";
 
 /** States of proc_net_tcp(5) in which something waits: TCP_LISTEN, and for UDP an unconnected socket. */
-const WAITING = { tcp: "0A", udp: "07" } as const;
+export const WAITING = { tcp: "0A", udp: "07" } as const;
 
 export function listeners(root: Root): Fact<readonly Listener[]> {
   const found: Listener[] = [];
@@ -24,13 +24,14 @@ export function listeners(root: Root): Fact<readonly Listener[]> {
   return known(found.map(({ protocol, address, port }) => ({ protocol, address, port })));
 }
 
-interface SocketRow extends Listener {
+export interface SocketRow extends Listener {
   readonly state: string;
   readonly inode: string;
   readonly peer: string;
 }
 
-function socketsIn(text: string, protocol: "tcp" | "udp"): readonly SocketRow[] {
+/** Rows of proc/net/tcp, tcp6, udp, udp6. */
+export function socketsIn(text: string, protocol: "tcp" | "udp"): readonly SocketRow[] {
   return text.split("\n").flatMap((line) => {
     const [, local, localPort, remote, remotePort, state, inode] =
       /^\s*\d+: ([0-9A-F]+):([0-9A-F]{4}) ([0-9A-F]+):([0-9A-F]{4}) ([0-9A-F]{2}) \S+ \S+ \S+ +\d+ +\d+ (\d+)/.exec(

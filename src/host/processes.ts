@@ -4,7 +4,7 @@ import type { Root } from "./root.ts";
 /** The entries of our processes, by which they are known; a number that somebody wrote down may be another process by now. */
 const ROLES: readonly (readonly [RegExp, string])[] = [
   [/(?:^|\/)ringfortd\.[jt]s$/, "keeper"],
-  [/(?:^|\/)(?:fetch|inspect|serve|sign|notify)-worker\.[jt]s$/, "worker"],
+  [/(?:^|\/)(?:fetch|inspect|serve|sign|notify|login)-worker\.[jt]s$/, "worker"],
   [/(?:^|\/)main\/console\.[jt]s$/, "console"],
 ];
 
@@ -33,7 +33,8 @@ export function ourProcesses(root: Root, of: readonly number[] | null): Fact<rea
   });
 }
 
-function roleOf(root: Root, pid: string): string | null {
+/** The role of a process of ours; `null`: it is none, or does not show its command line. */
+export function roleOf(root: Root, pid: string): string | null {
   const words = root.text(`proc/${pid}/cmdline`, 1_024 * 1_024);
   if ("unknown" in words) return null;
   for (const word of words.is.split("\0"))
@@ -100,7 +101,8 @@ function replacedFiles(all: readonly Mapping[]): readonly string[] {
   return [...new Set(gone)];
 }
 
-function statusField(root: Root, pid: number, name: string): Fact<string> {
+/** One field of proc_pid_status(5), trimmed. */
+export function statusField(root: Root, pid: number, name: string): Fact<string> {
   return withFact(root.text(`proc/${pid}/status`), (text) => {
     const value = new RegExp(`^${name}:\\s*(.+)$`, "m").exec(text)?.[1];
     return value === undefined ? unknown(`proc/${pid}/status has no ${name}`) : known(value.trim());

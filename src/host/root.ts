@@ -1,4 +1,4 @@
-import { closeSync, constants, lstatSync, openSync, readdirSync, readSync } from "node:fs";
+import { closeSync, constants, lstatSync, openSync, readdirSync, readlinkSync, readSync } from "node:fs";
 import path from "node:path";
 import { errnoOf } from "../core/kernel/disk.ts";
 import { type Fact, known, unknown } from "../core/machine/facts.ts";
@@ -62,6 +62,15 @@ export class Root {
   exists(name: string): Fact<boolean> {
     try {
       return known(lstatSync(this.at(name), { throwIfNoEntry: false }) !== undefined);
+    } catch (cause) {
+      return unknown(`${name}: ${errnoOf(cause) ?? "unreadable"}`);
+    }
+  }
+
+  /** Where a link leads, as bytes; of /proc often no path. */
+  link(name: string): Fact<Buffer> {
+    try {
+      return known(readlinkSync(this.at(name), { encoding: "buffer" }));
     } catch (cause) {
       return unknown(`${name}: ${errnoOf(cause) ?? "unreadable"}`);
     }

@@ -37,6 +37,10 @@ const surroundings: Surroundings = {
     check: async (file) => (await import("../store/ledgers/ledger-copy.ts")).checkLedger(file),
   },
   lookAtHost: async (wish) => (await import("./look-at-host.ts")).lookAtHostHere(wish),
+  observer: {
+    look: async (wish) => (await import("./observe-here.ts")).observerHere.look(wish),
+    ports: async () => (await import("./observe-here.ts")).observerHere.ports(),
+  },
   readHostNetwork: async (rules, settings) =>
     (await import("../host/loaded-network.ts")).readHostNetwork(rules, settings),
   probe: async (entry) => (await import("./probe-host.ts")).probeHost(entry),

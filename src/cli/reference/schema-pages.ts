@@ -6,6 +6,7 @@ import { results } from "../../wire/requests.ts";
 import { shapeOf } from "../schema-shape.ts";
 import { fieldRows } from "./field-rows.ts";
 import { code, markdownTable, pageHead } from "./markdown.ts";
+import { OBSERVED } from "./observed-rows.ts";
 
 /** The schema of a file that people write, for their editors. */
 export function editorSchema(schema: z.ZodType, title: string): string {
@@ -250,6 +251,7 @@ const LOCAL: readonly (readonly [title: string, rows: readonly (readonly string[
       ["`singleFile`", "true or false", "whether this is the command line alone, in one file"],
     ],
   ],
+  ...OBSERVED,
   [
     "completion",
     [
