@@ -1,5 +1,5 @@
 /** In the order of their bits (linux/capability.h). */
-export const CAPABILITIES = [
+const CAPABILITIES = [
   ...(["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL"] as const),
   ...(["CAP_SETGID", "CAP_SETUID", "CAP_SETPCAP", "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE"] as const),
   ...(["CAP_NET_BROADCAST", "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_IPC_LOCK", "CAP_IPC_OWNER"] as const),
@@ -9,8 +9,6 @@ export const CAPABILITIES = [
   ...(["CAP_SETFCAP", "CAP_MAC_OVERRIDE", "CAP_MAC_ADMIN", "CAP_SYSLOG", "CAP_WAKE_ALARM"] as const),
   ...(["CAP_BLOCK_SUSPEND", "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE"] as const),
 ] as const;
-
-export type Capability = (typeof CAPABILITIES)[number];
 
 /** The names of a set as /proc shows it, in hexadecimal digits; a bit that nobody has named yet is told by its number. */
 export function capabilityNames(digits: string): readonly string[] | null {

@@ -43,7 +43,7 @@ export type Socket = Readonly<z.output<typeof socket>>;
 const SETS = ["inheritable", "permitted", "effective", "bounding", "ambient"] as const;
 
 /** One process, as /proc shows it at one moment. */
-export const processLook = z.strictObject({
+const processLook = z.strictObject({
   pid: z.int(),
   /** Of our own processes: keeper, fetch, inspect, serve, console, sign, notify, login; `null`: somebody else's. */
   role: z.string().nullable(),
@@ -80,7 +80,7 @@ export const look = z.strictObject({
 export type Look = Readonly<z.output<typeof look>>;
 
 /** Who listens: fport's question. */
-export const port = z.strictObject({
+const port = z.strictObject({
   protocol: z.enum(["tcp", "udp"]),
   address: z.string(),
   port: z.int(),

@@ -26,8 +26,3 @@ function* pieces(bytes: Uint8Array): Generator<string> {
     }
   }
 }
-
-/** Whether a path's text stands for bytes that are plain UTF-8 without control characters: fit for a unit's line. */
-export function isPlainPath(text: string): boolean {
-  return text.startsWith("/") && !/[\u0000-\u001f\u007f-\u009f\\"'%]/.test(text) && text.isWellFormed();
-}

@@ -35,10 +35,7 @@ export function lookHere(wish: LookWish, at: number, root: Root = new Root("/"))
 }
 
 /** The processes that a wish names, in the order of their numbers. */
-export function whichProcesses(
-  root: Root,
-  { pids, roles, workers, units, programs }: Omit<LookWish, "landlock">,
-): number[] {
+function whichProcesses(root: Root, { pids, roles, workers, units, programs }: Omit<LookWish, "landlock">): number[] {
   const found = new Set(pids);
   if (roles !== null) {
     const ours = ourProcesses(root, workers);
