@@ -197,7 +197,6 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
     "use a kernel with Landlock (Linux 6.2 or later, x86-64, landlock in /sys/kernel/security/lsm), or lower confinement.least in the configuration file, knowingly",
   "process.unknown": "look for it with ps; a unit is named as systemctl names it, a role as ringfort status does",
   "film.unreadable": "name files that ringfort observe has written, with --output or --json",
-  "film.failed": "run it as root, or as the user of the processes; kernel.yama.ptrace_scope may forbid to trace others",
   "host.unreadable": "run it as root on the host itself, with nft (package nftables) and unshare (util-linux) there",
   "listen.failed":
     "give the channel another address in the configuration file, or free this one: ss -ltnp shows who listens",

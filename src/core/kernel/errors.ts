@@ -160,7 +160,6 @@ export const FAILURES = {
   "confinement.too-weak": "this machine does not give the confinement that the configuration asks for",
   "process.unknown": "no process is named so, or it has ended",
   "film.unreadable": "the file is no film, or no look, of ringfort observe",
-  "film.failed": "the processes could not be observed",
   "host.unreadable": "the host's packet filter or its kernel's settings cannot be read",
   "listen.failed": "a channel's address could not be listened on",
 } as const satisfies Record<string, string>;
