@@ -40,6 +40,7 @@ export async function buildDebian(folder: string, epoch: number): Promise<Built>
   };
   const sbom = await program(root, version, put);
   await take("systemd/ringfort.service", "usr/lib/systemd/system/ringfort.service");
+  await take("systemd/ringfort-filter.service", "usr/lib/systemd/system/ringfort-filter.service");
   await take("systemd/sysusers.conf", "usr/lib/sysusers.d/ringfort.conf");
   await take("systemd/tmpfiles.conf", "usr/lib/tmpfiles.d/ringfort.conf");
   await take("sysctl/60-ringfort.conf", "usr/lib/sysctl.d/60-ringfort.conf");
@@ -117,7 +118,7 @@ async function documents(root: string, version: string, put: Put): Promise<void>
   await put(`${DOC}/changelog.gz`, gzipSync(changes, { level: 9 }));
   await put(
     `${DOC}/README.Debian`,
-    "Logs: /var/lib/ringfort/logs. The daemon rotates, compresses and bounds them itself (logs: in the configuration): no logrotate.\nBegin: copy examples/ringfort.yaml to /etc/ringfort/ringfort.yaml, edit it, ringfort config check, systemctl enable --now ringfort.\n",
+    "Logs: /var/lib/ringfort/logs. The daemon rotates, compresses and bounds them itself (logs: in the configuration): no logrotate.\nBegin: ringfort setup.\n",
   );
 }
 
@@ -158,6 +159,7 @@ Section: admin
 Priority: optional
 Installed-Size: ${kibibytes}
 Depends: ca-certificates, libatomic1, libc6 (>= 2.28), libgcc-s1, libstdc++6 (>= 11), systemd
+Recommends: nftables
 Suggests: bubblewrap
 Description: verifying mirror for security updates
  Fetches updates once, bounds and verifies every byte, holds them for staging,

@@ -97,6 +97,9 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
   "release.file-differs": "do not use it; fetch it again, from another place if it stays so",
   "release.file-missing": "fetch it, or name the files that you want verified",
   "release.file-unlisted": "do not use it, or remove it; to verify some files in a folder of other things, name them",
+  "sockets.underdescribed": "say what is named above in the configuration file: a socket has an address and a port",
+  "setup.already-there":
+    "look at it with ringfort config show; --change changes what is said and keeps the old file beside it",
   "export.folder-taken": "name an empty folder, or one that does not exist yet: one for each channel",
   "export.folder-unsafe":
     "name a folder outside the data folder that belongs to the daemon's user and that nobody else may write in",
@@ -198,6 +201,8 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
   "process.unknown": "look for it with ps; a unit is named as systemctl names it, a role as ringfort status does",
   "film.unreadable": "name files that ringfort observe has written, with --output or --json",
   "host.unreadable": "run it as root on the host itself, with nft (package nftables) and unshare (util-linux) there",
+  "service.refused": "mend what it names; journalctl -u ringfort tells more, and ringfort setup may be run again",
+  "service.silent": "journalctl -u ringfort tells why; everything is written, and ringfort setup may be run again",
   "listen.failed":
     "give the channel another address in the configuration file, or free this one: ss -ltnp shows who listens",
 };

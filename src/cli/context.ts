@@ -3,6 +3,7 @@ import type { FailureCode, Refusal } from "../core/kernel/errors.ts";
 import type { HostFacts } from "../core/machine/facts.ts";
 import type { HostEntry } from "../core/model/host-file.ts";
 import type { StopScope, Suspect } from "../core/model/suspect.ts";
+import type { Machine } from "../core/setup/suggest.ts";
 import { askDaemon, type RequestOf } from "../wire/client.ts";
 import type { Results, Verb } from "../wire/requests.ts";
 import type { LoadedConfig } from "./config-file.ts";
@@ -37,6 +38,22 @@ export interface Surroundings {
   readSecret(prompt: string): Promise<string | null>;
   /** Whether the person at the terminal says yes; what is typed is shown. */
   confirm(question: string): Promise<boolean>;
+  /** What the person at the terminal types; `null` when they end the input instead. */
+  readAnswer(prompt: string): Promise<string | null>;
+  readonly host: HostDoor;
+}
+
+/** The machine that `setup` makes a service of. */
+export interface HostDoor {
+  machine(): Promise<Machine>;
+  /** Whether systemd is process 1 here. */
+  systemdRuns(): boolean;
+  /** `false` where the machine has no systemctl. Throws `service.refused`. */
+  systemctl(args: readonly string[]): Promise<boolean>;
+  /** Runs work that a Ctrl-C does not end in the middle. */
+  undisturbed<T>(work: () => Promise<T>): Promise<T>;
+  /** A command line that runs the daemon in the foreground. */
+  readonly daemonCommand: string;
 }
 
 /** The ledger's file, where no daemon holds it. */

@@ -24,6 +24,7 @@ import { addPublishCommand } from "./commands/publish.ts";
 import { addRecallCommands } from "./commands/recall.ts";
 import { addReleaseCommands } from "./commands/release.ts";
 import { addRestraintCommands } from "./commands/restraints.ts";
+import { addSetupCommand } from "./commands/setup.ts";
 import { addSourceCommands } from "./commands/source.ts";
 import { addStatusCommand } from "./commands/status.ts";
 import { addStopCommands } from "./commands/stop.ts";
@@ -58,6 +59,7 @@ export function buildProgram(perform: Perform): Command {
     .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .showHelpAfterError("ringfort help [command] tells more");
+  addSetupCommand(program, perform);
   addSourceCommands(program, perform);
   addSyncCommand(program, perform);
   addChannelCommands(program, perform);

@@ -29,6 +29,8 @@ const SOCK_CLOEXEC = 0o2_000_000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_BINDTODEVICE = 25;
+/** IFNAMSIZ of include/uapi/linux/if.h: the name and the zero after it. */
+const MOST_DEVICE_BYTES = 16;
 const SO_ACCEPTCONN = 30;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
@@ -40,7 +42,7 @@ const WHY_NOT: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: "no interface of this machine has this address",
   EACCES: "this user may not listen on that port",
   ENODEV: "this machine has no such interface",
-  EPERM: "the socket is bound to another interface already",
+  EPERM: "this user may not bind a socket to an interface",
   EAFNOSUPPORT: "this machine does not speak this version of IP",
 };
 
@@ -96,7 +98,11 @@ export class SocketOpener {
     const listens = Buffer.alloc(4);
     this.#must(wanted, "getsockopt", fd, SOL_SOCKET, SO_ACCEPTCONN, listens, int(4));
     if (listens.readInt32LE() !== 1) throw failure(wanted, "the socket that was handed over does not listen");
-    this.#bindToInterface(wanted, fd);
+    const bound = this.#interfaceOf(wanted, fd);
+    // Whoever is not root may bind a socket once; and one that another interface was chosen for is not what was asked for.
+    if (bound === "") this.#bindToInterface(wanted, fd);
+    else if (wanted.interface !== null && bound !== wanted.interface)
+      throw failure(wanted, `the socket that was handed over is bound to ${bound}`);
     const { host, port } = this.#nameOf(wanted, fd);
     const expected = decodeAddress(encodeAddress(wanted.host, wanted.port));
     if (host !== expected?.host || (wanted.port !== 0 && port !== wanted.port))
@@ -108,6 +114,14 @@ export class SocketOpener {
   #bindToInterface(wanted: WantedSocket, fd: number): void {
     if (wanted.interface === null) return;
     this.#set(wanted, fd, SOL_SOCKET, SO_BINDTODEVICE, Buffer.from(`${wanted.interface}\0`));
+  }
+
+  /** The interface that a socket is bound to; "" where it is bound to none. */
+  #interfaceOf(wanted: WantedSocket, fd: number): string {
+    const name = Buffer.alloc(MOST_DEVICE_BYTES);
+    const length = int(name.length);
+    this.#must(wanted, "getsockopt", fd, SOL_SOCKET, SO_BINDTODEVICE, name, length);
+    return name.toString("latin1", 0, Math.max(0, Buffer.from(length).readInt32LE() - 1));
   }
 
   #opened(wanted: WantedSocket, fd: number): OpenSocket {

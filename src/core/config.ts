@@ -13,7 +13,7 @@ import { subscriber } from "./notices/subscriber.ts";
  * (docs/reference/ringfort.schema.json) and the reference page (docs/reference/configuration.md). Sources are not in
  * it: they are added through the command line and live in the ledger, with their history.
  */
-const listen = z
+export const listen = z
   .string()
   .regex(
     /^(?:\[[0-9a-fA-F:.]+\]|[0-9.]+|localhost):\d{1,5}$/,

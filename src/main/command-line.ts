@@ -2,6 +2,7 @@ import { userInfo } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Surroundings } from "../cli/context.ts";
 import { runCommandLine } from "../cli/program.ts";
+import { hostDoorHere } from "./host-door-here.ts";
 import { loadConfigHere } from "./load-config.ts";
 import { isSingleFile, version } from "./own-files.ts";
 import { terminalHere } from "./terminal-here.ts";
@@ -31,6 +32,8 @@ const surroundings: Surroundings = {
   inIsTerminal: process.stdin.isTTY,
   readSecret: async (prompt) => (await import("./read-line.ts")).readSecretHere(prompt),
   confirm: async (question) => (await import("./read-line.ts")).confirmHere(question),
+  readAnswer: async (question) => (await import("./read-line.ts")).readAnswerHere(question),
+  host: hostDoorHere,
   ledgerFiles: {
     copy: async (from, to) => (await import("../store/ledgers/ledger-copy.ts")).copyLedger(from, to),
     takers: async (file, scope) => (await import("../store/ledgers/read-takers.ts")).readTakers(file, scope),

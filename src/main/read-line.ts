@@ -20,6 +20,11 @@ export async function confirmHere(question: string): Promise<boolean> {
   return /^y(es)?$/i.test(((await readLine(process.stderr, question)) ?? "").trim());
 }
 
+/** What is typed after a question, as it is shown; `null` when the user ends the input instead. */
+export async function readAnswerHere(question: string): Promise<string | null> {
+  return await readLine(process.stderr, question);
+}
+
 async function readLine(output: NodeJS.WritableStream, prompt: string): Promise<string | null> {
   const { stdin } = process;
   const lines = createInterface({ input: stdin, output, terminal: stdin.isTTY, prompt });

@@ -121,6 +121,35 @@ test("sockets that systemd hands over are served from, by their names", { skip: 
   );
 });
 
+/** Hands over one socket that is bound to an interface, as a unit with `BindToDevice=` does, to a daemon without a right. */
+function bound(name: string, port: number, device: string): readonly string[] {
+  const script = `
+import os, socket, sys
+made = socket.create_server(("127.0.0.1", ${port}))
+made.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"${device}")
+os.dup2(made.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="${name}")
+os.execvp(sys.argv[1], sys.argv[1:])`;
+  const rights = process.getuid?.() === 0 ? ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] : [];
+  return [...rights, "python3", "-c", script];
+}
+
+test("a socket that systemd has bound to the channel's interface is served from, and one of another interface is not", {
+  skip: needs(onLinux, needsProgram("python3", "python3"), needsProgram("setpriv", "util-linux")),
+}, async (t) => {
+  const port = await freePort();
+  const channels = { staging: { listen: `127.0.0.1:${port}`, interface: "lo" } };
+  const daemon = await startTestDaemon({ channels, within: bound("staging-http", port, "lo") });
+  t.after(() => daemon.end());
+  assert.equal((await fetch(await daemon.url("staging"))).status, 200);
+  const at = await freePort();
+  const others = { staging: { listen: `127.0.0.1:${at}`, interface: "eth9" } };
+  await assert.rejects(startTestDaemon({ channels: others, within: bound("staging-http", at, "lo") }), (error: Error) =>
+    error.message.includes("listen.failed"),
+  );
+});
+
 test("a socket of another address, of no channel, or for active FTP is not started with", {
   skip: systemd,
 }, async () => {

@@ -10,10 +10,12 @@ import { type FirewallRequest, firewallRequests } from "../../core/network/firew
 import { type KernelSetting, kernelSettings, writeSysctl } from "../../core/network/kernel-settings.ts";
 import { planNetwork, type SourceRoute } from "../../core/network/network-plan.ts";
 import { writeRuleSet } from "../../core/network/write-rule-set.ts";
-import { type CommandContext, isRefusal, type Outcome, type Perform } from "../context.ts";
+import type { CommandContext, Outcome, Perform } from "../context.ts";
 import { teach } from "../lesson.ts";
 import { UsageError } from "../report.ts";
+import { daemonRoutes } from "../source-routes.ts";
 import { table } from "../table.ts";
+import { addSocketsCommand } from "./harden-sockets.ts";
 
 interface NetworkOptions {
   readonly outside?: string;
@@ -34,6 +36,7 @@ interface HostFiles {
 /** What belongs to the host around Ringfort. */
 export function addHardenCommands(program: Command, perform: Perform): void {
   const command = program.command("harden").description("What the host around Ringfort should have.");
+  addSocketsCommand(command, perform);
   teach(
     command
       .command("network")
@@ -110,16 +113,7 @@ async function routesOf(
 ): Promise<readonly SourceRoute[] | Refusal> {
   if (source.length > 0 || offline === true)
     return source.map((each) => ({ name: "given", addresses: [each], proxy: null }));
-  const list = await context.ask({ verb: "source-list" }, { silent: true });
-  if (isRefusal(list)) return list;
-  const routes: SourceRoute[] = [];
-  for (const { name } of list.sources) {
-    const answer = await context.ask({ verb: "source-show", source: name }, { silent: true });
-    if (isRefusal(answer)) return answer;
-    const { addresses, network } = answer.spec;
-    routes.push({ name, addresses, proxy: network.proxy ?? null });
-  }
-  return routes;
+  return await daemonRoutes(context);
 }
 
 function shown({ rules, settings, firewalls }: HostFiles, context: CommandContext): Outcome {

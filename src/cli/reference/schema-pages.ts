@@ -7,6 +7,7 @@ import { shapeOf } from "../schema-shape.ts";
 import { fieldRows } from "./field-rows.ts";
 import { code, markdownTable, pageHead } from "./markdown.ts";
 import { OBSERVED } from "./observed-rows.ts";
+import { SET_UP } from "./setup-rows.ts";
 
 /** The schema of a file that people write, for their editors. */
 export function editorSchema(schema: z.ZodType, title: string): string {
@@ -252,6 +253,7 @@ const LOCAL: readonly (readonly [title: string, rows: readonly (readonly string[
     ],
   ],
   ...OBSERVED,
+  ...SET_UP,
   [
     "completion",
     [

@@ -74,6 +74,8 @@ export const REFUSALS = {
   "release.file-differs": "a file is not the one that was signed",
   "release.file-missing": "a file that was signed is not there",
   "release.file-unlisted": "a file is not in the signed list: nobody vouches for it",
+  "sockets.underdescribed": "the configuration does not say enough for socket units",
+  "setup.already-there": "there is a configuration already, and nobody said that it may be changed",
   "export.folder-taken": "the folder for a channel's trees holds something else",
   "export.folder-unsafe": "the folder for a channel's trees is in the store, or others may write in it",
   "export.other-file-system": "the folder for a channel's trees cannot have links to the store's files",
@@ -161,6 +163,8 @@ export const FAILURES = {
   "process.unknown": "no process is named so, or it has ended",
   "film.unreadable": "the file is no film, or no look, of ringfort observe",
   "host.unreadable": "the host's packet filter or its kernel's settings cannot be read",
+  "service.refused": "the service manager did not do what it was told",
+  "service.silent": "the daemon was started, and has not answered in time",
   "listen.failed": "a channel's address could not be listened on",
 } as const satisfies Record<string, string>;
 
