@@ -17,7 +17,8 @@ const MOST_KEY_BYTES = 64 * 1_024;
  */
 export async function makeBackup(context: CommandContext, file: string, sealing: Sealing): Promise<Manifest | Refusal> {
   const { config, file: configFile } = await context.loadConfig();
-  const work = await onDisk("making a folder beside the ledger", () => mkdtemp(path.join(config.data, "backup-")));
+  await context.surroundings.ledgerFiles.sweep(config.data);
+  const work = await onDisk("making a folder beside the ledger", () => mkdtemp(copyName(config.data, "backup")));
   try {
     for (const name of ["signer/key", "signer/last", "views/shutoff.json"] as const)
       await copyWhereThere(path.join(config.data, name), path.join(work, flat(name)));
@@ -44,6 +45,9 @@ export async function makeBackup(context: CommandContext, file: string, sealing:
     await rm(work, { recursive: true, force: true });
   }
 }
+
+/** Whose it is stands in the name: when that process is gone, whoever comes next removes it (store/left-copies.ts). */
+const copyName = (data: string, made: "backup" | "restore"): string => path.join(data, `${made}-${process.pid}-`);
 
 const flat = (name: BackupFile): string => name.replace("/", "-");
 
@@ -150,6 +154,7 @@ export async function restoreBackup(
   opening: Opening,
 ): Promise<{ readonly manifest: Manifest; readonly revisions: number; readonly data: string } | Refusal> {
   const { config } = await context.loadConfig();
+  await context.surroundings.ledgerFiles.sweep(config.data);
   const held = await onDisk("looking at the data folder", () =>
     readdir(config.data).catch((cause: unknown) => {
       if (errnoOf(cause) === "ENOENT") return [];
@@ -159,7 +164,7 @@ export async function restoreBackup(
   // Of a mount of its own the file system's folder may be there.
   if (held.some((name) => name !== "lost+found")) return refuse("restore.folder-taken", config.data);
   await onDisk("making the data folder", () => mkdir(config.data, { recursive: true, mode: 0o750 }));
-  const work = await onDisk("unpacking the back-up", () => mkdtemp(path.join(config.data, "restore-")));
+  const work = await onDisk("unpacking the back-up", () => mkdtemp(copyName(config.data, "restore")));
   try {
     const unpacked = await unpackBackup(context, file, opening, work);
     if (isRefusal(unpacked)) return unpacked;

@@ -60,6 +60,8 @@ export interface HostDoor {
 interface LedgerFiles {
   /** Copies a ledger that nobody has open. Throws `store.*`; `store.busy` where a daemon holds it. */
   copy(from: string, to: string): Promise<void>;
+  /** Removes copies beside the ledger whose makers were killed; resolves to their names. Throws `store.io`. */
+  sweep(data: string): Promise<readonly string[]>;
   /** Reads all of a copy. Throws `store.damaged`, and `store.schema` when a newer Ringfort wrote it. */
   check(file: string): Promise<{ readonly schema: number; readonly revisions: number; readonly auditEntries: number }>;
   /** Who took what the stopped channels show. Throws `store.*`; `store.busy` where a daemon holds it. */

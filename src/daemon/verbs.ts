@@ -95,7 +95,7 @@ export function verbsOf(parts: VerbParts): Verbs {
     ...restraintVerbs(parts),
     status: () => status(parts),
     "backup-ledger": async () => {
-      const file = `backup-${randomUUID()}.sqlite`;
+      const file = `backup-${process.pid}-${randomUUID()}.sqlite`;
       await ledger.copyTo(path.join(parts.data, file));
       return { file };
     },

@@ -36,6 +36,7 @@ const surroundings: Surroundings = {
   host: hostDoorHere,
   ledgerFiles: {
     copy: async (from, to) => (await import("../store/ledgers/ledger-copy.ts")).copyLedger(from, to),
+    sweep: async (data) => (await import("../store/left-copies.ts")).sweepCopies(data, Date.now()),
     takers: async (file, scope) => (await import("../store/ledgers/read-takers.ts")).readTakers(file, scope),
     check: async (file) => (await import("../store/ledgers/ledger-copy.ts")).checkLedger(file),
   },

@@ -15,6 +15,7 @@ import { socketNames } from "../daemon/channel-sockets.ts";
 import { type Daemon, type DaemonParts, startDaemon } from "../daemon/daemon.ts";
 import { storeFailure, syncDirectory } from "../store/durable.ts";
 import { openEventLog } from "../store/event-log.ts";
+import { sweepCopies } from "../store/left-copies.ts";
 import { LogFiles } from "../store/log-files.ts";
 import { openQuarantine } from "../store/quarantine.ts";
 import { blobStores, ledgers } from "../store/registry.ts";
@@ -81,6 +82,8 @@ export async function openHouse({ config, atStep, echo, onBug }: HouseOptions): 
     const handed = new HandedSockets(process.env, process.pid);
     handed.expect(Object.entries(config.channels).flatMap(([name, channel]) => socketNames(name, channel)));
     logs.tidy();
+    const left = await sweepCopies(config.data, clock.now());
+    if (left.length > 0) events.emit("store.copies-removed", { names: left.join(" ") });
     const daemon = await startDaemon({
       config,
       version: version(),

@@ -56,6 +56,7 @@ const SEVERITIES: Readonly<Record<string, Severity | ((fields: EventFields) => S
   "restraint.released": notice,
   "evidence.found": ({ outcome }) => (outcome === "bad" ? warning : notice),
   "store.recovered": warning,
+  "store.copies-removed": warning,
   "store.collected": info,
   "store.collection-failed": warning,
   "revisions.removed": notice,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -11,6 +12,8 @@ import { generateIdentity, identityToRecipient } from "age-encryption";
 import { sealBackup } from "../../src/formats/backup/sealed.ts";
 import { startTestDaemon, type TestDaemon } from "../fixtures/daemon.ts";
 import { needsProgram } from "../fixtures/needs.ts";
+
+const MAIN = path.resolve(import.meta.dirname, "../../src/main/ringfort.ts");
 
 interface Kept {
   readonly daemon: TestDaemon;
@@ -140,6 +143,42 @@ test("a back-up that is damaged, cut off, or another's gives a code, and restore
   await writeFile(other, await generateIdentity());
   await refusedWith("backup.key-wrong", "--identity", other);
   await good(daemon, "restore", backup, "--identity", identity);
+});
+
+/** Kills a back-up while its copy of the ledger lies there in clear. */
+async function killedBackup({ daemon, recipient, backup }: Kept): Promise<string> {
+  const args = [MAIN, "--config", path.join(daemon.folder, "ringfort.yaml"), "backup", "create", `${backup}.killed`];
+  for (;;) {
+    const child = spawn(process.execPath, [...args, "--recipient", recipient], { stdio: "ignore" });
+    const gone = once(child, "exit");
+    while (child.exitCode === null) {
+      const [left] = (await readdir(daemon.data)).filter((name) => name.startsWith(`backup-${child.pid}-`));
+      const has = left === undefined ? [] : await readdir(path.join(daemon.data, left)).catch(() => []);
+      if (left === undefined || !has.includes("ledger.sqlite")) continue;
+      child.kill("SIGKILL");
+      await gone;
+      if ((await readdir(daemon.data)).includes(left)) return left;
+    }
+    await rm(`${backup}.killed`, { force: true });
+  }
+}
+
+test("what a killed back-up leaves in clear, the next one removes, and so does a start of the daemon", async (t) => {
+  const kept = await mirror(t);
+  const { daemon, recipient, backup } = kept;
+  const copies = async (): Promise<readonly string[]> =>
+    (await readdir(daemon.data)).filter((name) => name.startsWith("backup-"));
+  await killedBackup(kept);
+  assert.equal((await copies()).length, 1);
+  await good(daemon, "backup", "create", backup, "--recipient", recipient);
+  assert.deepEqual(await copies(), []);
+
+  const left = await killedBackup(kept);
+  await daemon.stop();
+  await daemon.start();
+  assert.deepEqual(await copies(), []);
+  const events = await good(daemon, "log", "--events", "--json");
+  assert.ok(events.includes("store.copies-removed") && events.includes(left));
 });
 
 test("a passphrase opens what it has sealed, and no other does", async (t) => {

@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { test } from "node:test";
+import { sweepCopies } from "./left-copies.ts";
+
+const HOUR = 3_600_000;
+
+test("a copy goes when its maker is gone, or when nobody works for so long; all else stays", async (t) => {
+  const data = await mkdtemp(path.join(tmpdir(), "ringfort-copies-"));
+  t.after(() => rm(data, { recursive: true }));
+  const now = Date.now();
+  const made = async (name: string, ago: number): Promise<void> => {
+    const place = path.join(data, name);
+    await (name.endsWith(".sqlite") ? writeFile(place, "") : mkdir(place));
+    await utimes(place, (now - ago) / 1_000, (now - ago) / 1_000);
+  };
+  await made("backup-100-abcdef", 0);
+  await made("backup-200-abcdef", HOUR);
+  await made("backup-200-ghijkl", 30 * HOUR);
+  await made("restore-100-abcdef", 0);
+  await made("backup-200-0f8d3c1a.sqlite", 0);
+  await made("backup-200-1f8d3c1a.sqlite", HOUR);
+  await made("backup-Xy3_-z", HOUR);
+  await made("backup-Xy3_-0", 30 * HOUR);
+  await made("ledger.sqlite", 30 * HOUR);
+  await made("blobs", 30 * HOUR);
+  const swept = await sweepCopies(data, now, (pid) => pid === 200);
+  const stay = ["backup-200-0f8d3c1a.sqlite", "backup-200-abcdef", "backup-Xy3_-z", "blobs", "ledger.sqlite"];
+  assert.deepEqual((await readdir(data)).toSorted(), stay);
+  assert.equal(swept.length, 5);
+  assert.deepEqual(await sweepCopies(path.join(data, "nowhere"), now), []);
+});
