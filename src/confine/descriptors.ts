@@ -101,7 +101,7 @@ export class DescriptorDoor {
    */
   receive(fd: number, most: { readonly bytes: number; readonly fds: number }): Received | null {
     const taken: number[] = [];
-    const refuse = (why: Extract<Received, { kind: "refused" }>["why"]): Received => {
+    const drop = (why: Extract<Received, { kind: "refused" }>["why"]): Received => {
       for (const one of taken) this.close(one);
       return { kind: "refused", why };
     };
@@ -109,14 +109,14 @@ export class DescriptorDoor {
     for (;;) {
       const piece = this.#receivePiece(fd, LENGTH_BYTES + most.bytes + 1 - bytes.length);
       if (piece === null && bytes.length === 0) return null;
-      if (piece === null || piece.bytes.length === 0) return refuse(bytes.length === 0 ? "none" : "malformed");
+      if (piece === null || piece.bytes.length === 0) return drop(bytes.length === 0 ? "none" : "malformed");
       const late = bytes.length > 0 && piece.fds.length > 0;
       taken.push(...piece.fds);
       bytes = Buffer.concat([bytes, piece.bytes]);
-      if (piece.truncated || taken.length > most.fds) return refuse("too-many-descriptors");
+      if (piece.truncated || taken.length > most.fds) return drop("too-many-descriptors");
       const length = lengthOf(bytes);
-      if (late || (length !== null && bytes.length > LENGTH_BYTES + length)) return refuse("malformed");
-      if (length !== null && length > most.bytes) return refuse("too-long");
+      if (late || (length !== null && bytes.length > LENGTH_BYTES + length)) return drop("malformed");
+      if (length !== null && length > most.bytes) return drop("too-long");
       if (length !== null && bytes.length === LENGTH_BYTES + length)
         return { kind: "received", bytes: bytes.subarray(LENGTH_BYTES), fds: taken };
     }

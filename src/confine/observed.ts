@@ -1,12 +1,21 @@
 import { readFileSync } from "node:fs";
 
-/** Whether the kernel says of a process that it can gain no privilege and is under a filter (proc(5)). */
-export function isFiltered(pid: number): boolean {
+/** What the kernel says of a process (proc(5), `/proc/<pid>/status`); empty: it has ended, or there is no such place. */
+export function statusOf(pid: number): string {
   try {
-    const status = readFileSync(`/proc/${pid}/status`, "utf8");
-    return /^NoNewPrivs:\t1$/m.test(status) && /^Seccomp:\t2$/m.test(status);
+    return readFileSync(`/proc/${pid}/status`, "utf8");
   } catch {
-    // It has ended meanwhile, or there is no such place: nothing is known to confine it.
-    return false;
+    return "";
   }
+}
+
+/** Whether a process can gain no privilege and is under a filter, by its status. */
+export function isFiltered(status: string): boolean {
+  return /^NoNewPrivs:\t1$/m.test(status) && /^Seccomp:\t2$/m.test(status);
+}
+
+/** Whether none of a process's users is this one, by its status. */
+export function isOthers(status: string, user: number): boolean {
+  const [, ...users] = /^Uid:\t(\d+)\t(\d+)\t(\d+)\t(\d+)$/m.exec(status) ?? [];
+  return users.length === 4 && !users.map(Number).includes(user);
 }

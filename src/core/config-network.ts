@@ -10,12 +10,21 @@ export const interfaceName = z
 
 export const confinement = z.strictObject({
   least: z
-    .enum(["flags", "kernel"])
+    .enum(["flags", "kernel", "users"])
     .default("flags")
     .describe(
       "The least confinement that the daemon starts with. `flags`: Node's permission flags (L0), everywhere; `kernel`: " +
-        "beside them Landlock and a filter of system calls (L1), which it takes wherever the kernel gives them. " +
+        "beside them Landlock and a filter of system calls (L1), which it takes wherever the kernel gives them; `users`: " +
+        "a user and name spaces for each role besides, by systemd (L2), which it takes wherever the units of the roles are. " +
         "`ringfort status` shows what each process has.",
+    ),
+  roles: z
+    .string()
+    .regex(/^\/[^\0]{0,80}$/, "an absolute path of at most 80 bytes")
+    .default("/run/ringfort/roles")
+    .describe(
+      "Where systemd listens for the roles (`ringfort-<role>.socket`). The units of the package show their processes " +
+        "`/var/lib/ringfort` alone; who has units for another data folder names their folder here.",
     ),
 });
 

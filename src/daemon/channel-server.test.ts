@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import type { Step } from "../../test/fixtures/obedient-worker.ts";
 import type { EventRecord } from "../core/ports.ts";
 import { ChannelServer } from "./channel-server.ts";
+import { SpawnStarter } from "./spawn-starter.ts";
 import { WorkerProcess } from "./worker-process.ts";
 
 const ENTRY = fileURLToPath(new URL("../../test/fixtures/obedient-worker.ts", import.meta.url));
@@ -30,8 +31,11 @@ function serverOf(t: TestContext, script: readonly (readonly Step[])[]): Scripte
   writeFileSync(path.join(folder, "jobs"), "");
   const jail = { role: "serve-staging", program: [], reads: [], network: "listen" } as const;
   const worker = new WorkerProcess(
-    { jail, entry: ENTRY, args: ["1", folder], lanes: 1, mostMessageBytes: 1_024, inherits: [] },
-    (_jail, command) => command,
+    { name: "fetch", jail, entry: ENTRY, args: ["1", folder], lanes: 1, mostMessageBytes: 1_024, inherits: [] },
+    new SpawnStarter(
+      (_jail, command) => command,
+      () => "flags",
+    ),
   );
   const events: Pick<EventRecord, "name" | "fields">[] = [];
   const start = {

@@ -9,12 +9,6 @@ import type { ChannelSockets } from "./channel-sockets.ts";
 import type { Jail } from "./jails.ts";
 import type { WorkerProcess, WorkerState } from "./worker-process.ts";
 
-/**
- * V8's young generation, in MiB for each half. It would grow to 16 under load and keep them; what a server makes for a
- * request is gone with it, so that a small one loses no speed that can be measured.
- */
-export const SERVE_RUNTIME: readonly string[] = ["--max-semi-space-size=2"];
-
 /** How long a server may take to open a new view; after that it is taken for hung and started again. */
 const REOPEN_LIMIT = 10 * SECOND;
 const START_LIMIT = 20 * SECOND;

@@ -20,11 +20,12 @@ import { Gate } from "./gate.ts";
 import { HealthWatch } from "./health-watch.ts";
 import { openInspectDoor } from "./inspect-door.ts";
 import { IssuerLogin } from "./issuer-login.ts";
-import type { Confine, Level } from "./jails.ts";
+import { LEVELS, type Level } from "./jails.ts";
 import { KeptTrees } from "./kept-trees.ts";
 import { Notifier, type NotifierParts } from "./notifier.ts";
 import { Pacer } from "./pacer.ts";
 import { Passwords } from "./passwords.ts";
+import type { ProcessStarter } from "./process-starter.ts";
 import { Runs } from "./runs.ts";
 import { Schedule } from "./schedule.ts";
 import { SightingBook } from "./sighting-book.ts";
@@ -50,10 +51,8 @@ export interface DaemonParts {
   readonly trees: Trees;
   readonly events: Events;
   readonly atStep: AtStep;
-  readonly confine: Confine;
-  /** How far a process is confined, as the kernel tells it. */
-  readonly levelOf: (pid: number) => Level;
-  /** How far `confine` goes. */
+  readonly starter: ProcessStarter;
+  /** How far processes that it starts are confined. */
   readonly level: Level;
   readonly auditDoors: Pick<CheckpointParts, "settleFolder" | "witness">;
   readonly serverDoors: ServerDoors;
@@ -87,7 +86,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     config: config.clients,
     onBug: parts.onBug,
   });
-  const workers = new Workers(config, parts.version, places, parts.confine, serverDoors, events, (channel, batch) =>
+  const workers = new Workers(config, parts.version, places, parts.starter, serverDoors, events, (channel, batch) =>
     book.take(channel, batch),
   );
   const doors = doorsOf(parts, workers, (channel) => trees.follow(channel));
@@ -144,7 +143,6 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     issuer: config.console?.oidc?.issuer ?? null,
     version: parts.version,
     data: config.data,
-    levelOf: parts.levelOf,
     startedAt: clock.now(),
   };
   const collector = new Collector({
@@ -195,7 +193,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     pacer.nudge();
     notifier.start();
     certificates.start((channel, by, identity) => workers.servers.get(channel)?.show(by, identity));
-    events.emit("daemon.started", { version: parts.version, level: parts.level, ...recovered });
+    events.emit("daemon.started", { version: parts.version, level: lowest(workers, parts.level), ...recovered });
   } catch (error) {
     await stop();
     throw error;
@@ -207,6 +205,12 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     reload: () => certificates.reload(),
     stop,
   };
+}
+
+/** The level of the process that has the lowest: the servers run by now. */
+function lowest(workers: Workers, meant: Level): Level {
+  const levels = new Set([meant, ...workers.states().map(({ state }) => state.level)]);
+  return LEVELS.find((level) => levels.has(level)) ?? meant;
 }
 
 /** What the console shows in its handshakes; `null` where it speaks on the loopback alone. Throws `Failure` `config.*`. */

@@ -19,8 +19,9 @@ export interface Jail {
   readonly network: "none" | "connect" | "listen" | "listen-and-call-back" | "listen-and-connect";
 }
 
-/** How far a process is confined: by Node's flags (L0), or by the kernel too (L1). */
-export type Level = "flags" | "kernel";
+/** How far a process is confined, upwards: by Node's flags (L0), by the kernel too (L1), and with a user of its own (L2). */
+export const LEVELS = ["flags", "kernel", "users"] as const;
+export type Level = (typeof LEVELS)[number];
 
 /**
  * The seam of the kernel layer: what turns a command line into one that runs confined. `descriptors`: how many the process

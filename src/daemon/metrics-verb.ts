@@ -3,6 +3,7 @@ import { exposition, type Sample } from "../core/metrics/exposition.ts";
 import type { Ledger } from "../core/ports.ts";
 import { healthSamples, measureSources } from "../operations/measure-sources.ts";
 import type { Verbs } from "./control-server.ts";
+import { LEVELS } from "./jails.ts";
 import { SyncCounts } from "./sync-counts.ts";
 import type { VerbParts } from "./verb-parts.ts";
 
@@ -72,11 +73,11 @@ async function auditSamples(ledger: Ledger): Promise<readonly Sample[]> {
   ];
 }
 
-function* workerSamples({ workers, levelOf }: VerbParts): Generator<Sample> {
+function* workerSamples({ workers }: VerbParts): Generator<Sample> {
   for (const { state } of workers.states()) {
-    const { role, pid, restarts } = state;
+    const { role, pid, restarts, level } = state;
     yield ["ringfort_worker_up", [role], pid === null ? 0 : 1];
     yield ["ringfort_worker_restarts_total", [role], restarts];
-    if (pid !== null) yield ["ringfort_worker_confinement_level", [role], levelOf(pid) === "kernel" ? 1 : 0];
+    if (level !== null) yield ["ringfort_worker_confinement_level", [role], LEVELS.indexOf(level)];
   }
 }

@@ -7,7 +7,6 @@ import type { SyncDoors } from "../operations/sync-run.ts";
 import type { Certificates } from "./certificates.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 import type { HealthWatch } from "./health-watch.ts";
-import type { Level } from "./jails.ts";
 import type { KeptTrees } from "./kept-trees.ts";
 import type { Notifier } from "./notifier.ts";
 import type { Pacer } from "./pacer.ts";
@@ -39,8 +38,6 @@ export interface VerbParts {
   readonly issuer: string | null;
   readonly version: string;
   readonly data: string;
-  /** How far a process is confined. */
-  readonly levelOf: (pid: number) => Level;
   readonly startedAt: number;
 }
 

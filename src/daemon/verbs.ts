@@ -306,7 +306,6 @@ async function status(parts: VerbParts): Promise<Answers["status"]> {
     processes: workers.states().map(({ state, jail }) => ({
       ...state,
       permissions: describeJail(jail),
-      level: state.pid === null ? null : parts.levelOf(state.pid),
     })),
     channels: [...workers.servers.values()].map(({ channel, urls: { http, https, ftp } }) => ({
       channel,

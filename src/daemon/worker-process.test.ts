@@ -3,6 +3,7 @@ import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Lane } from "../wire/lane.ts";
 import type { Confine } from "./jails.ts";
+import { SpawnStarter } from "./spawn-starter.ts";
 import { WorkerProcess } from "./worker-process.ts";
 
 const ENTRY = fileURLToPath(new URL("../../test/fixtures/obedient-worker.ts", import.meta.url));
@@ -17,8 +18,8 @@ interface Started {
 
 function workerOf(t: TestContext, confine: Confine): Started {
   const worker = new WorkerProcess(
-    { jail: JAIL, entry: ENTRY, args: ["1"], lanes: 1, mostMessageBytes: 1_024, inherits: [] },
-    confine,
+    { name: "fetch", jail: JAIL, entry: ENTRY, args: ["1"], lanes: 1, mostMessageBytes: 1_024, inherits: [] },
+    new SpawnStarter(confine, () => "flags"),
   );
   const messages: unknown[] = [];
   const exited = Promise.withResolvers<void>();
@@ -44,7 +45,7 @@ test("a process has its lane and nothing of our environment, and is told by its 
     commands.push(command);
     return command;
   });
-  assert.deepEqual(worker.state, { role: "test", pid: null, restarts: 0, state: "idle" });
+  assert.deepEqual(worker.state, { role: "test", pid: null, restarts: 0, level: null, state: "idle" });
   const lane = await start();
   lane.send({ steps: [{ say: "here" }] });
   await until(() => messages.length > 0);

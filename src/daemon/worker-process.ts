@@ -1,25 +1,9 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { Readable } from "node:stream";
 import { Failure } from "../core/kernel/errors.ts";
 import { type Duration, MINUTE, SECOND } from "../core/kernel/instant.ts";
 import type { FrameHandler } from "../wire/frame.ts";
 import type { Lane } from "../wire/lane.ts";
-import { type LanePair, lanePair } from "../wire/lane-pair.ts";
-import type { Confine, Jail } from "./jails.ts";
-
-export interface WorkerRole {
-  readonly jail: Jail;
-  /** Flags of the runtime that are no walls. */
-  readonly runtime?: readonly string[];
-  /** The file that the process runs. */
-  readonly entry: string;
-  readonly args: readonly string[];
-  readonly lanes: number;
-  /** Bytes of one message that it may send: one that was taken over must not fill our memory. */
-  readonly mostMessageBytes: number;
-  /** Pipes handed over after the lanes, to write into: who reads each, of every process that is started. */
-  readonly inherits: readonly ((from: Readable) => void)[];
-}
+import type { Level } from "./jails.ts";
+import type { ProcessStarter, StartedProcess, WorkerRole } from "./process-starter.ts";
 
 /** A process that dies young is started again only after a pause, which doubles up to this. */
 const LONGEST_PAUSE: Duration = 30 * SECOND;
@@ -31,17 +15,21 @@ export interface WorkerState {
   readonly role: string;
   readonly pid: number | null;
   readonly restarts: number;
+  /** How far it is confined, as the kernel tells it; `null`: none runs. */
+  readonly level: Level | null;
   readonly state: "running" | "idle" | "waiting" | "stopped";
 }
 
 /**
- * One confined child process and its lanes. It is started when first needed; when it dies, whoever holds a lane learns
+ * One confined process and its lanes. It is started when first needed; when it dies, whoever holds a lane learns
  * of it, and the next start waits its turn.
  */
 export class WorkerProcess {
   readonly role: WorkerRole;
-  readonly #confine: Confine;
-  #child: ChildProcess | null = null;
+  readonly #starter: ProcessStarter;
+  #running: StartedProcess | null = null;
+  /** Resolves when the start under way, where there is one, has come to its end. */
+  #starting: Promise<void> = Promise.resolve();
   #starts = 0;
   #startedAt = 0;
   #pause: Duration = 0;
@@ -51,9 +39,9 @@ export class WorkerProcess {
   /** Resolves when the present process is gone. */
   #gone: Promise<void> = Promise.resolve();
 
-  constructor(role: WorkerRole, confine: Confine) {
+  constructor(role: WorkerRole, starter: ProcessStarter) {
     this.role = role;
-    this.#confine = confine;
+    this.#starter = starter;
   }
 
   /** The number that the first of the sockets handed to `start` will have. */
@@ -62,9 +50,15 @@ export class WorkerProcess {
   }
 
   get state(): WorkerState {
-    const running = this.#child !== null;
-    const state = this.#stopped ? "stopped" : running ? "running" : this.#hurry !== null ? "waiting" : "idle";
-    return { role: this.role.jail.role, pid: this.#child?.pid ?? null, restarts: Math.max(0, this.#starts - 1), state };
+    const running = this.#running;
+    const { role } = this.role.jail;
+    return {
+      role,
+      pid: running?.pid ?? null,
+      restarts: Math.max(0, this.#starts - 1),
+      level: running?.level() ?? null,
+      state: this.#stopped ? "stopped" : running !== null ? "running" : this.#hurry !== null ? "waiting" : "idle",
+    };
   }
 
   /**
@@ -79,19 +73,24 @@ export class WorkerProcess {
   ): Promise<readonly Lane[]> {
     await this.#gone;
     if (this.#pause > 0 && !this.#stopped) await this.#rest();
-    const pairs: LanePair[] = [];
     try {
-      for (const handler of handlers) pairs.push(await lanePair(handler, this.role.mostMessageBytes));
-      if (this.#stopped)
-        throw new Failure("daemon.stopping", `the ${this.role.jail.role} process was stopped`, { retry: "later" });
-      this.#spawn(pairs, onExit, sockets);
-      return pairs.map(({ ours }) => ours);
+      this.#orStopped();
+      const starting = this.#starter.start(this.role, handlers, sockets);
+      this.#starting = starting.then(nothing, nothing);
+      const started = await starting;
+      this.#up(started, onExit);
+      // It may have been stopped while systemd was starting this one.
+      if (this.#stopped) started.kill();
+      this.#orStopped();
+      return started.lanes;
     } catch (cause) {
-      for (const { ours } of pairs) ours.close();
       throw this.#notStarted(cause);
-    } finally {
-      for (const { theirs } of pairs) theirs.destroy();
     }
+  }
+
+  #orStopped(): void {
+    if (!this.#stopped) return;
+    throw new Failure("daemon.stopping", `the ${this.role.jail.role} process was stopped`, { retry: "later" });
   }
 
   async #rest(): Promise<void> {
@@ -105,41 +104,18 @@ export class WorkerProcess {
     this.#hurry = null;
   }
 
-  #spawn(pairs: readonly LanePair[], onExit: () => void, sockets: readonly number[]): void {
-    const plain = [process.execPath, ...(this.role.runtime ?? []), this.role.entry, ...this.role.args];
-    const command = this.#confine(this.role.jail, plain, this.firstSocket + sockets.length);
-    const [program = "", ...args] = command;
-    const child = spawn(program, args, {
-      // Nothing of our environment: a worker needs none of it, and must not read what is in it.
-      env: {},
-      cwd: "/",
-      stdio: [
-        "ignore",
-        "ignore",
-        "inherit",
-        ...pairs.map(({ theirs }) => theirs),
-        ...this.role.inherits.map(() => "pipe" as const),
-        ...sockets,
-      ],
-    });
+  #up(started: StartedProcess, onExit: () => void): void {
     this.#starts += 1;
     this.#startedAt = performance.now();
-    // What could not be started is told apart only by having no id; its error comes too late for whoever waits here.
-    child.once("error", () => {});
-    if (child.pid === undefined) throw new Error(`${program} could not be started`);
-    this.#child = child;
-    this.role.inherits.forEach((read, at) => {
-      const from = child.stdio.at(3 + pairs.length + at);
-      if (from instanceof Readable) read(from);
-    });
-    const gone = Promise.withResolvers<void>();
-    this.#gone = gone.promise;
-    child.once("exit", () => {
-      this.#child = null;
-      this.#lengthenPause();
-      onExit();
-      gone.resolve();
-    });
+    this.#running = started;
+    this.#gone = this.#watch(started, onExit);
+  }
+
+  async #watch(started: StartedProcess, onExit: () => void): Promise<void> {
+    await started.gone;
+    this.#running = null;
+    this.#lengthenPause();
+    onExit();
   }
 
   #lengthenPause(): void {
@@ -149,9 +125,10 @@ export class WorkerProcess {
 
   /** No descriptor, no memory, no process and no room in the folder for sockets are the world's, and may pass. */
   #notStarted(cause: unknown): Failure {
-    if (cause instanceof Failure) return cause;
+    if (cause instanceof Failure && cause.code === "daemon.stopping") return cause;
     this.#startedAt = performance.now();
     this.#lengthenPause();
+    if (cause instanceof Failure) return cause;
     const why = cause instanceof Error ? cause.message : "unknown";
     const detail = `the ${this.role.jail.role} process could not be started: ${why}`;
     return new Failure("worker.died", detail, { retry: "later", cause });
@@ -159,7 +136,7 @@ export class WorkerProcess {
 
   /** Ends a process that broke its word or does not answer. */
   kill(): void {
-    this.#child?.kill("SIGKILL");
+    this.#running?.kill();
   }
 
   /** As `kill`; resolves when the process is gone. */
@@ -172,10 +149,13 @@ export class WorkerProcess {
   async stop(patience: Duration): Promise<void> {
     this.#stopped = true;
     this.#hurry?.();
-    const child = this.#child;
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
-    const timer = setTimeout(() => child.kill("SIGKILL"), patience);
+    await this.#starting;
+    const running = this.#running;
+    if (running === null) return;
+    const timer = setTimeout(() => running.kill(), patience);
     await this.#gone;
     clearTimeout(timer);
   }
 }
+
+function nothing(): void {}

@@ -9,11 +9,13 @@ import type { AccessLogField } from "../core/model/access-log.ts";
 import type { Events } from "../core/ports.ts";
 import { PASSIVE_PORTS, type ServeFtpInput, type ServeHttpsInput, type TlsIdentity } from "../wire/jobs.ts";
 import type { Certificates } from "./certificates.ts";
-import { ChannelServer, SERVE_RUNTIME, type Sighted } from "./channel-server.ts";
+import { ChannelServer, type Sighted } from "./channel-server.ts";
 import { ChannelSockets, type SocketDoor } from "./channel-sockets.ts";
 import { ConsoleServer } from "./console-server.ts";
-import type { Confine, Jail } from "./jails.ts";
+import type { Jail } from "./jails.ts";
 import { JobLanes } from "./job-lanes.ts";
+import type { ProcessStarter } from "./process-starter.ts";
+import type { RoleName } from "./roles.ts";
 import { WorkerProcess, type WorkerState } from "./worker-process.ts";
 
 /** Where things lie: all absolute. */
@@ -72,7 +74,7 @@ export class Workers {
   /** `null`: there is none. */
   readonly console: ConsoleServer | null;
   readonly #places: Places;
-  readonly #confine: Confine;
+  readonly #starter: ProcessStarter;
   readonly #fetchLanes: number;
   readonly #version: string;
   readonly #online: JobLanes;
@@ -84,41 +86,46 @@ export class Workers {
     config: Config,
     version: string,
     places: Places,
-    confine: Confine,
+    starter: ProcessStarter,
     doors: ServerDoors & Identities,
     events: Events,
     sighted: Sighted,
   ) {
     this.#places = places;
-    this.#confine = confine;
+    this.#starter = starter;
     this.#fetchLanes = config.fetch.lanes;
     this.#version = version;
     this.#hasIssuer = config.console?.oidc !== undefined;
     this.#online = this.#lanes(
+      "fetch",
       { role: "fetch", program: places.program, reads: [], network: "connect" },
       places.entries.fetch,
       config.fetch.lanes,
       [version],
     );
     this.inspect = this.#lanes(
+      "inspect",
       { role: "inspect", program: places.program, reads: [places.quarantine, places.blobs], network: "none" },
       places.entries.inspect,
       INSPECT_LANES,
       [places.quarantine, places.blobs],
     );
     this.signer = this.#lanes(
+      "signer",
       { role: "signer", program: places.program, reads: [], writes: [places.signer.folder], network: "none" },
       places.entries.sign,
       1,
       [places.signer.folder, places.signer.logName],
     );
     this.notify = this.#lanes(
+      "notify",
       { role: "notify", program: places.program, reads: [], network: "connect" },
       places.entries.notify,
       1,
       [],
     );
     this.login = this.#lanes(
+      "login",
       { role: "login", program: places.program, reads: [], network: "connect" },
       places.entries.login,
       LOGIN_LANES,
@@ -126,17 +133,17 @@ export class Workers {
     );
     const servers = Object.keys(config.channels).map((channel): [string, ChannelServer] => [
       channel,
-      channelServer(channel, config, places, confine, doors, events, sighted),
+      channelServer(channel, config, places, starter, doors, events, sighted),
     ]);
     this.servers = new Map(servers);
     this.console =
-      config.console === undefined ? null : consoleServer(config.console, version, places, confine, doors, events);
+      config.console === undefined ? null : consoleServer(config.console, version, places, starter, doors, events);
   }
 
-  #lanes(jail: Jail, entry: string, lanes: number, args: readonly string[]): JobLanes {
+  #lanes(name: RoleName, jail: Jail, entry: string, lanes: number, args: readonly string[]): JobLanes {
     const mostMessageBytes = jail.role === "inspect" ? LIMITS.messageBytes : LIMITS.shortMessageBytes;
-    const role = { jail, entry, args: [String(lanes), ...args], lanes, mostMessageBytes, inherits: [] };
-    return new JobLanes(new WorkerProcess(role, this.#confine));
+    const role = { name, jail, entry, args: [String(lanes), ...args], lanes, mostMessageBytes, inherits: [] };
+    return new JobLanes(new WorkerProcess(role, this.#starter));
   }
 
   /** The lanes of the process that may reach an address of a source. */
@@ -146,7 +153,7 @@ export class Workers {
     const known = this.#offline.get(folder);
     if (known !== undefined) return known;
     const jail: Jail = { role: `fetch ${folder}`, program: this.#places.program, reads: [folder], network: "none" };
-    const lanes = this.#lanes(jail, this.#places.entries.fetch, this.#fetchLanes, [this.#version]);
+    const lanes = this.#lanes("folder", jail, this.#places.entries.fetch, this.#fetchLanes, [this.#version]);
     this.#offline.set(folder, lanes);
     return lanes;
   }
@@ -185,24 +192,32 @@ function consoleServer(
   { listen, oidc }: ConsoleConfig,
   version: string,
   places: Places,
-  confine: Confine,
+  starter: ProcessStarter,
   { consoleIdentity: tls }: Identities,
   events: Events,
 ): ConsoleServer {
   // It connects to the keeper's socket, which Node's flags do not tell from a network.
   const jail: Jail = { role: "console", program: places.program, reads: [], network: "listen-and-connect" };
   const { shortMessageBytes: mostMessageBytes } = LIMITS;
-  const role = { jail, entry: places.entries.console, args: [], lanes: 1, mostMessageBytes, inherits: [] };
+  const role = {
+    name: "console",
+    jail,
+    entry: places.entries.console,
+    args: [],
+    lanes: 1,
+    mostMessageBytes,
+    inherits: [],
+  } as const;
   const issuer = oidc === undefined ? null : { secure: oidc.redirect.startsWith("https:") };
   const start = { kind: "console-start", ...hostAndPort(listen), tls, socket: places.api, version, issuer } as const;
-  return new ConsoleServer(new WorkerProcess(role, confine), start, events);
+  return new ConsoleServer(new WorkerProcess(role, starter), start, events);
 }
 
 function channelServer(
   channel: string,
   { channels, limits, session, clients, logs }: Config,
   places: Places,
-  confine: Confine,
+  starter: ProcessStarter,
   { keepLog, certificates, sockets, pick }: ServerDoors & Identities,
   events: Events,
   sighted: Sighted,
@@ -217,8 +232,8 @@ function channelServer(
   };
   const worker = new WorkerProcess(
     {
+      name: "serve",
       jail,
-      runtime: SERVE_RUNTIME,
       entry: places.entries.serve,
       args: [],
       lanes: 1,
@@ -228,7 +243,7 @@ function channelServer(
         ...(where.ftp === undefined ? [] : [(lines: Readable) => keepLog(`${channel}.ftp`, logs.ftpFields, lines)]),
       ],
     },
-    confine,
+    starter,
   );
   const start = {
     kind: "serve-start",

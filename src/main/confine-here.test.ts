@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { needsKernelWalls } from "../../test/confinement/run.ts";
+import type { Level } from "../daemon/jails.ts";
+import { ROLES } from "../daemon/roles.ts";
 import { confineHere } from "./confine-here.ts";
 
 const LAUNCHER = fileURLToPath(new URL("launch.ts", import.meta.url));
@@ -20,16 +25,24 @@ function launched(landlock: number, descriptors: number, script: string) {
 
 const REPORT = `
   const { confineHere } = await import(${JSON.stringify(new URL("confine-here.ts", import.meta.url).href)});
-  try { confineHere("kernel", "x"); } catch (error) { console.log(error.code); }
-  console.log(confineHere("flags", "x").level);`;
+  const at = (least) => confineHere({ data: "/d", confinement: { least, roles: "/nowhere" } });
+  try { at("kernel"); } catch (error) { console.log(error.code); }
+  console.log(at("flags").level);`;
 
-test("where the kernel gives its walls they are taken", { skip }, () => {
-  const { level, confine, levelOf } = confineHere("kernel", LAUNCHER);
-  assert.equal(level, "kernel");
-  const jail = { role: "r", program: ["/a"], reads: [], network: "none" } as const;
-  assert.ok(confine(jail, ["node", "x.ts"], 4).includes(LAUNCHER));
-  // This process is under no filter, and is not said to be.
-  assert.equal(levelOf(process.pid), "flags");
+test("where the kernel gives its walls they are taken; users of their own only where systemd listens for every role", {
+  skip,
+}, async (t) => {
+  const folder = await mkdtemp(path.join(tmpdir(), "ringfort-roles-"));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const at = (least: Level, roles = folder, data = folder) => confineHere({ data, confinement: { least, roles } });
+  assert.equal(at("kernel").level, "kernel");
+  for (const role of Object.keys(ROLES).slice(1)) await writeFile(path.join(folder, `${role}.sock`), "");
+  assert.equal(at("kernel").level, "kernel");
+  assert.throws(() => at("users"), { code: "confinement.too-weak" });
+  await writeFile(path.join(folder, "fetch.sock"), "");
+  assert.equal(at("users").level, "users");
+  // The package's units know their one data folder.
+  assert.throws(() => at("users", "/run/ringfort/roles"), { code: "confinement.too-weak" });
 });
 
 test("where it does not, that is said, and a start below the least is refused", { skip }, () => {

@@ -3,7 +3,6 @@ import { mkdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { adviceFor } from "../cli/advice.ts";
 import { HandedSockets } from "../confine/handed-sockets.ts";
 import { socketOpener } from "../confine/sockets.ts";
@@ -25,13 +24,8 @@ import { keepNote } from "../store/witness-file.ts";
 import { severityOf } from "../wire/syslog-severity.ts";
 import { confineHere } from "./confine-here.ts";
 import { version } from "./own-files.ts";
+import { programHere } from "./program-here.ts";
 import { readIdentity } from "./tls-files.ts";
-
-/** src, or what was compiled of it. */
-const sources = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
-const app = path.dirname(sources);
-/** Sources run as they are; a release runs what was compiled of them. */
-const ending = path.extname(fileURLToPath(import.meta.url));
 
 /** Bytes of a password file. */
 const MOST_SECRET_BYTES = 4_096;
@@ -106,7 +100,7 @@ export async function openHouse({ config, atStep, echo, onBug }: HouseOptions): 
       trees: openTrees({ data: config.data, blobs: places.blobs, atStep: () => {}, now: clock.now }),
       events,
       atStep,
-      ...confineHere(config.confinement.least, entry("launch")),
+      ...confineHere(config),
       serverDoors: {
         keepLog: (name, fields, lines) => logs.read(name, (at) => accessLogHeader(fields, at), lines),
         sockets: socketOpener(handed),
@@ -145,15 +139,10 @@ function makeFolders(folders: readonly string[]): void {
   }
 }
 
-function entry(name: string): string {
-  return path.join(path.dirname(fileURLToPath(import.meta.url)), `${name}${ending}`);
-}
-
 /** Where everything lies below the data folder: docs/store-format.md. */
 function placesOf({ data, auditLog }: Config): DaemonParts["places"] & { readonly logs: string } {
   return {
-    // Not the whole checkout: the data folder may lie in it, as the README's first one does.
-    program: [sources, path.join(app, "node_modules"), path.join(app, "package.json")],
+    program: programHere.files,
     quarantine: path.join(data, "quarantine"),
     blobs: path.join(data, "blobs"),
     views: path.join(data, "views"),
@@ -162,13 +151,13 @@ function placesOf({ data, auditLog }: Config): DaemonParts["places"] & { readonl
     api: path.join(data, "api.sock"),
     signer: { folder: path.join(data, "signer"), logName: auditLog.name ?? `ringfort/${hostname()}` },
     entries: {
-      fetch: entry("fetch-worker"),
-      inspect: entry("inspect-worker"),
-      serve: entry("serve-worker"),
-      sign: entry("sign-worker"),
-      notify: entry("notify-worker"),
-      login: entry("login-worker"),
-      console: entry("console"),
+      fetch: programHere.entry("fetch-worker"),
+      inspect: programHere.entry("inspect-worker"),
+      serve: programHere.entry("serve-worker"),
+      sign: programHere.entry("sign-worker"),
+      notify: programHere.entry("notify-worker"),
+      login: programHere.entry("login-worker"),
+      console: programHere.entry("console"),
     },
   };
 }

@@ -15,9 +15,9 @@ export class Lane {
     this.#socket = socket;
   }
 
-  /** Adopts a descriptor that the parent process handed over. */
-  static adopt(fd: number, handler: FrameHandler): Lane {
-    const reading = onread(handler);
+  /** Adopts a descriptor, as a parent process hands it over; the other end may send messages of so many bytes. */
+  static adopt(fd: number, handler: FrameHandler, mostMessageBytes?: number): Lane {
+    const reading = onread(handler, mostMessageBytes);
     const lane = new Lane(new net.Socket({ fd, readable: true, writable: true, onread: reading.onread }));
     reading.fail = (cause) => lane.#socket.destroy(cause);
     return lane;

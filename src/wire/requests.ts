@@ -254,7 +254,7 @@ export const results = {
         state: z.enum(["running", "idle", "waiting", "stopped"]),
         permissions: z.string(),
         /** How far the kernel says that it is confined; `null` while it does not run. */
-        level: z.enum(["flags", "kernel"]).nullable(),
+        level: z.enum(["flags", "kernel", "users"]).nullable(),
       }),
     ),
     channels: z.array(

@@ -15,7 +15,7 @@ import { timeAndDistance } from "../time-text.ts";
 /** Milliseconds between two looks of --watch. */
 const WATCH_EVERY = 2 * SECOND;
 /** Of docs/hardening.md. */
-const LEVELS = { flags: { text: "L0", tone: "bad" }, kernel: "L1" } as const;
+const LEVELS = { flags: { text: "L0", tone: "bad" }, kernel: "L1", users: "L2" } as const;
 const CLEAR_SCREEN = "\u001b[H\u001b[2J";
 
 export function addStatusCommand(program: Command, perform: Perform): void {

@@ -119,7 +119,7 @@ export const METRICS = {
   ringfort_worker_confinement_level: {
     type: "gauge",
     labels: ["process"],
-    help: "How far the kernel says that it is confined: 0 for L0, 1 for L1; absent while it does not run.",
+    help: "How far the kernel says that it is confined: 0 for L0, 1 for L1, 2 for L2; absent while it does not run.",
   },
   ringfort_certificate_expiry_timestamp_seconds: {
     type: "gauge",
