@@ -134,6 +134,11 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
     "restore into an empty data folder: stop the daemon, move the old one aside, and keep it until all is well",
   "unit.malformed":
     "mend the line that is named, or ask the package's maintainer: systemd reads on without it, and does not what it says",
+  "unit.running":
+    "try it on a machine where the unit does not run, or with --instead: the unit is then stopped for the time of the trial",
+  "unit.no-copy":
+    "look at why with journalctl -u 'ringfort-try-*'; ports in use, files missing, or a --check-command that fails anyway",
+  "unit.unsteady": "try again with a longer --settle and a --check-command that asks for what the daemon is there for",
   "audit.malformed":
     "export the log again; if it stays so, the export or the ledger was changed: keep both, and ask who could",
   "audit.numbering": "entries were taken out, doubled or moved: keep the export, export again, and compare the two",
@@ -203,6 +208,9 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
   "host.unreadable": "run it as root on the host itself, with nft (package nftables) and unshare (util-linux) there",
   "service.refused": "mend what it names; journalctl -u ringfort tells more, and ringfort setup may be run again",
   "service.silent": "journalctl -u ringfort tells why; everything is written, and ringfort setup may be run again",
+  "host.no-manager": "run it with sudo on a machine that systemd runs; without --try the advice needs neither",
+  "unit.unreadable": "name a file that is there, or a unit as systemctl lists it",
+  "trial.interrupted": "try again when there is time: nothing was written",
   "listen.failed":
     "give the channel another address in the configuration file, or free this one: ss -ltnp shows who listens",
 };

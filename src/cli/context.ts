@@ -4,6 +4,7 @@ import type { HostFacts } from "../core/machine/facts.ts";
 import type { HostEntry } from "../core/model/host-file.ts";
 import type { StopScope, Suspect } from "../core/model/suspect.ts";
 import type { Machine } from "../core/setup/suggest.ts";
+import type { UnitAdvice } from "../core/units/unit-advice.ts";
 import { askDaemon, type RequestOf } from "../wire/client.ts";
 import type { Results, Verb } from "../wire/requests.ts";
 import type { LoadedConfig } from "./config-file.ts";
@@ -27,6 +28,8 @@ export interface Surroundings {
   probe(entry: HostEntry): Promise<Probed>;
   /** Looks at a machine for `audit`. */
   lookAtHost(wish: HostQuestion): Promise<SeenFacts>;
+  /** Advice for a unit of systemd, tried where that is wished. Throws `unit.unreadable`, `host.no-manager`, `trial.interrupted`. */
+  adviseUnit(wish: UnitWish): Promise<UnitAdvice | Refusal>;
   /** What the host has of a packet filter and of settings below /proc/sys, and what it would make of these rules. */
   readHostNetwork(rules: string, settings: readonly string[]): Promise<HostNetworkRead>;
   /** This machine's processes, for `observe`. */
@@ -79,6 +82,25 @@ export interface HostQuestion {
   readonly workers: readonly number[] | null;
   /** Files of advisories; absolute. */
   readonly advisories: readonly string[];
+}
+
+/** What `audit --advise` is about. */
+export interface UnitWish {
+  /** A file, or the name of a unit of this machine. */
+  readonly unit: string;
+  readonly cwd: string;
+  /** Paths that the daemon writes, for ReadWritePaths=. */
+  readonly writable: readonly string[];
+  readonly trial: UnitTrialWish | null;
+}
+
+export interface UnitTrialWish {
+  /** How long a copy has to stay up, in milliseconds. */
+  readonly settle: number;
+  readonly check: string | null;
+  readonly instead: boolean;
+  /** Is told before each run. */
+  readonly onRun: (directives: number) => void;
 }
 
 /** What a look at a machine tells; the configuration and the daemon say the rest. */

@@ -45,6 +45,7 @@ const surroundings: Surroundings = {
     look: async (wish) => (await import("./observe-here.ts")).observerHere.look(wish),
     ports: async () => (await import("./observe-here.ts")).observerHere.ports(),
   },
+  adviseUnit: async (wish) => (await import("./advise-unit-here.ts")).adviseUnitHere(wish),
   readHostNetwork: async (rules, settings) =>
     (await import("../host/loaded-network.ts")).readHostNetwork(rules, settings),
   probe: async (entry) => (await import("./probe-host.ts")).probeHost(entry),

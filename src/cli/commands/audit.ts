@@ -4,6 +4,7 @@ import { EXIT, quoteOutside } from "../../core/kernel/errors.ts";
 import { PROFILES, type Profile, type Verdict } from "../../core/machine/check.ts";
 import type { HostFacts } from "../../core/machine/facts.ts";
 import { type Judged, judgeHost, worstOf } from "../../core/machine/judge-host.ts";
+import { type AdviseOptions, advise, forAudit, seconds } from "../advise.ts";
 import type { CommandContext, Outcome, Perform } from "../context.ts";
 import { teach } from "../lesson.ts";
 import { configuredFacts, productFacts, statusOrNull } from "../product-facts.ts";
@@ -17,6 +18,7 @@ interface AuditOptions {
   readonly expect?: readonly string[];
   readonly advisories?: readonly string[];
   readonly all?: boolean;
+  readonly advise?: string;
 }
 
 /** The machine around Ringfort, and Ringfort on it. */
@@ -31,12 +33,28 @@ export function addAuditCommand(program: Command, perform: Perform): void {
       .option("--expect <listener...>", "ADDRESS:PORT or *:PORT of services that are meant to be there")
       .option("--advisories <file...>", "files of advisories beside audit.advisories")
       .option("--all", "tell of what passes and of what does not apply, too")
-      .action((options: AuditOptions) => perform((context) => audit(options, context))),
+      .option("--advise <unit>", "say what any unit of systemd could give up: FILE.service, or the name of a unit here")
+      .option("--try", "with --advise, as root: run a copy of the unit under it, and keep what works")
+      .option("--settle <seconds>", "with --try: how long a copy has to stay up (3)", seconds)
+      .option("--check-command <command>", "with --try: what must end with 0 while the copy runs, for a shell")
+      .option("--instead", "with --try: stop the unit for the time of the trial, where no copy can run beside it")
+      .option("--writable <path...>", "with --advise: what the daemon writes, for ReadWritePaths=")
+      .option("--output <file>", "with --advise: write a drop-in")
+      .action((options: AuditOptions & AdviseOptions) =>
+        perform((context) =>
+          options.advise === undefined ? audit(forAudit(options), context) : advise(options.advise, options, context),
+        ),
+      ),
     {
       examples: [
         ["sudo ringfort audit", "what is wrong here, and the command that mends it"],
         ["ringfort audit --profile bastion --outside eth0 --json", "for a machine that reads"],
         ["ringfort audit --root /mnt/image", "an image, before it runs"],
+        ["ringfort audit --advise nginx.service", "what nginx could give up, best gain first"],
+        [
+          "sudo ringfort audit --advise nginx --try --check-command 'curl -fsS http://localhost/' --output 50-less.conf",
+          "and what of it works",
+        ],
       ],
       notes:
         "What could not be looked at is UNKNOWN, and UNKNOWN is never clean: run it as root, with the daemon running. It " +
@@ -44,8 +62,11 @@ export function addAuditCommand(program: Command, perform: Perform): void {
       exits: [
         [EXIT.done, "every check that applies passes"],
         [EXIT.failure, "a check of severity critical or high fails"],
-        [EXIT.refused, "only checks of severity medium or low fail"],
-        [EXIT.later, "none fails, but some could not be made"],
+        [
+          EXIT.refused,
+          "only checks of severity medium or low fail; with --advise: the unit is malformed, or nothing can be tried on it",
+        ],
+        [EXIT.later, "none fails, but some could not be made; with --advise: nobody here can tell the score"],
       ],
     },
   );

@@ -87,6 +87,9 @@ export const REFUSALS = {
   "backup.damaged": "the back-up is damaged, cut off, or is none",
   "restore.folder-taken": "the data folder holds something already",
   "unit.malformed": "a unit file, or a drop-in of it, is not what systemd reads, or is too large",
+  "unit.running": "the unit runs, and a copy beside it would get in its way",
+  "unit.no-copy": "a copy of the unit does not work as it is, so nothing can be tried on it",
+  "unit.unsteady": "the directives that were kept one after the other do not work when they are tried once more",
   "audit.malformed": "a line of the audit log, or a checkpoint, is not what it should be",
   "audit.numbering": "an entry of the audit log is missing, doubled or out of its place",
   "audit.truncated": "the audit log has fewer entries than were signed",
@@ -165,6 +168,9 @@ export const FAILURES = {
   "host.unreadable": "the host's packet filter or its kernel's settings cannot be read",
   "service.refused": "the service manager did not do what it was told",
   "service.silent": "the daemon was started, and has not answered in time",
+  "host.no-manager": "no systemd manages this machine, or we are not root",
+  "unit.unreadable": "the unit's file, or a drop-in of it, cannot be read",
+  "trial.interrupted": "the trial was interrupted; everything is as it was before",
   "listen.failed": "a channel's address could not be listened on",
 } as const satisfies Record<string, string>;
 

@@ -12,6 +12,8 @@ export interface Directive {
   readonly mayBreak: string;
   /** `false`: a trial of some seconds does not show what it breaks, or leaves traces behind. It is advised, and never tried. */
   readonly triable: boolean;
+  /** Many daemons break: it is tried by itself, where the rest are tried together. */
+  readonly breaksOften: boolean;
   /** The unit must not have the directive yet: what it has already would mean something else with this behind it. */
   readonly onlyWhereUnset: boolean;
 }
@@ -22,6 +24,29 @@ interface Rest {
   readonly onlyWhereUnset?: boolean;
 }
 
+const BREAK_OFTEN: ReadonlySet<string> = new Set([
+  "CapabilityBoundingSet=",
+  "RestrictAddressFamilies=none",
+  "RestrictAddressFamilies=~AF_NETLINK",
+  "PrivateNetwork=yes",
+  "PrivateUsers=yes",
+  "ProtectSystem=strict",
+  "ProcSubset=pid",
+  "MemoryDenyWriteExecute=yes",
+  "NoNewPrivileges=yes",
+  "CapabilityBoundingSet=~CAP_SETUID CAP_SETGID CAP_SETPCAP",
+  "CapabilityBoundingSet=~CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_IPC_OWNER",
+  "CapabilityBoundingSet=~CAP_CHOWN CAP_FSETID CAP_SETFCAP",
+  "CapabilityBoundingSet=~CAP_NET_BIND_SERVICE CAP_NET_BROADCAST CAP_NET_RAW",
+  "CapabilityBoundingSet=~CAP_KILL",
+  "CapabilityBoundingSet=~CAP_SYS_CHROOT",
+  "CapabilityBoundingSet=~CAP_SYS_ADMIN",
+  "CapabilityBoundingSet=~CAP_SYS_NICE CAP_SYS_RESOURCE",
+  "SystemCallFilter=~@privileged",
+  "SystemCallFilter=~@resources",
+  "SystemCallFilter=~@mount",
+]);
+
 function directive(
   name: string,
   values: readonly [string, ...string[]],
@@ -29,7 +54,8 @@ function directive(
   mayBreak: string,
   { usual = values[0], triable = true, onlyWhereUnset = false }: Rest = {},
 ): Directive {
-  return { name, values, usual, takesAway, mayBreak, triable, onlyWhereUnset };
+  const breaksOften = BREAK_OFTEN.has(`${name}=${values[0]}`);
+  return { name, values, usual, takesAway, mayBreak, triable, breaksOften, onlyWhereUnset };
 }
 
 function switchedOn(name: string, takesAway: string, mayBreak: string): Directive {
@@ -37,25 +63,33 @@ function switchedOn(name: string, takesAway: string, mayBreak: string): Directiv
 }
 
 /** Groups of capabilities, as systemd's exposure counts them (capabilities(7)). */
-const CAPABILITIES: readonly (readonly [string, string, string])[] = [
+const CAPABILITIES: readonly (readonly [names: string, takesAway: string, mayBreak: string, fewer?: string])[] = [
   ["CAP_SYS_ADMIN", "mounts, namespaces and much else of root's", "daemons that mount or make namespaces"],
   ["CAP_SYS_PTRACE", "reading and changing other processes", "debuggers, monitors of processes"],
-  ["CAP_SETUID CAP_SETGID CAP_SETPCAP", "becoming another user", "daemons that begin as root and change to a user"],
+  [
+    "CAP_SETUID CAP_SETGID CAP_SETPCAP",
+    "becoming another user",
+    "daemons that begin as root and change to a user",
+    "CAP_SETPCAP",
+  ],
   [
     "CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_IPC_OWNER",
     "passing over permissions of files",
     "root daemons that read or write files of others",
+    "CAP_DAC_READ_SEARCH CAP_FOWNER CAP_IPC_OWNER",
   ],
   [
     "CAP_CHOWN CAP_FSETID CAP_SETFCAP",
     "giving files to others",
     "daemons that make folders for the user they change to",
+    "CAP_FSETID CAP_SETFCAP",
   ],
   ["CAP_NET_ADMIN", "changing interfaces, routes, the packet filter", "daemons of VPNs, DHCP and routing"],
   [
     "CAP_NET_BIND_SERVICE CAP_NET_BROADCAST CAP_NET_RAW",
     "ports below 1024, raw packets",
     "servers that bind low ports themselves, ping",
+    "CAP_NET_BROADCAST CAP_NET_RAW",
   ],
   ["CAP_SYS_MODULE", "loading kernel modules", "daemons that load drivers"],
   ["CAP_SYS_RAWIO", "the machine's ports and memory", "drivers outside the kernel"],
@@ -213,8 +247,13 @@ export const DIRECTIVES: readonly Directive[] = [
     "whoever speaks over IP, until IPAddressAllow= names its clients and upstreams",
     { triable: false, onlyWhereUnset: true },
   ),
-  ...CAPABILITIES.map(([names, takesAway, mayBreak]) =>
-    directive("CapabilityBoundingSet", [`~${names}`], takesAway, mayBreak),
+  ...CAPABILITIES.map(([names, takesAway, mayBreak, fewer]) =>
+    directive(
+      "CapabilityBoundingSet",
+      [`~${names}`, ...(fewer === undefined ? [] : [`~${fewer}`])],
+      takesAway,
+      mayBreak,
+    ),
   ),
   ...CALLS.map(([group, takesAway, mayBreak]) => directive("SystemCallFilter", [`~${group}`], takesAway, mayBreak)),
   ...NAMESPACES.map(([kind, takesAway]) =>
