@@ -5,7 +5,7 @@ import process from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
 import * as z from "zod";
 import { BootedRoot, needsBoot } from "../test/fixtures/booted-root.ts";
-import { must } from "./package/debian.ts";
+import { must } from "./package/program.ts";
 import { conclude, say, table } from "./report.ts";
 
 /**

@@ -4,7 +4,7 @@ import path from "node:path";
 import process from "node:process";
 import { needs, needsProgram } from "../test/fixtures/needs.ts";
 import { directives } from "../test/fixtures/unit-file.ts";
-import { must } from "./package/debian.ts";
+import { must } from "./package/program.ts";
 import { conclude, say, table } from "./report.ts";
 
 /**

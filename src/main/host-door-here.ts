@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
-import path from "node:path";
 import process from "node:process";
 import type { HostDoor } from "../cli/context.ts";
+import { daemonCommand } from "./own-files.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const hold = (): void => {};
@@ -19,5 +19,5 @@ export const hostDoorHere: HostDoor = {
       for (const signal of SIGNALS) process.off(signal, hold);
     }
   },
-  daemonCommand: `${process.execPath} ${path.join(import.meta.dirname, `ringfortd${path.extname(import.meta.filename)}`)}`,
+  daemonCommand: daemonCommand(),
 };
