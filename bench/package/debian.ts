@@ -3,7 +3,13 @@ import { chmod, lutimes, readdir, readFile, stat, writeFile } from "node:fs/prom
 import path from "node:path";
 import process from "node:process";
 import { gzipSync } from "node:zlib";
-import { cliPage } from "../../src/cli/reference/cli-page.ts";
+import { cliPage, commandPages } from "../../src/cli/reference/cli-page.ts";
+import { config as configSchema } from "../../src/core/config.ts";
+import { settingsOfAnyHost, writeSysctl } from "../../src/core/network/kernel-settings.ts";
+import { planNetwork } from "../../src/core/network/network-plan.ts";
+import { writeRuleSet } from "../../src/core/network/write-rule-set.ts";
+import { TIMERS } from "../../src/core/setup/host-files.ts";
+import { MIGRATIONS } from "../../src/store/ledgers/schema.ts";
 import { manPage, plainManPage } from "./man-page.ts";
 import { APP, must, type Program, type Put, putBelow, repository } from "./program.ts";
 import { sbomOf } from "./sbom.ts";
@@ -31,12 +37,17 @@ export async function buildDebian(
     await put(`usr/bin/${name}`, `#!/bin/sh\nexec /${APP}/bin/node /${APP}/dist/main/${name}.js "$@"\n`);
   await take("systemd/ringfort.service", "usr/lib/systemd/system/ringfort.service");
   await take("systemd/ringfort-filter.service", "usr/lib/systemd/system/ringfort-filter.service");
+  for (const name of TIMERS.flatMap((timer) => [timer, timer.replace(/timer$/, "service")]))
+    await take(`systemd/${name}`, `usr/lib/systemd/system/${name}`);
+  await take("debian/nightly-backup", `${APP}/libexec/nightly-backup`);
   await take("systemd/sysusers.conf", "usr/lib/sysusers.d/ringfort.conf");
   await take("systemd/tmpfiles.conf", "usr/lib/tmpfiles.d/ringfort.conf");
-  await take("sysctl/60-ringfort.conf", "usr/lib/sysctl.d/60-ringfort.conf");
+  await put("usr/lib/sysctl.d/60-ringfort.conf", writeSysctl(settingsOfAnyHost()));
   await documents(root, version, put);
   await put(`${DOC}/sbom.cdx.json`, sbom);
-  for (const script of ["postinst", "prerm", "postrm"]) await take(`debian/${script}`, `DEBIAN/${script}`);
+  for (const script of ["postinst", "prerm", "postrm", "templates"]) await take(`debian/${script}`, `DEBIAN/${script}`);
+  const preinst = await readFile(path.join(deploy, "debian/preinst"), "utf8");
+  await put("DEBIAN/preinst", preinst.replace("@SCHEMA@", String(MIGRATIONS.length)));
   const files = await settle(root, epoch);
   const bytes = files.reduce((sum, file) => sum + file.size, 0);
   await put("DEBIAN/control", control(version, Math.ceil(bytes / 1_024)));
@@ -57,6 +68,8 @@ async function documents(root: string, version: string, put: Put): Promise<void>
   const man = (name: string, section: number, page: string): Promise<void> =>
     put(`usr/share/man/man${section}/${name}.${section}.gz`, gzipSync(page, { level: 9 }));
   await man("ringfort", 1, manPage("ringfort", 1, version, cliPage()));
+  for (const [command, page] of commandPages())
+    await man(`ringfort-${command}`, 1, manPage(`ringfort-${command}`, 1, version, page));
   await man("ringfortd", 8, plainManPage("ringfortd", 8, version, await printed("ringfortd.js", "--help")));
   await man(
     "ringfort-agent",
@@ -78,10 +91,23 @@ async function documents(root: string, version: string, put: Put): Promise<void>
   await put(`${DOC}/copyright`, await readFile(path.join(repository, "LICENSE")));
   const changes = await readFile(path.join(repository, "CHANGELOG.md"));
   await put(`${DOC}/changelog.gz`, gzipSync(changes, { level: 9 }));
-  await put(
-    `${DOC}/README.Debian`,
-    "Logs: /var/lib/ringfort/logs. The daemon rotates, compresses and bounds them itself (logs: in the configuration): no logrotate.\nBegin: ringfort setup.\n",
-  );
+  await put(`${DOC}/examples/ringfort.nft`, sampleRules());
+  await put(`${DOC}/README.Debian`, await readFile(path.join(deploy, "debian/README.Debian")));
+}
+
+/** A rule set as `ringfort setup` writes it, of a host with two sides. */
+function sampleRules(): string {
+  const sample = configSchema.parse({
+    data: "/var/lib/ringfort",
+    host: { outside: "eth0", inside: "eth1", admins: ["10.20.9.0/24"] },
+    channels: {
+      staging: { listen: "10.20.0.10:80", allow: ["10.20.1.0/24"] },
+      production: { listen: "10.20.0.20:80", allow: ["10.20.2.0/24"] },
+    },
+  });
+  const plan = planNetwork(sample, [{ name: "clamav", addresses: ["https://database.clamav.net/"], proxy: null }]);
+  if ("kind" in plan) throw new Error(plan.faults.join("; "));
+  return writeRuleSet(plan);
 }
 
 interface Settled {
@@ -97,7 +123,8 @@ async function settle(root: string, epoch: number): Promise<readonly Settled[]> 
   for (const entry of found) {
     const file = path.join(entry.parentPath, entry.name);
     const name = path.relative(root, file);
-    const runs = entry.isDirectory() || /^(usr\/bin\/|usr\/lib\/ringfort\/bin\/node$|DEBIAN\/(post|pre))/.test(name);
+    const runs =
+      entry.isDirectory() || /^(usr\/bin\/|usr\/lib\/ringfort\/(bin\/node$|libexec\/)|DEBIAN\/(post|pre))/.test(name);
     if (!entry.isDirectory() && !entry.isFile()) throw new Error(`${name} is neither file nor folder`);
     await chmod(file, runs ? 0o755 : 0o644);
     await lutimes(file, epoch, epoch);
@@ -120,7 +147,7 @@ Maintainer: The Ringfort authors <ringfort@localhost>
 Section: admin
 Priority: optional
 Installed-Size: ${kibibytes}
-Depends: ca-certificates, libatomic1, libc6 (>= 2.28), libgcc-s1, libstdc++6 (>= 11), systemd
+Depends: ca-certificates, debconf (>= 0.5) | debconf-2.0, libatomic1, libc6 (>= 2.28), libgcc-s1, libstdc++6 (>= 11), systemd
 Recommends: nftables
 Suggests: bubblewrap
 Description: verifying mirror for security updates

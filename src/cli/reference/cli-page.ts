@@ -17,6 +17,18 @@ ${lesson(program)}`;
   return (head + sections.join("")).replaceAll(/\n{3,}/g, "\n\n");
 }
 
+/** One page for each command of the first level, with those below it: what \`man ringfort-backup\` shows. */
+export function commandPages(): readonly (readonly [name: string, page: string])[] {
+  const program = buildProgram(async () => {});
+  return program.commands.map((command) => {
+    const name = command.name();
+    const inner = command.commands.length > 0 ? leaves(command, [name]) : [[[name], command] as const];
+    const head = `# NAME\n\nringfort-${name} - ${command.description().split(/(?<=\.) /)[0] ?? ""}\n`;
+    const global = `\n# OPTIONS OF EVERY COMMAND\n${options(program)}\n# SEE ALSO\n\nringfort(1)\n`;
+    return [name, head + inner.map(([names, one]) => section(names, one)).join("") + global];
+  });
+}
+
 function leaves(command: Command, above: readonly string[]): readonly (readonly [readonly string[], Command])[] {
   return command.commands.flatMap((inner) => {
     const names = [...above, inner.name()];

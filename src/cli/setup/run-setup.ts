@@ -17,7 +17,7 @@ import { knownRoutes } from "./known-routes.ts";
 import { textThere } from "./place-files.ts";
 import { shownPlan } from "./report-setup.ts";
 import type { SetupPlace, SetupPlan } from "./setup-plan.ts";
-import { type HostPlan, hasService, planHost } from "./write-host.ts";
+import { type HostPlan, installed, planHost } from "./write-host.ts";
 
 /** As commander hands them over. */
 export interface SetupOptions extends SourceFlags, Partial<Record<SettingName, string | readonly string[]>> {
@@ -118,9 +118,10 @@ async function hostPlan(
   const made = place.isSystem ? hostFiles(config, routes) : [];
   if ("kind" in made) throw new UsageError(made.faults.join("\n  "));
   // Of a program that runs out of a checkout there is no service that could be handed a socket.
-  const host = (await hasService(place.root))
-    ? made
-    : made.filter((file) => !SOCKET_UNIT.test(path.basename(file.path)));
+  const host =
+    (await installed(place.root, ["ringfort.service"])).length > 0
+      ? made
+      : made.filter((file) => !SOCKET_UNIT.test(path.basename(file.path)));
   const stamp = new Date(terminal.now()).toISOString().replaceAll(/[-:]|\.\d+/g, "");
   const file = { path: place.file, text: document.text(), mode: 0o640, keepAs: `${place.file}.before-${stamp}` };
   return planHost(host, file, place.root);

@@ -1,8 +1,9 @@
 import { Failure, type Refusal } from "../../core/kernel/errors.ts";
 import type { SourceSpec } from "../../core/model/source.ts";
+import { TIMERS } from "../../core/setup/host-files.ts";
 import { askDaemon } from "../../wire/client.ts";
 import { type CommandContext, type HostDoor, isRefusal } from "../context.ts";
-import { rooted } from "./write-host.ts";
+import { installed, rooted } from "./write-host.ts";
 
 const SERVICE = "ringfort.service";
 /** The longest that a daemon may take to answer: a large ledger is migrated and checked first. */
@@ -20,11 +21,12 @@ export async function startService(
 ): Promise<ServiceState> {
   const isHere = root === "/" && host.systemdRuns();
   if (isHere) await host.systemctl(["daemon-reload"]);
-  if (!(await host.systemctl([...rooted(root), "enable", SERVICE, ...units]))) return "by-hand";
+  const timers = await installed(root, TIMERS);
+  if (!(await host.systemctl([...rooted(root), "enable", SERVICE, ...units, ...timers]))) return "by-hand";
   if (!isHere || !start) return "enabled";
   // A socket is not opened for a service that runs already: both stop, then both start.
   await host.systemctl(["stop", SERVICE, ...units]);
-  await host.systemctl(["start", SERVICE]);
+  await host.systemctl(["start", SERVICE, ...timers]);
   return "running";
 }
 

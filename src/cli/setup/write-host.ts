@@ -17,15 +17,17 @@ export interface HostPlan {
   readonly units: readonly string[];
 }
 
-/** The service's unit, as a package or a person has put it there. */
-const SERVICE_PLACES = ["/usr/lib/systemd/system", "/lib/systemd/system", UNIT_FOLDER] as const;
+const UNIT_PLACES = ["/usr/lib/systemd/system", "/lib/systemd/system", UNIT_FOLDER] as const;
 
-/** Whether a root has the service that the sockets are for. */
-export async function hasService(root: string): Promise<boolean> {
+/** Of these units, those that a root has, by a package or by hand. */
+export async function installed(root: string, names: readonly string[]): Promise<readonly string[]> {
   const found = await Promise.all(
-    SERVICE_PLACES.map((folder) => textThere(path.join(root, folder, "ringfort.service"))),
+    names.map(async (name) => {
+      const texts = await Promise.all(UNIT_PLACES.map((folder) => textThere(path.join(root, folder, name))));
+      return texts.some((text) => text !== null) ? [name] : [];
+    }),
   );
-  return found.some((text) => text !== null);
+  return found.flat();
 }
 
 /** Compares what is wanted with what is there; writes nothing. */

@@ -21,9 +21,12 @@ const IPV4 = {
 const IPV6 = { accept_redirects: "0", accept_source_route: "0", accept_ra: "0", autoconf: "0" } as const;
 
 /** The kernel's settings of a dual-homed host, in the order in which they must be written. */
-export function kernelSettings({ outside, inside }: NetworkPlan): readonly KernelSetting[] {
+export function kernelSettings({
+  outside,
+  inside,
+}: Pick<NetworkPlan, "inside"> & { readonly outside: string | null }): readonly KernelSetting[] {
   const of = (version: 4 | 6, settings: Readonly<Record<string, string>>): readonly KernelSetting[] =>
-    ["all", "default", ...[outside, ...inside].toSorted()].flatMap((name) =>
+    ["all", "default", ...[...(outside === null ? [] : [outside]), ...inside].toSorted()].flatMap((name) =>
       Object.entries(settings).map(([key, value]) => ({ path: `net/ipv${version}/conf/${name}/${key}`, value })),
     );
   return [
@@ -41,6 +44,14 @@ export function kernelSettings({ outside, inside }: NetworkPlan): readonly Kerne
     ...of(4, IPV4),
     ...of(6, IPV6),
   ];
+}
+
+/** Keys that only a host with two sides can bear: any other may be a router, or have its own addresses from one. */
+const TWO_SIDED = /forward|accept_ra$|autoconf$|arp_/;
+
+/** Of these settings, those that every host may have that serves something: what the package brings. */
+export function settingsOfAnyHost(): readonly KernelSetting[] {
+  return kernelSettings({ outside: null, inside: [] }).filter(({ path }) => !TWO_SIDED.test(path));
 }
 
 /** As sysctl.d(5) reads it. Paths with slashes, because an interface's name may hold a dot. */

@@ -16,6 +16,8 @@ export interface HostFile {
 /** Where they lie: what the packet filter's unit and sysctl(8) read, and what systemd does. */
 const NETWORK_FOLDER = "/etc/ringfort/network";
 export const UNIT_FOLDER = "/etc/systemd/system";
+/** What the package brings to be done by itself: each is started with the service. */
+export const TIMERS = ["ringfort-audit.timer", "ringfort-backup.timer", "ringfort-health.timer"] as const;
 const SYSCTL_FILE = "/etc/sysctl.d/60-ringfort.conf";
 
 /** All that `ringfort setup` writes beside the configuration, made by the code of `ringfort harden`; or what the configuration lacks. */
