@@ -55,9 +55,12 @@ const planted: readonly Planted[] = [
   { file: "src/daemon/call.ts", source: uses("node:http"), rule: IMPORTS },
   { file: "src/daemon/parse.ts", source: uses("../inspect/it.ts"), rule: IMPORTS },
   { file: "src/daemon/ledger.ts", source: uses("node:sqlite"), rule: IMPORTS },
+  { file: "src/imaging/call.ts", source: uses("node:https"), rule: IMPORTS },
+  { file: "src/imaging/reach.ts", source: uses("../host/it.ts"), rule: IMPORTS },
   { file: "src/wire/run.ts", source: uses("node:child_process"), rule: IMPORTS },
   { file: "src/wire/up.ts", source: uses("../operations/it.ts"), rule: IMPORTS },
   // What each folder is there for stays free.
+  { file: "src/imaging/make.ts", source: uses("node:child_process"), rule: null },
   { file: "src/core/kernel/good.ts", source: uses("../model/it.ts"), rule: null },
   { file: "src/core/kernel/clock.test.ts", source: `${uses("node:fs")}export const at = Date.now();\n`, rule: null },
   { file: "src/fetch/good.ts", source: `${uses("node:tls")}export { at } from "../core/it.ts";\n`, rule: null },

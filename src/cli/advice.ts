@@ -123,6 +123,19 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
   "upstream.login": "check the user and the password file of the source's login",
   "upstream.proxy": "check the proxy's address and login",
   "address.unsupported": "write an http, https, ftp or file address",
+  "image.malformed": "do not write it to a disk; build it again, or ask whoever signed it",
+  "image.signature-wrong":
+    "do not write it to a disk: copy it again from where it was built, then ask who could change it",
+  "image.signer-unknown":
+    "give the public key that signs your images (ringfort key show FILE, where it is kept); another key is another image",
+  "image.part-differs": "do not write it to a disk: copy the folder again from where it was built",
+  "image.block-differs":
+    "do not use it: copy the folder again from where it was built; if the disk did this, replace the disk",
+  "image.older-than-held":
+    "build a new image; to go back on purpose, verify the older one without --after, knowing which holes it has",
+  "image.secret-inside":
+    "keep keys and passwords on the data disk or in a credential, and name their file in the configuration",
+  "image.not-running": "find out what runs here before you trust it; start the machine from the verified image",
   "certificate.key-differs":
     "look at both files: a renewal that stopped half-way leaves them so; the certificate before it goes on being shown",
   "certificate.unusable": "TLS wants PEM without a passphrase, and a key that is no weaker than RSA of 2048 bits",
@@ -205,6 +218,8 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
     "use a kernel with Landlock (Linux 6.2 or later, x86-64, landlock in /sys/kernel/security/lsm), or lower confinement.least in the configuration file, knowingly",
   "process.unknown": "look for it with ps; a unit is named as systemctl names it, a role as ringfort status does",
   "film.unreadable": "name files that ringfort observe has written, with --output or --json",
+  "image.tool-missing": "install the packages that are named, as root, and build again",
+  "image.not-built": "read what the step said; nothing is left of the attempt",
   "host.unreadable": "run it as root on the host itself, with nft (package nftables) and unshare (util-linux) there",
   "service.refused": "mend what it names; journalctl -u ringfort tells more, and ringfort setup may be run again",
   "service.silent": "journalctl -u ringfort tells why; everything is written, and ringfort setup may be run again",

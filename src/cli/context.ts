@@ -1,10 +1,14 @@
 import path from "node:path";
+import type { ImageProgress, ImageWish } from "../core/image/image-plan.ts";
+import type { ImageManifest } from "../core/image/manifest.ts";
+import type { RunningRoot } from "../core/image/running-root.ts";
 import type { FailureCode, Refusal } from "../core/kernel/errors.ts";
-import type { HostFacts } from "../core/machine/facts.ts";
+import type { Fact, HostFacts } from "../core/machine/facts.ts";
 import type { HostEntry } from "../core/model/host-file.ts";
 import type { StopScope, Suspect } from "../core/model/suspect.ts";
 import type { Machine } from "../core/setup/suggest.ts";
 import type { UnitAdvice } from "../core/units/unit-advice.ts";
+import type { MinisignKey } from "../formats/signatures/minisign.ts";
 import { askDaemon, type RequestOf } from "../wire/client.ts";
 import type { Results, Verb } from "../wire/requests.ts";
 import type { LoadedConfig } from "./config-file.ts";
@@ -35,6 +39,7 @@ export interface Surroundings {
   /** This machine's processes, for `observe`. */
   readonly observer: Observer;
   readonly ledgerFiles: LedgerFiles;
+  readonly images: Images;
   /** Whether a person types the standard input. */
   readonly inIsTerminal: boolean;
   /** A line of the standard input that no terminal shows; `null` when there is none. */
@@ -57,6 +62,22 @@ export interface HostDoor {
   undisturbed<T>(work: () => Promise<T>): Promise<T>;
   /** A command line that runs the daemon in the foreground. */
   readonly daemonCommand: string;
+}
+
+/** Golden images, made with the machine's own programs. */
+interface Images {
+  /** Throws `image.*` and `store.*`. */
+  build(wish: Omit<ImageWish, "isRoot">, progress: (at: ImageProgress) => void): Promise<ImageManifest | Refusal>;
+  /** Reads and judges all of an image's folder. */
+  read(
+    folder: string,
+    keys: readonly MinisignKey[],
+    progress: (at: ImageProgress) => void,
+  ): Promise<ImageManifest | Refusal>;
+  /** A signed manifest alone. */
+  manifest(file: string, keys: readonly MinisignKey[]): Promise<ImageManifest | Refusal>;
+  /** What this machine's root lies on. */
+  runningRoot(): Promise<Fact<RunningRoot>>;
 }
 
 /** The ledger's file, where no daemon holds it. */

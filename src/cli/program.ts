@@ -13,6 +13,7 @@ import { addExportCommand } from "./commands/export.ts";
 import { addExposureCommand } from "./commands/exposure.ts";
 import { addHardenCommands } from "./commands/harden.ts";
 import { addHostfileCommands } from "./commands/hostfile.ts";
+import { addImageCommands } from "./commands/image.ts";
 import { addKeyCommands } from "./commands/key.ts";
 import { addLogCommand } from "./commands/log.ts";
 import { addMetricsCommand } from "./commands/metrics.ts";
@@ -91,6 +92,7 @@ export function buildProgram(perform: Perform): Command {
   addExportCommand(program, perform);
   addConfigCommands(program, perform);
   addHardenCommands(program, perform);
+  addImageCommands(program, perform);
   addCompletionCommand(program, perform);
   addMetricsCommand(program, perform);
   addVersionCommand(program, perform);

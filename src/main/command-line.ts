@@ -40,6 +40,16 @@ const surroundings: Surroundings = {
     takers: async (file, scope) => (await import("../store/ledgers/read-takers.ts")).readTakers(file, scope),
     check: async (file) => (await import("../store/ledgers/ledger-copy.ts")).checkLedger(file),
   },
+  images: {
+    build: async (wish, progress) =>
+      (await import("../imaging/build-image.ts")).buildImage({ ...wish, isRoot: process.getuid?.() === 0 }, progress),
+    read: async (...args) => (await import("../imaging/read-image.ts")).readImage(...args),
+    manifest: async (...args) => (await import("../imaging/read-image.ts")).readManifest(...args),
+    runningRoot: async () => {
+      const [{ Root }, { runningRoot }] = [await import("../host/root.ts"), await import("../host/running-root.ts")];
+      return runningRoot(new Root("/"));
+    },
+  },
   lookAtHost: async (wish) => (await import("./look-at-host.ts")).lookAtHostHere(wish),
   observer: {
     look: async (wish) => (await import("./observe-here.ts")).observerHere.look(wish),

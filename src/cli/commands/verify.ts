@@ -1,15 +1,12 @@
-import { readFile } from "node:fs/promises";
 import path from "node:path";
 import type { Command } from "commander";
-import { EXIT, Failure, quoteOutside, type Refusal } from "../../core/kernel/errors.ts";
-import { type MinisignKey, readMinisignKeys } from "../../formats/signatures/minisign.ts";
+import { EXIT, quoteOutside, type Refusal } from "../../core/kernel/errors.ts";
 import { type CommandContext, isRefusal, type Outcome, type Perform } from "../context.ts";
 import { teach } from "../lesson.ts";
 import { progressLine } from "../progress-line.ts";
+import { keyFrom } from "../publish/believed-key.ts";
 import { realFolder } from "../publish/folder-files.ts";
 import { verifyDirectory } from "../publish/verify-directory.ts";
-import { UsageError } from "../report.ts";
-import { systemCode } from "../system-code.ts";
 import { localTime } from "../time-text.ts";
 
 /** What was published, verified by whoever received it. */
@@ -63,25 +60,4 @@ async function verified(
   const each = answer.files.map((file) => `  ${quoteOutside(file.path, 300)}\n`).join("");
   const text = `verified: ${answer.files.length} files as listed by the key ${answer.signer}${when}\n${each}`;
   return { json: answer, text, exit: EXIT.done };
-}
-
-/** A key as it is written, or in a file: alone, or in the last line of two as minisign keeps it. */
-async function keyFrom(written: string, at: (name: string) => string): Promise<MinisignKey> {
-  const direct = keyIn(written);
-  if (direct !== null) return direct;
-  const text = await readFile(at(written), "utf8").catch((cause: unknown) => {
-    throw new UsageError(`--key is neither a minisign public key nor a file that can be read (${systemCode(cause)})`);
-  });
-  const read = keyIn(text.trimEnd().split(/\r?\n/).at(-1) ?? "");
-  if (read === null) throw new UsageError(`${quoteOutside(written, 300)} holds no minisign public key`);
-  return read;
-}
-
-function keyIn(text: string): MinisignKey | null {
-  try {
-    return readMinisignKeys([text])[0] ?? null;
-  } catch (cause) {
-    if (!(cause instanceof Failure)) throw cause;
-    return null;
-  }
 }

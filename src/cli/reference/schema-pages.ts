@@ -238,6 +238,26 @@ const LOCAL: readonly (readonly [title: string, rows: readonly (readonly string[
     ],
   ],
   [
+    "image build, image verify",
+    [
+      [
+        "`name`, `created`",
+        "text, whole number",
+        "the image's name; the time of every file in it, in seconds since 1970",
+      ],
+      [
+        "`root`, `rootHash`, `blocks`",
+        "text, text, whole number",
+        "the file system, its root hash, its blocks of 4,096 bytes",
+      ],
+      ["`parts[].name`, `.size`, `.sha256`", "text, size, text", "the files of the image"],
+      ["`packages`", "whole number", "how many Debian packages are in it; the manifest names each"],
+      ["`configuration`", "text", "the digest of the configuration and of the files laid over the root"],
+      ["`archives[].index`, `.sha256`", "text", "the signed index of each package archive"],
+      ["`running`", "null or object", "`image verify --running`: `verdict` (`pass` or `unknown`) and `said`"],
+    ],
+  ],
+  [
     "verify",
     [
       ["`signer`", "text", "the key's id"],
