@@ -64,6 +64,7 @@ export async function buildImage(
         "org.opencontainers.image.licenses": "Apache-2.0",
       },
     },
+    name: "ringfort",
     tag: version,
     epoch: made.epoch,
   });

@@ -19,7 +19,8 @@ interface ImageWish {
   /** The lower one first; each says in a word what it is. */
   readonly layers: readonly { readonly what: string; readonly entries: readonly TarEntry[] }[];
   readonly config: ImageConfig;
-  /** By which name the image is found in its layout. */
+  readonly name: string;
+  /** By which the image is found in its layout. */
   readonly tag: string;
   /** Seconds since 1970: of every file, and of the image. */
   readonly epoch: number;
@@ -40,7 +41,7 @@ interface Descriptor {
 }
 
 /** An image in the OCI image layout 1.0.0 (image-layout.md, manifest.md and config.md of the OCI image specification 1.0). */
-export function imageLayout({ layers, config, tag, epoch }: ImageWish): MadeImage {
+export function imageLayout({ layers, config, name, tag, epoch }: ImageWish): MadeImage {
   const files = new Map<string, Uint8Array>();
   const add = (mediaType: string, content: Uint8Array): Descriptor => {
     const hex = createHash("sha256").update(content).digest("hex");
@@ -77,7 +78,11 @@ export function imageLayout({ layers, config, tag, epoch }: ImageWish): MadeImag
       {
         ...manifest,
         platform: { architecture: "amd64", os: "linux" },
-        annotations: { "org.opencontainers.image.ref.name": tag },
+        annotations: {
+          "org.opencontainers.image.ref.name": tag,
+          // What podman and containerd call it once it is loaded.
+          "io.containerd.image.name": `localhost/${name}:${tag}`,
+        },
       },
     ],
   };

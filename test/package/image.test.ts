@@ -83,7 +83,13 @@ const CONFIG = {
 const oci = needs(needsProgram("skopeo", "skopeo"), needsProgram("umoci", "umoci"));
 
 test("skopeo and umoci take the layout as it is, and unpack what was put in", { skip: oci }, async () => {
-  const made = imageLayout({ layers: [{ what: "all", entries: ENTRIES }], config: CONFIG, tag: "1.2.3", epoch: EPOCH });
+  const made = imageLayout({
+    layers: [{ what: "all", entries: ENTRIES }],
+    config: CONFIG,
+    name: "it",
+    tag: "1.2.3",
+    epoch: EPOCH,
+  });
   const layout = path.join(place, "layout");
   for (const [name, content] of made.files) {
     await mkdir(path.dirname(path.join(layout, name)), { recursive: true });
@@ -110,7 +116,13 @@ test("skopeo and umoci take the layout as it is, and unpack what was put in", { 
 });
 
 test("the digest of the unpacked layer is recorded beside that of the packed one", () => {
-  const made = imageLayout({ layers: [{ what: "all", entries: ENTRIES }], config: CONFIG, tag: "x", epoch: EPOCH });
+  const made = imageLayout({
+    layers: [{ what: "all", entries: ENTRIES }],
+    config: CONFIG,
+    name: "it",
+    tag: "x",
+    epoch: EPOCH,
+  });
   const [layer] = made.layers;
   const packed = made.files.get(`blobs/sha256/${layer?.digest.slice(7) ?? ""}`);
   assert.ok(packed !== undefined);
