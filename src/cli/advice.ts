@@ -220,6 +220,10 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
   "film.unreadable": "name files that ringfort observe has written, with --output or --json",
   "image.tool-missing": "install the packages that are named, as root, and build again",
   "image.not-built": "read what the step said; nothing is left of the attempt",
+  "film.unwritten": "name another file with --output, in a folder that you may write in",
+  "film.failed":
+    "run it as root, or as the user of the processes; the kernel's yama.ptrace_scope may forbid to trace those of others",
+  "trial.unavailable": "install strace; try it on the host itself, as root, where systemd runs",
   "host.unreadable": "run it as root on the host itself, with nft (package nftables) and unshare (util-linux) there",
   "service.refused": "mend what it names; journalctl -u ringfort tells more, and ringfort setup may be run again",
   "service.silent": "journalctl -u ringfort tells why; everything is written, and ringfort setup may be run again",

@@ -6,12 +6,14 @@ const WRITE_FILE = 1n << 1n;
 const READ_FILE = 1n << 2n;
 const READ_DIR = 1n << 3n;
 const REMOVE_FILE = 1n << 5n;
+const MAKE_CHAR = 1n << 6n;
+const MAKE_BLOCK = 1n << 11n;
 const MAKE_DIR = 1n << 7n;
 const MAKE_REG = 1n << 8n;
 const TRUNCATE = 1n << 14n;
 
-const BIND_TCP = 1n << 0n;
-const CONNECT_TCP = 1n << 1n;
+export const BIND_TCP = 1n << 0n;
+export const CONNECT_TCP = 1n << 1n;
 const ABSTRACT_UNIX_SOCKET = 1n << 0n;
 const SIGNAL = 1n << 1n;
 
@@ -20,22 +22,30 @@ export const LEAST_ABI = 3;
 
 /** struct landlock_ruleset_attr for a kernel of this version: everything that it can refuse is refused. */
 export function rulesetOf(abi: number, sockets: KernelPolicy["sockets"]): Uint8Array {
-  const files = (1n << BigInt(abi >= 5 ? 16 : 15)) - 1n;
   const both = BIND_TCP | CONNECT_TCP;
   const network = { none: both, accept: both, connect: BIND_TCP, "call-back": 0n, any: 0n };
-  const words = [files, ...(abi >= 4 ? [network[sockets]] : []), ...(abi >= 6 ? [ABSTRACT_UNIX_SOCKET | SIGNAL] : [])];
+  return rulesetWith(abi, network[sockets]);
+}
+
+/** The same with these rights over TCP taken charge of. */
+export function rulesetWith(abi: number, network: bigint): Uint8Array {
+  const files = (1n << BigInt(abi >= 5 ? 16 : 15)) - 1n;
+  const words = [files, ...(abi >= 4 ? [network] : []), ...(abi >= 6 ? [ABSTRACT_UNIX_SOCKET | SIGNAL] : [])];
   const bytes = Buffer.alloc(8 * words.length);
   for (const [index, word] of words.entries()) bytes.writeBigUInt64LE(word, 8 * index);
   return bytes;
 }
 
-export type PathUse = "read" | "write" | "execute";
+export type PathUse = "read" | "write" | "execute" | "all";
 
 /** What a path is allowed to be used for; a file takes only what there is for files. */
 function rightsOf(use: PathUse, isFolder: boolean): bigint {
   const read = isFolder ? READ_FILE | READ_DIR : READ_FILE;
   if (use === "execute") return read | EXECUTE;
   if (use === "read") return read;
+  // Everything but devices: for a program of somebody else, in folders of its own.
+  if (use === "all")
+    return isFolder ? ((1n << 15n) - 1n) & ~(EXECUTE | MAKE_CHAR | MAKE_BLOCK) : read | WRITE_FILE | TRUNCATE;
   return read | WRITE_FILE | TRUNCATE | (isFolder ? MAKE_REG | MAKE_DIR | REMOVE_FILE : 0n);
 }
 
@@ -44,5 +54,13 @@ export function pathRule(use: PathUse, isFolder: boolean, fd: number): Uint8Arra
   const bytes = Buffer.alloc(12);
   bytes.writeBigUInt64LE(rightsOf(use, isFolder), 0);
   bytes.writeInt32LE(fd, 8);
+  return bytes;
+}
+
+/** struct landlock_net_port_attr: what one TCP port may be used for. */
+export function portRule(use: bigint, port: number): Uint8Array {
+  const bytes = Buffer.alloc(16);
+  bytes.writeBigUInt64LE(use, 0);
+  bytes.writeBigUInt64LE(BigInt(port), 8);
   return bytes;
 }

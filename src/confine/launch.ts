@@ -72,12 +72,21 @@ function randomWord(): bigint {
   return randomBytes(8).readBigUInt64LE();
 }
 
-/** The arguments of execve(2), with an empty environment. */
-function executable({ address }: Libc, command: readonly string[]) {
-  const kept = command.map((argument) => Buffer.from(`${argument}\0`));
-  const args = Buffer.alloc(8 * (kept.length + 1));
-  for (const [index, text] of kept.entries()) args.writeBigUInt64LE(address(text), 8 * index);
-  return { path: kept[0] ?? Buffer.alloc(1), args, env: Buffer.alloc(8), kept };
+/** The arguments of execve(2); the environment is empty unless it is given, as NAME=VALUE. */
+export function executable({ address }: Libc, command: readonly string[], environment: readonly string[] = []) {
+  const vector = (texts: readonly string[]) => {
+    const kept = texts.map((text) => Buffer.from(`${text}\0`));
+    const pointers = Buffer.alloc(8 * (kept.length + 1));
+    for (const [index, text] of kept.entries()) pointers.writeBigUInt64LE(address(text), 8 * index);
+    return { kept, pointers };
+  };
+  const [args, env] = [vector(command), vector(environment)];
+  return {
+    path: args.kept[0] ?? Buffer.alloc(1),
+    args: args.pointers,
+    env: env.pointers,
+    kept: [...args.kept, ...env.kept],
+  };
 }
 
 type Must = (call: Syscall, ...args: readonly Argument[]) => number;

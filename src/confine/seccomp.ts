@@ -30,7 +30,8 @@ export interface FilterPlan {
   readonly below: number;
 }
 
-interface Instruction {
+/** struct sock_filter. */
+export interface Instruction {
   readonly code: number;
   readonly jt: number;
   readonly jf: number;
@@ -54,10 +55,10 @@ const NUMBER_AT = 0;
 const ARCH_AT = 4;
 const ARGS_AT = 16;
 
-const load = (k: number): Instruction => ({ code: LOAD_WORD, jt: 0, jf: 0, k });
-const give = (k: number): Instruction => ({ code: RETURN, jt: 0, jf: 0, k });
+export const load = (k: number): Instruction => ({ code: LOAD_WORD, jt: 0, jf: 0, k });
+export const give = (k: number): Instruction => ({ code: RETURN, jt: 0, jf: 0, k });
 /** Goes on where equal, else skips so many. */
-const skipUnless = (k: number, skip: number): Instruction => ({ code: JUMP_EQUAL, jt: 0, jf: skip, k });
+export const skipUnless = (k: number, skip: number): Instruction => ({ code: JUMP_EQUAL, jt: 0, jf: skip, k });
 
 /** What the kernel takes: 8 bytes an instruction, little-endian. */
 export function assemble(plan: FilterPlan): Uint8Array {
@@ -115,7 +116,8 @@ function tested(check: Check, left: number): readonly Instruction[] {
   return [load(low + 4), skipUnless(0, choices.length + 1 + left), load(low), ...choices];
 }
 
-function encode(program: readonly Instruction[]): Uint8Array {
+/** What the kernel takes: 8 bytes an instruction, little-endian. */
+export function encode(program: readonly Instruction[]): Uint8Array {
   const bytes = Buffer.alloc(8 * program.length);
   for (const [index, { code, jt, jf, k }] of program.entries()) {
     if (jt > 255 || jf > 255) throw new Error("a jump of the filter is too long");

@@ -1,4 +1,5 @@
 import { type Fact, type HostFacts, known, unknown, withFact } from "../core/machine/facts.ts";
+import { exposureOf } from "./exposure.ts";
 import {
   addressesOn,
   defaultInterfaces,
@@ -9,7 +10,6 @@ import {
 } from "./network.ts";
 import { type PatchWish, patchFacts } from "./patch.ts";
 import { ourProcesses, processFacts } from "./processes.ts";
-import { runHere } from "./programs.ts";
 import { Root } from "./root.ts";
 import { storeFacts } from "./store.ts";
 
@@ -72,13 +72,4 @@ function exposures(root: Root): HostFacts["exposures"] {
     scores.push({ unit, score: score.is });
   }
   return known(scores);
-}
-
-/** systemd's sum for a unit's file, 0 to 10. */
-function exposureOf(file: string): Fact<number> {
-  const args = ["security", "--offline=true", "--no-pager", file];
-  return withFact(runHere(["/usr/bin/systemd-analyze", "/bin/systemd-analyze"], args), (text) => {
-    const score = /Overall exposure level for .*: (\d+(?:\.\d+)?)/.exec(text)?.[1];
-    return score === undefined ? unknown(`systemd-analyze says nothing of ${file}`) : known(Number(score));
-  });
 }

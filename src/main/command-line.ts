@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { userInfo } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Surroundings } from "../cli/context.ts";
@@ -54,6 +55,11 @@ const surroundings: Surroundings = {
   observer: {
     look: async (wish) => (await import("./observe-here.ts")).observerHere.look(wish),
     ports: async () => (await import("./observe-here.ts")).observerHere.ports(),
+    topFolders: async () => (await import("./observe-here.ts")).observerHere.topFolders(),
+    exposure: async (unit) => (await import("./observe-here.ts")).observerHere.exposure(unit),
+    isThere: (file) => existsSync(file),
+    try: async (wish, write) => (await import("./observe-here.ts")).observerHere.try(wish, write),
+    film: async (wish, write) => (await import("./observe-here.ts")).observerHere.film(wish, write),
   },
   adviseUnit: async (wish) => (await import("./advise-unit-here.ts")).adviseUnitHere(wish),
   readHostNetwork: async (rules, settings) =>

@@ -13,7 +13,7 @@ import { differencesText, lookText, portsText } from "./look-text.ts";
 /** Bytes of a saved look. */
 const MOST_LOOK = 256 * 1024 * 1024;
 
-const OBSERVED_ROLES = ["keeper", "fetch", "inspect", "serve", "console", "sign", "notify", "login"] as const;
+export const OBSERVED_ROLES = ["keeper", "fetch", "inspect", "serve", "console", "sign", "notify", "login"] as const;
 
 /** How the operator names processes. */
 export interface Named {
@@ -23,7 +23,7 @@ export interface Named {
 }
 
 /** The processes that are meant: what is named; of nothing that is named, all of ours. */
-async function wishOf(roles: readonly string[], named: Named, context: CommandContext): Promise<ProcessWish> {
+export async function wishOf(roles: readonly string[], named: Named, context: CommandContext): Promise<ProcessWish> {
   const strange = roles.find((role) => !OBSERVED_ROLES.some((known) => known === role));
   if (strange !== undefined) throw new UsageError(`${strange} is no role: ${OBSERVED_ROLES.join(", ")}`);
   const pids = (named.pid ?? []).map((text) => {

@@ -64,4 +64,39 @@ export const OBSERVED: readonly (readonly [title: string, rows: readonly (readon
       ["`differences[].value`", "text", "what is gone or new, or the reason"],
     ],
   ],
+  [
+    "observe --film, --film-in",
+    [
+      ["`file`", "text or null", "absolute; null where it was not kept"],
+      ["`heads[]`, `acts[]`", "list of object", "the lines of the film ([observe.md](../observe.md)); each act with its `times`"],
+      ["`left`, `unread`, `broken`", "whole number", "acts beyond the ceiling, lines that could not be read, recordings without an end"],
+    ],
+  ],
+  [
+    "observe --profile",
+    [
+      ["`file`", "text or null", "absolute; null where it was not written"],
+      ["`unit`", "text", "the unit's file"],
+      ["`exposure`", "fact", "`is`: 0 to 10, as systemd-analyze sums it up"],
+      [
+        "`mounts.reads`, `.writes`, `.executes`, `.scratch`, `.runtime`, `.devices`",
+        "list of object",
+        "each with `value` and `why`: the act that needs it",
+      ],
+      ["`ports.binds[]`, `ports.connects[]`", "list of object", "as above; `value` is `tcp:80`"],
+      ["`ports.any`", "object or null", "not null: the kernel chose ports, and none is enforced"],
+      ["`families[]`, `capabilities[]`", "list of object", "as above"],
+      ["`doubts[]`", "list of text", "what the films do not show well"],
+    ],
+  ],
+  [
+    "observe --try",
+    [
+      ["", "", "as of `observe --profile`, and:"],
+      ["`by`", "`systemd` or `launcher`", "what held the program under the profile"],
+      ["`exit`", "whole number or null", "the program's; null: it ran until it was stopped"],
+      ["`acts`", "whole number", "different acts that were seen"],
+      ["`refused[]`", "list of object", "acts, as in a film, each with `why`: `taken`, `new`, `hidden`"],
+    ],
+  ],
 ];

@@ -1,5 +1,5 @@
 /** In the order of their bits (linux/capability.h). */
-const CAPABILITIES = [
+export const CAPABILITIES = [
   ...(["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL"] as const),
   ...(["CAP_SETGID", "CAP_SETUID", "CAP_SETPCAP", "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE"] as const),
   ...(["CAP_NET_BROADCAST", "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_IPC_LOCK", "CAP_IPC_OWNER"] as const),
@@ -26,3 +26,5 @@ export function fewCapabilities(names: readonly string[]): string {
   if (missing.length === 0) return "all";
   return missing.length < 6 ? `all but ${missing.join(", ")}` : names.join(", ");
 }
+
+export type Capability = (typeof CAPABILITIES)[number];

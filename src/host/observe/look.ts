@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { known, unknown, withFact } from "../../core/machine/facts.ts";
 import { type Look, MOST_PROCESSES, type Port, type ProcessLook } from "../../core/observed/look.ts";
 import { ourProcesses } from "../processes.ts";
@@ -35,7 +36,10 @@ export function lookHere(wish: LookWish, at: number, root: Root = new Root("/"))
 }
 
 /** The processes that a wish names, in the order of their numbers. */
-function whichProcesses(root: Root, { pids, roles, workers, units, programs }: Omit<LookWish, "landlock">): number[] {
+export function whichProcesses(
+  root: Root,
+  { pids, roles, workers, units, programs }: Omit<LookWish, "landlock">,
+): number[] {
   const found = new Set(pids);
   if (roles !== null) {
     const ours = ourProcesses(root, workers);
@@ -95,4 +99,12 @@ export function portsHere(root: Root = new Root("/")): readonly Port[] {
 function heldBy(held: readonly { readonly pid: number; readonly name: string }[], unseen: number): Port["holders"] {
   if (held.length > 0 || unseen === 0) return known([...held]);
   return unknown(`the files of ${unseen} other processes could not be looked at`);
+}
+
+/** Folders in this machine's root; links among them are names of others. */
+export function topFoldersHere(): readonly string[] {
+  return readdirSync("/", { withFileTypes: true })
+    .filter((each) => each.isDirectory())
+    .map(({ name }) => name)
+    .toSorted();
 }

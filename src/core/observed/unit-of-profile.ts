@@ -1,0 +1,191 @@
+import { quoteWord, type WrittenSection, writeUnit } from "../units/write-unit.ts";
+import { isWithin } from "./generalise.ts";
+import type { Need, Profile } from "./profile.ts";
+
+/** What a film cannot tell, and the operator does. */
+export interface UnitWish {
+  /** The command, program first; `null`: the film's program without arguments. */
+  readonly command: readonly string[] | null;
+  /** Whom it begins as; `dynamic`: a user of its own for as long as it runs; `null`: as in the film. */
+  readonly user: string | null;
+  /** Networks that it may speak to; empty: nothing is said of addresses. */
+  readonly peers: readonly string[];
+  /** Folders that this machine has in its root: whatever is in them is hidden but for what is named. */
+  readonly topFolders: readonly string[];
+  /** Without what a unit must have of its own, to be put beside one that is there. */
+  readonly dropIn: boolean;
+}
+
+type Entry = WrittenSection["entries"][number];
+
+/** A unit's file that lets the program do what its profile holds, and as little else as systemd can say (systemd.exec(5)). */
+export function unitOfProfile(profile: Profile, wish: UnitWish, heading: string): string {
+  const service = [
+    ...(wish.dropIn ? [] : startEntries(profile, wish)),
+    ...rightEntries(profile, wish),
+    ...fileEntries(profile, wish),
+    ...kernelEntries(profile),
+    ...networkEntries(profile, wish),
+    ...callEntries(profile),
+  ];
+  const name = profile.program.split("/").at(-1) ?? "a program";
+  const unit: WrittenSection = { name: "Unit", entries: [entry("Description", `${plain(name)}, as it was observed`)] };
+  const install: WrittenSection = { name: "Install", entries: [entry("WantedBy", "multi-user.target")] };
+  const section: WrittenSection = { name: "Service", entries: service };
+  return writeUnit(heading, wish.dropIn ? [section] : [unit, section, install]);
+}
+
+const entry = (name: string, value: string, comment = ""): Entry => ({ name, value, comment: plain(comment) });
+/** Fit for a comment: names of files come from whoever makes files. */
+const plain = (text: string): string => text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, "?").slice(0, 400);
+
+/** Each value on a line of its own, with why; a value that no unit can hold is left out, and `whyNot` tells. */
+function each(name: string, needs: readonly Need[], value: (quoted: string) => string = (quoted) => quoted): Entry[] {
+  return needs.flatMap((need) => {
+    const quoted = need.value.includes("\\") ? null : quoteWord(need.value);
+    return quoted === null ? [] : [entry(name, value(quoted), need.why)];
+  });
+}
+
+function startEntries({ program }: Profile, { command }: UnitWish): readonly Entry[] {
+  const words = (command ?? [program]).map((word) => quoteWord(word.replaceAll("$", "$$$$")) ?? '""');
+  const note = command === null ? "a film holds no arguments: write them behind it" : "";
+  return [entry("Type", "exec"), entry("ExecStart", words.join(" "), note)];
+}
+
+function rightEntries({ capabilities, startsAsRoot }: Profile, { user }: UnitWish): readonly Entry[] {
+  const who: readonly Entry[] =
+    user === "dynamic"
+      ? [entry("DynamicUser", "yes", "a user that exists while it runs")]
+      : user === null
+        ? []
+        : [entry("User", user)];
+  const bounding =
+    capabilities.length === 0 ? [entry("CapabilityBoundingSet", "")] : each("CapabilityBoundingSet", capabilities);
+  const ambient =
+    user === null
+      ? []
+      : each(
+          "AmbientCapabilities",
+          capabilities.map(({ value }) => ({ value, why: "" })),
+        );
+  const isRoot = startsAsRoot && user === null;
+  return [
+    ...who,
+    ...bounding.map((line, index) =>
+      index === 0 && isRoot ? { ...line, comment: `it begins as root, as in the film; ${line.comment ?? ""}` } : line,
+    ),
+    ...ambient,
+    entry("NoNewPrivileges", "yes"),
+    entry("RestrictSUIDSGID", "yes"),
+    // A user name space takes away what capabilities outside of it would be for.
+    ...(isRoot || capabilities.length > 0 ? [] : [entry("PrivateUsers", "yes")]),
+    ...(isRoot ? [] : [entry("RemoveIPC", "yes")]),
+    entry("KeyringMode", "private"),
+    entry("LimitCORE", "0"),
+  ];
+}
+
+const LOADER: readonly Need[] = [
+  { value: "/lib64", why: "the loader, which the kernel opens by itself" },
+  { value: "/etc/ld.so.cache", why: "the loader" },
+];
+
+function fileEntries(profile: Profile, { topFolders }: UnitWish): readonly Entry[] {
+  const { reads, writes, scratch, runtime, devices, executes } = profile;
+  const shown = [...LOADER, ...executes, ...reads].filter(
+    ({ value }, index, all) =>
+      !writes.some((written) => isWithin(value, written.value)) &&
+      !all.some((other, at) => (other.value !== value || at < index) && isWithin(value, other.value)),
+  );
+  const hasHome = [...shown, ...writes].some(({ value }) => /^\/(?:home|root|run\/user)(?:\/|$)/.test(value));
+  const own = new Set(["home", "root", "dev", "proc", "sys", "tmp", "run"]);
+  const hidden = topFolders.filter((name) => !own.has(name) && quoteWord(name) !== null);
+  const run = scratch.find(({ value }) => value === "/run");
+  return [
+    entry("ProtectSystem", "strict"),
+    entry("ProtectHome", hasHome ? "tmpfs" : "yes"),
+    entry(
+      "TemporaryFileSystem",
+      hidden.map((name) => `${quoteWord(`/${name}`)}:ro`).join(" "),
+      "nothing is seen of these but what is bound below",
+    ),
+    entry("TemporaryFileSystem", run === undefined ? "/run:ro" : "/run", run?.why ?? ""),
+    // What is missing when it starts is passed over: a film holds files that come and go.
+    ...each("BindReadOnlyPaths", shown, (path) => `-${path}`),
+    ...writes.flatMap((need) => [
+      ...each("BindPaths", [need]),
+      ...each("ReadWritePaths", [{ ...need, why: "" }]),
+      ...each("NoExecPaths", [{ ...need, why: "" }]),
+    ]),
+    ...each("RuntimeDirectory", runtime),
+    entry("PrivateTmp", "yes", scratch.find(({ value }) => value !== "/run")?.why ?? ""),
+    ...(devices.length === 0
+      ? [entry("PrivateDevices", "yes")]
+      : [entry("DevicePolicy", "closed"), ...each("DeviceAllow", devices, (path) => `${path} rw`)]),
+  ];
+}
+
+function kernelEntries({ kernel, calls, namespaces }: Profile): readonly Entry[] {
+  const proc = kernel.find(({ value }) => value.startsWith("/proc/"));
+  const has = (...names: readonly string[]): boolean => calls.some(({ value }) => names.includes(value));
+  const [run] = calls.filter(({ value }) => value === "mprotect");
+  const kinds = namespaces.map((need) => ({ ...need, value: need.value === "ns" ? "mnt" : need.value }));
+  return [
+    entry("ProtectProc", "invisible"),
+    ...(proc === undefined ? [entry("ProcSubset", "pid")] : [entry("ProcSubset", "all", proc.why)]),
+    entry("ProtectKernelTunables", "yes"),
+    ...(has("init_module", "finit_module", "delete_module") ? [] : [entry("ProtectKernelModules", "yes")]),
+    entry("ProtectKernelLogs", "yes"),
+    entry("ProtectControlGroups", "yes"),
+    ...(has("clock_settime", "settimeofday", "adjtimex", "clock_adjtime") ? [] : [entry("ProtectClock", "yes")]),
+    ...(has("sethostname", "setdomainname") ? [] : [entry("ProtectHostname", "yes")]),
+    ...(kinds.length === 0 ? [entry("RestrictNamespaces", "yes")] : each("RestrictNamespaces", kinds)),
+    entry("LockPersonality", "yes"),
+    ...(run === undefined
+      ? [entry("MemoryDenyWriteExecute", "yes")]
+      : [entry("MemoryDenyWriteExecute", "no", run.why)]),
+    ...(has("sched_setscheduler", "sched_setattr") ? [] : [entry("RestrictRealtime", "yes")]),
+    entry("PrivateIPC", "yes"),
+  ];
+}
+
+function networkEntries(profile: Profile, { peers }: UnitWish): readonly Entry[] {
+  const { families, binds, connects, anyPort } = profile;
+  const isInternet = families.some(({ value }) => value === "AF_INET" || value === "AF_INET6");
+  const listed =
+    families.length === 0 ? [entry("RestrictAddressFamilies", "none")] : each("RestrictAddressFamilies", families);
+  if (!isInternet) return [...listed, entry("PrivateNetwork", "yes"), entry("IPAddressDeny", "any")];
+  const ports = anyPort === null ? [entry("SocketBindDeny", "any"), ...each("SocketBindAllow", binds)] : [];
+  const [first] = connects;
+  const addresses =
+    peers.length === 0
+      ? []
+      : [
+          entry("IPAddressDeny", "any"),
+          entry("IPAddressAllow", peers.join(" "), first === undefined ? "its clients" : "its clients and upstreams"),
+        ];
+  return [...listed, ...ports, ...addresses];
+}
+
+/** In every service's group already. */
+const USUAL: ReadonlySet<string> = new Set(["prlimit64", "personality", "memfd_create", "mprotect"]);
+
+/**
+ * By systemd's groups: an exact list from one film fails at the next run, for libraries choose their calls by what they find. Only what
+ * services seldom need is given one by one, where the film shows it.
+ */
+function callEntries({ calls, connects, families, reachesLocal }: Profile): readonly Entry[] {
+  const mayConnect = connects.length > 0 || reachesLocal || families.length === 0;
+  return [
+    entry("SystemCallFilter", "@system-service", "by groups: an exact list from a film fails at the next run"),
+    entry("SystemCallFilter", "~@privileged @resources @keyring"),
+    ...each(
+      "SystemCallFilter",
+      calls.filter(({ value }) => !USUAL.has(value)),
+    ),
+    ...(mayConnect ? [] : [entry("SystemCallFilter", "~connect", "the film shows no connection that it made")]),
+    entry("SystemCallArchitectures", "native"),
+    entry("SystemCallErrorNumber", "EPERM"),
+  ];
+}
