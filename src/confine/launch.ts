@@ -72,8 +72,16 @@ function randomWord(): bigint {
   return randomBytes(8).readBigUInt64LE();
 }
 
+/** What execve(2) is given; `kept` must live until it has begun. */
+interface Image {
+  readonly path: Uint8Array;
+  readonly args: Uint8Array;
+  readonly env: Uint8Array;
+  readonly kept: readonly Uint8Array[];
+}
+
 /** The arguments of execve(2); the environment is empty unless it is given, as NAME=VALUE. */
-export function executable({ address }: Libc, command: readonly string[], environment: readonly string[] = []) {
+export function executable({ address }: Libc, command: readonly string[], environment: readonly string[] = []): Image {
   const vector = (texts: readonly string[]) => {
     const kept = texts.map((text) => Buffer.from(`${text}\0`));
     const pointers = Buffer.alloc(8 * (kept.length + 1));

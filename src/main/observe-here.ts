@@ -21,7 +21,7 @@ export const observerHere: Observer = {
     interruptible((stop) =>
       filmHere({ ...wish, pids: wish.command === null ? whichProcesses(new Root("/"), processes) : [] }, write, stop),
     ),
-  isThere: (path) => existsSync(path),
+  isThere: (file) => existsSync(file),
   try: async ({ profile, ...wish }, write) =>
     interruptible((stop) => {
       const policy = JSON.stringify(trialPolicyOf(profile, REFUSABLE));

@@ -14,7 +14,7 @@ const TRACED = needs(needsProgram("strace", "strace"), needsFile("/bin/bash", "b
 interface Place {
   readonly folder: string;
   /** `ringfort observe` in it: the exit code, and what --json printed. */
-  observe(...args: readonly string[]): Promise<{ readonly code: number | null; readonly told: Told }>;
+  readonly observe: (...args: readonly string[]) => Promise<{ readonly code: number | null; readonly told: Told }>;
 }
 interface Told {
   readonly acts: readonly { readonly did: Readonly<Record<string, unknown>>; readonly failed: string | null }[];
@@ -36,7 +36,7 @@ async function place(t: TestContext): Promise<Place> {
   await writeFile(path.join(folder, "secret"), "secret\n");
   return {
     folder,
-    async observe(...args) {
+    observe: async (...args) => {
       const { code, stdout } = await run(process.execPath, [RINGFORT, "--json", "observe", ...args], { cwd: folder });
       return { code, told: JSON.parse(stdout) as Told };
     },

@@ -18,7 +18,7 @@ export interface ProcessWish {
 }
 
 /** What is filmed: a command that is started, or processes that run, with their children. */
-export interface FilmWish {
+interface FilmWish {
   readonly command: readonly string[] | null;
   /** Meant without a command. */
   readonly processes: ProcessWish;
@@ -29,7 +29,7 @@ export interface FilmWish {
   readonly poll: Duration | null;
 }
 
-export interface Filmed {
+interface Filmed {
   readonly method: "trace" | "poll";
   readonly end: FilmEnd;
   /** The command's exit code; `null`: none was started, or a signal ended it. */
@@ -37,7 +37,7 @@ export interface Filmed {
 }
 
 /** A program that runs under its profile. */
-export interface TryWish {
+interface TryWish {
   readonly command: readonly [string, ...string[]];
   readonly profile: Profile;
   readonly unit: string;
@@ -45,7 +45,7 @@ export interface TryWish {
   readonly duration: Duration | null;
 }
 
-export interface Tried extends Filmed {
+interface Tried extends Filmed {
   /** `launcher`: without systemd, by our own, with the same paths, ports, families and calls. */
   readonly by: "systemd" | "launcher";
 }

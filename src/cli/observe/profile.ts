@@ -89,10 +89,12 @@ export function profileJson({ profile, unit }: Made, exposure: Fact<number>, fil
   };
 }
 
+function rows(what: string, needs: readonly Need[]): readonly (readonly Cell[])[] {
+  return needs.map(({ value, why }) => [what, value, why]);
+}
+
 /** The mount list and the port list, for people. */
 export function profileText(profile: Profile, exposure: Fact<number>, paint: Paint): string {
-  const rows = (what: string, needs: readonly Need[]): readonly (readonly Cell[])[] =>
-    needs.map(({ value, why }) => [what, value, why]);
   const all = [
     ...rows("write", profile.writes),
     ...rows("own folder in /run", profile.runtime),

@@ -68,8 +68,16 @@ export const OBSERVED: readonly (readonly [title: string, rows: readonly (readon
     "observe --film, --film-in",
     [
       ["`file`", "text or null", "absolute; null where it was not kept"],
-      ["`heads[]`, `acts[]`", "list of object", "the lines of the film ([observe.md](../observe.md)); each act with its `times`"],
-      ["`left`, `unread`, `broken`", "whole number", "acts beyond the ceiling, lines that could not be read, recordings without an end"],
+      [
+        "`heads[]`, `acts[]`",
+        "list of object",
+        "the lines of the film ([observe.md](../observe.md)); each act with its `times`",
+      ],
+      [
+        "`left`, `unread`, `broken`",
+        "whole number",
+        "acts beyond the ceiling, lines that could not be read, recordings without an end",
+      ],
     ],
   ],
   [

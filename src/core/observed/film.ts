@@ -166,8 +166,8 @@ export class FilmRecorder {
 
   /** The line that is new with this act, or `null`. */
   note(at: Instant, by: Who, did: Act, failed: string | null): ActLine | null {
-    const new_: ActLine = { at, by, failed, did };
-    const key = actKey(new_);
+    const noted: ActLine = { at, by, failed, did };
+    const key = actKey(noted);
     const place = this.#seen.get(key);
     if (place !== undefined) {
       this.#times[place] = (this.#times[place] ?? 0) + 1;
@@ -180,7 +180,7 @@ export class FilmRecorder {
     }
     if (failed !== null) this.#failed += 1;
     this.#seen.set(key, this.#times.push(1) - 1);
-    return new_;
+    return noted;
   }
 
   end(at: Instant, unread: number): FilmEnd {

@@ -15,7 +15,6 @@ const WALLS: ReadonlySet<string> = new Set(["EPERM", "EACCES", "EROFS", "EAFNOSU
  * `isThere` tells whether a path that was not found is on this machine.
  */
 export function judgeTrial(film: Film, trial: Film, isThere: (path: string) => boolean): readonly Refused[] {
-  const keysOf = (lines: Film["acts"]): ReadonlySet<string> => new Set(lines.map(({ did }) => JSON.stringify(did)));
   const done = keysOf(film.acts.filter(({ failed }) => failed === null));
   const tried = keysOf(film.acts);
   return trial.acts.flatMap((line): readonly Refused[] => {
@@ -28,6 +27,8 @@ export function judgeTrial(film: Film, trial: Film, isThere: (path: string) => b
     return isThere(did.path) ? [{ line, why: done.has(key) ? "taken" : "hidden" }] : [];
   });
 }
+
+const keysOf = (lines: Film["acts"]): ReadonlySet<string> => new Set(lines.map(({ did }) => JSON.stringify(did)));
 
 /** The acts of a trial from where the program begins: before that its walls are put up, by somebody else. */
 export class FromTheProgram {

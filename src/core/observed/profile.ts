@@ -100,7 +100,7 @@ export function profileOf(film: Film): Profile {
       ({ did }) => `${did.protocol === "udp" ? "udp" : "tcp"}:${did.port}`,
     ),
     reachesLocal: sockets.some(({ did }) => did.act === "connect" && did.family === "AF_UNIX"),
-    capabilities: words("right").filter(({ value }) => /^CAP_/.test(value)),
+    capabilities: words("right").filter(({ value }) => value.startsWith("CAP_")),
     calls: words("call"),
     namespaces: words("namespace"),
     doubts: doubtsOf(
@@ -146,7 +146,7 @@ function reachedPlace(line: Line & { did: SocketAct }): Placed {
   return { line, place: isShared(folder) ? { kind: "file", path } : { kind: "folder", path: folder } };
 }
 
-function placeNeeds<K extends Place["kind"]>(placed: readonly Placed[], kind: K): readonly Need[] {
+function placeNeeds(placed: readonly Placed[], kind: Place["kind"]): readonly Need[] {
   return needs(
     placed.filter(({ place }) => place.kind === kind && !(place.kind === "kernel" && place.own)),
     ({ place }) => ("name" in place ? place.name : place.path),

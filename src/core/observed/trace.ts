@@ -85,7 +85,7 @@ export class TraceReader {
     if (SELDOM.includes(name) && !(name === "prlimit64" && args[2] === "NULL")) say({ act: "call", name, with: "" });
     // What MemoryDenyWriteExecute= refuses (systemd.exec(5)).
     const runs = /PROT_EXEC/.test(args[2] ?? "");
-    if (runs && (/mprotect$/.test(name) || (name === "mmap" && /PROT_WRITE/.test(args[2] ?? ""))))
+    if (runs && (name.endsWith("mprotect") || (name === "mmap" && /PROT_WRITE/.test(args[2] ?? ""))))
       say({ act: "call", name: "mprotect", with: "PROT_EXEC" });
     const needed = NEEDED[name];
     if (needed !== undefined && failed === null && before.uid === 0) say({ act: "right", name: needed, with: name });
@@ -94,9 +94,9 @@ export class TraceReader {
   /** What changes who a process is. */
   #follow(pid: number, before: TracedProcess, call: TracedCall, failed: string | null, say: (did: Act) => void): void {
     const { name, args, result } = call;
-    const cwd = /^AT_FDCWD</.test(args[0] ?? "") ? descriptorPath(args[0]) : null;
+    const cwd = args[0]?.startsWith("AT_FDCWD<") === true ? descriptorPath(args[0]) : null;
     if (cwd !== null) this.#learn(pid, { ...before, cwd: pathText(cwd) });
-    const spaces = [...`${args.join(" ")}`.matchAll(/CLONE_NEW([A-Z]+)/g)].map(([, kind = ""]) => kind);
+    const spaces = [...args.join(" ").matchAll(/CLONE_NEW([A-Z]+)/g)].map(([, kind = ""]) => kind);
     if (/^(?:clone3?|unshare|setns)$/.test(name))
       for (const kind of spaces) say({ act: "namespace", name: kind.toLowerCase(), with: name });
     if (failed !== null) return;

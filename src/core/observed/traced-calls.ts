@@ -98,32 +98,13 @@ export const NEEDED: Readonly<Record<string, Capability>> = {
  */
 export const SELDOM: readonly string[] = [
   ...Object.keys(NEEDED),
-  ...["capset", "acct", "fanotify_init", "fanotify_mark", "open_by_handle_at", "quotactl_fd", "_sysctl", "nfsservctl"],
-  ...[
-    "ioprio_set",
-    "mbind",
-    "migrate_pages",
-    "move_pages",
-    "nice",
-    "sched_setaffinity",
-    "sched_setattr",
-    "sched_setparam",
-  ],
-  ...["sched_setscheduler", "set_mempolicy", "set_mempolicy_home_node", "setpriority", "setrlimit", "prlimit64"],
-  ...[
-    "adjtimex",
-    "clock_adjtime",
-    "fsconfig",
-    "fsmount",
-    "fsopen",
-    "fspick",
-    "mount_setattr",
-    "move_mount",
-    "open_tree",
-  ],
-  ...["lookup_dcookie", "perf_event_open", "pidfd_getfd", "ptrace", "process_vm_readv", "process_vm_writev", "kcmp"],
-  ...["modify_ldt", "kexec_load", "kexec_file_load", "add_key", "keyctl", "request_key", "personality", "userfaultfd"],
-  ...["io_uring_setup", "ustat", "sysfs", "uselib", "seccomp", "memfd_create"],
+  ...`capset acct fanotify_init fanotify_mark open_by_handle_at quotactl_fd _sysctl nfsservctl
+    ioprio_set mbind migrate_pages move_pages nice sched_setaffinity sched_setattr sched_setparam
+    sched_setscheduler set_mempolicy set_mempolicy_home_node setpriority setrlimit prlimit64 adjtimex clock_adjtime
+    fsconfig fsmount fsopen fspick mount_setattr move_mount open_tree lookup_dcookie
+    perf_event_open pidfd_getfd ptrace process_vm_readv process_vm_writev kcmp modify_ldt kexec_load
+    kexec_file_load add_key keyctl request_key personality userfaultfd io_uring_setup ustat
+    sysfs uselib seccomp memfd_create`.split(/\s+/),
 ];
 
 /** Everything that a film is made of, as strace takes it: a name that this machine has not is passed over. */

@@ -29,11 +29,13 @@ const WRITES = [
 ];
 const LOADERS = ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"];
 
+type Values = readonly { readonly value: string }[];
+const values = (needs: Values): readonly string[] => needs.map(({ value }) => value);
+const ports = (needs: Values): readonly number[] =>
+  needs.flatMap(({ value }) => (value.startsWith("tcp:") ? [Number(value.slice(4))] : []));
+
 /** The same paths, ports, families and calls as the unit's; without systemd nothing is hidden or private, only refused. */
 export function trialPolicyOf(profile: Profile, refusable: readonly string[]): TrialPolicy {
-  const values = (needs: readonly { readonly value: string }[]): readonly string[] => needs.map(({ value }) => value);
-  const ports = (needs: readonly { readonly value: string }[]): readonly number[] =>
-    needs.flatMap(({ value }) => (value.startsWith("tcp:") ? [Number(value.slice(4))] : []));
   const seen = new Set(values(profile.calls));
   const mayConnect = profile.connects.length > 0 || profile.reachesLocal;
   return {
