@@ -29,7 +29,7 @@ const DAEMONS = [
 ] as const;
 const PACKAGES = "systemd,systemd-sysv,dbus,nginx-light,vsftpd,clamav-freshclam,curl,libatomic1";
 const RINGFORT = "/opt/ringfort/node_modules/.bin/node /opt/ringfort/src/main/ringfort.ts";
-const MOST_SCORE = 5;
+const MOST_SCORE = 3;
 
 const missing = needsBoot();
 if (missing !== false) {

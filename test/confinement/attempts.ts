@@ -18,7 +18,7 @@ import { gzipSync } from "node:zlib";
 interface Scene {
   /** A folder that nobody was allowed anything in: `secret`, `ledger.sqlite`, `evil.mjs`, `evil.cjs`, `control.sock`. */
   readonly outside: string;
-  /** A folder that the role may read, with `file` and a link `way-out` to the secret. */
+  /** A folder that the role may read, with `file` and a link `way-out` to the secret; "" where it reads its program alone. */
   readonly inside: string;
   /** A folder that the role may write, or "". */
   readonly own: string;
@@ -26,13 +26,20 @@ interface Scene {
   /** A process of the same user, and its parent. */
   readonly victim: number;
   readonly port: number;
-  readonly connects: boolean;
+  /** A local socket that the role is there to speak to, or "". */
+  readonly api: string;
+  readonly network: "none" | "connect" | "listen" | "listen-and-call-back" | "listen-and-connect";
   /** A listener that was inherited, or 0. */
   readonly listener: number;
   readonly raw: boolean;
 }
 
 const scene = JSON.parse(process.argv[1] ?? "{}") as Scene;
+/** A folder to plant things in, which is not the attacker's: what he reads, or else anything. */
+const inside = scene.inside === "" ? scene.outside : scene.inside;
+const isOneOf = (...networks: readonly Scene["network"][]): boolean => networks.includes(scene.network);
+const connects = isOneOf("connect", "listen-and-call-back", "listen-and-connect");
+const binds = isOneOf("listen-and-call-back", "listen-and-connect");
 const at = (name: string): string => path.join(scene.outside, name);
 /** What is an answer of the walls, and no accident. */
 const REFUSALS = new Set(["EPERM", "EACCES", "ENOSYS", "ERR_ACCESS_DENIED", "ERR_DLOPEN_DISABLED"]);
@@ -88,13 +95,13 @@ async function readings(): Promise<void> {
     );
   await attempt("read", "readdir /", () => fs.readdirSync("/"));
   await attempt("read", "readdir outside", () => fs.readdirSync(scene.outside));
-  await attempt("read", "through ../", () =>
-    fs.readFileSync(`${scene.inside}/../${path.basename(scene.outside)}/secret`),
-  );
+  await attempt("read", "through ../", () => fs.readFileSync(`${inside}/../${path.basename(scene.outside)}/secret`));
   await attempt("read", "stream", () => event(fs.createReadStream(at("secret")), "data"));
-  await attempt("read", "open for a copy", () => fs.copyFileSync(at("secret"), path.join(scene.inside, "copy")));
+  await attempt("read", "open for a copy", () => fs.copyFileSync(at("secret"), path.join(inside, "copy")));
   // Node's flags follow a link that leads out of an allowed folder: the kernel alone refuses it.
-  await attempt("symlink", "a link in an allowed folder", () => fs.readFileSync(path.join(scene.inside, "way-out")));
+  await attempt("symlink", "a link in an allowed folder", () => fs.readFileSync(path.join(inside, "way-out")));
+  if (scene.own !== "")
+    await attempt("symlink", "a link in its own folder", () => fs.readFileSync(path.join(scene.own, "way-out")));
 }
 
 async function writings(): Promise<void> {
@@ -102,7 +109,7 @@ async function writings(): Promise<void> {
   await attempt("write", "over a file outside", () => fs.writeFileSync(at("secret"), "x"));
   await attempt("write", "append", () => fs.appendFileSync(at("ledger.sqlite"), "x"));
   await attempt("write", "into the program", () => fs.writeFileSync(path.join(scene.program, "planted.ts"), "x"));
-  await attempt("write", "into what it reads", () => fs.writeFileSync(path.join(scene.inside, "planted"), "x"));
+  await attempt("write", "into what it reads", () => fs.writeFileSync(path.join(inside, "planted"), "x"));
   await attempt("write", "truncate", () => fs.truncateSync(at("secret")));
   await attempt("write", "rename", () => fs.renameSync(at("secret"), at("moved")));
   await attempt("write", "unlink", () => fs.unlinkSync(at("secret")));
@@ -110,8 +117,8 @@ async function writings(): Promise<void> {
   await attempt("write", "mkdtemp", () => fs.mkdtempSync("/tmp/ringfort-attack-"));
   await attempt("write", "chmod", () => fs.chmodSync(at("secret"), 0o777));
   await attempt("write", "utimes", () => fs.utimesSync(at("secret"), 1, 1));
-  await attempt("symlink", "symlink", () => fs.symlinkSync(at("secret"), path.join(scene.inside, "link")));
-  await attempt("symlink", "hard link", () => fs.linkSync(at("secret"), path.join(scene.inside, "hard")));
+  await attempt("symlink", "symlink", () => fs.symlinkSync(at("secret"), path.join(inside, "link")));
+  await attempt("symlink", "hard link", () => fs.linkSync(at("secret"), path.join(inside, "hard")));
   await attempt("write", "a heap snapshot", () => v8.writeHeapSnapshot(at("heap")));
   await attempt("/proc", "oom_score_adj", () => fs.writeFileSync("/proc/self/oom_score_adj", "0"));
   await attempt("/proc", "memory of its own", () => fs.openSync("/proc/self/mem", "r+"));
@@ -135,9 +142,11 @@ async function networks(): Promise<void> {
   const closing = async (socket: net.Socket): Promise<void> => {
     await event(socket, "connect").finally(() => socket.destroy());
   };
-  if (!scene.connects) {
+  if (!connects) {
     await attempt("connect", "TCP", () => closing(net.connect(scene.port, "127.0.0.1")));
     await attempt("connect", "TCP over IPv6", () => closing(net.connect(scene.port, "::1")));
+  }
+  if (scene.network !== "connect") {
     await attempt("connect", "UDP", () => udp((socket, done) => socket.send("x", 53, "127.0.0.1", done)));
     await attempt("connect", "a name server", async () => {
       const resolver = new dns.promises.Resolver({ timeout: 500, tries: 1 });
@@ -148,10 +157,14 @@ async function networks(): Promise<void> {
       });
     });
   }
-  await attempt("connect", "the control socket", () => orUncaught(closing(net.connect(at("control.sock")))));
+  // No kernel of today tells one path of a local socket from another: who may speak to one may speak to all of its user's.
+  if (scene.api === "")
+    await attempt("connect", "the control socket", () => orUncaught(closing(net.connect(at("control.sock")))));
   await attempt("connect", "an abstract socket", () => orUncaught(closing(net.connect(`\0ringfort-${scene.port}`))));
-  await attempt("bind", "TCP", () => orUncaught(event(net.createServer().listen(0, "127.0.0.1"), "listening")));
-  await attempt("bind", "TCP on every address", () => orUncaught(event(net.createServer().listen(0), "listening")));
+  if (!binds) {
+    await attempt("bind", "TCP", () => orUncaught(event(net.createServer().listen(0, "127.0.0.1"), "listening")));
+    await attempt("bind", "TCP on every address", () => orUncaught(event(net.createServer().listen(0), "listening")));
+  }
   await attempt("bind", "a local socket", () =>
     orUncaught(event(net.createServer().listen(at("mine.sock")), "listening")),
   );
@@ -237,7 +250,11 @@ async function calls(): Promise<void> {
     ["read", "open_by_handle_at", () => call(304, AT_FDCWD, room(64), 0)],
     ["read", "name_to_handle_at", () => call(303, AT_FDCWD, secret(), room(256), room(8), 0)],
     ["write", "creat", () => call(85, text(at("made")), 0o600)],
-    ["write", "openat to write", () => call(257, AT_FDCWD, text(path.join(scene.inside, "file")), 1)],
+    [
+      "write",
+      "openat to write",
+      () => call(257, AT_FDCWD, text(path.join(inside, scene.inside === "" ? "secret" : "file")), 1),
+    ],
     ["write", "truncate", () => call(76, secret(), 0)],
     ["write", "mknod", () => call(133, text(at("node")), 0o010_600, 0)],
     ["write", "chown", () => call(92, secret(), 0, 0)],
@@ -273,7 +290,7 @@ async function calls(): Promise<void> {
     ["kernel", "userfaultfd", () => call(323, 0)],
     ["kernel", "keyctl", () => call(250, 0, 0, 0)],
     ["kernel", "mount", () => call(165, text("none"), text(scene.outside), text("tmpfs"), 0, 0)],
-    ["kernel", "chroot", () => call(161, text(scene.inside))],
+    ["kernel", "chroot", () => call(161, text(inside))],
     ["kernel", "chdir", () => call(80, text("/"))],
     ["kernel", "setuid", () => call(105, 0)],
     ["kernel", "capset", () => call(126, room(8), room(24))],
@@ -312,8 +329,10 @@ async function work(): Promise<Readonly<Record<string, boolean>>> {
       done[name] = false;
     }
   };
-  await does("reads its files", () => fs.promises.readFile(path.join(scene.inside, "file")));
-  await does("lists its folder", () => fs.promises.readdir(scene.inside));
+  if (scene.inside !== "") {
+    await does("reads its files", () => fs.promises.readFile(path.join(scene.inside, "file")));
+    await does("lists its folder", () => fs.promises.readdir(scene.inside));
+  }
   await does("reads its program", () => fs.readFileSync(path.join(scene.program, "main", "serve-worker.ts")));
   await does("computes in threads", () => new Promise((resolve) => pbkdf2("a", "b", 100, 32, "sha256", resolve)));
   await does("compresses", () => gzipSync(randomBytes(100_000)));
@@ -328,11 +347,17 @@ async function work(): Promise<Readonly<Record<string, boolean>>> {
       fs.closeSync(fd);
       fs.renameSync(path.join(scene.own, "new"), path.join(scene.own, "last"));
     });
-  if (scene.connects)
-    await does("connects by name", async () => {
-      const socket = net.connect(scene.port, "localhost");
-      await event(socket, "connect");
-      socket.destroy();
+  const reaches = async (socket: net.Socket): Promise<void> => {
+    await event(socket, "connect").finally(() => socket.destroy());
+  };
+  if (isOneOf("connect")) await does("connects by name", () => reaches(net.connect(scene.port, "localhost")));
+  if (connects) await does("connects", () => reaches(net.connect(scene.port, "127.0.0.1")));
+  if (scene.api !== "") await does("speaks to its socket", () => reaches(net.connect(scene.api)));
+  if (binds)
+    await does("listens", async () => {
+      const server = net.createServer().listen(0, "127.0.0.1");
+      await event(server, "listening");
+      server.close();
     });
   if (scene.listener > 0)
     await does("answers on a listener that it was handed", async () => {

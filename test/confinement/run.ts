@@ -6,11 +6,14 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { DatabaseSync } from "node:sqlite";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { HandedSockets } from "../../src/confine/handed-sockets.ts";
 import { probeKernel } from "../../src/confine/launch.ts";
 import { socketOpener } from "../../src/confine/sockets.ts";
+import { config } from "../../src/core/config.ts";
 import { type Confine, type Jail, kernelPolicy, permissionFlagsOnly, throughLauncher } from "../../src/daemon/jails.ts";
+import { SpawnStarter } from "../../src/daemon/spawn-starter.ts";
+import { Workers } from "../../src/daemon/workers.ts";
 
 const repository = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 const ATTEMPTS = readFileSync(path.join(repository, "test/confinement/attempts.ts"), "utf8");
@@ -23,8 +26,18 @@ const LAUNCHER = [
 /** Which walls stand: Node's flags, the kernel's, or both as the daemon puts them. */
 export type Layers = "flags" | "kernel" | "both";
 
-/** The daemon's processes by what they may do (`src/daemon/workers.ts`). */
-export const ROLES = ["fetch", "inspect", "serve", "signer"] as const;
+/** The daemon's processes: every jail that `src/daemon/workers.ts` makes. */
+export const ROLES = [
+  "fetch",
+  "fetch of a folder",
+  "inspect",
+  "serve",
+  "serve with active FTP",
+  "console",
+  "signer",
+  "notify",
+  "login",
+] as const;
 export type Role = (typeof ROLES)[number];
 
 export interface Attempt {
@@ -52,6 +65,8 @@ class Scene {
   readonly outside: string = path.join(this.root, "outside");
   readonly inside: string = path.join(this.root, "inside");
   readonly own: string = path.join(this.root, "own");
+  /** The keeper's socket for the console. */
+  readonly api: string = path.join(this.root, "api.sock");
   readonly victim: ChildProcess = spawn("sleep", ["600"], { stdio: "ignore" });
   readonly #servers: Server[] = [];
   port = 0;
@@ -65,8 +80,13 @@ class Scene {
     copyFileSync("/bin/true", path.join(this.outside, "program"));
     copyFileSync("/bin/true", path.join(this.outside, "library.node"));
     writeFileSync(path.join(this.inside, "file"), "for its reader");
-    symlinkSync(path.join(this.outside, "secret"), path.join(this.inside, "way-out"));
-    for (const address of [{ port: 0, host: "127.0.0.1" }, { path: path.join(this.outside, "control.sock") }]) {
+    for (const folder of [this.inside, this.own, this.outside])
+      symlinkSync(path.join(this.outside, "secret"), path.join(folder, "way-out"));
+    for (const address of [
+      { port: 0, host: "127.0.0.1" },
+      { path: path.join(this.outside, "control.sock") },
+      { path: this.api },
+    ]) {
       const server = createServer((socket) => socket.destroy()).listen(address);
       await once(server, "listening");
       this.#servers.push(server);
@@ -88,36 +108,83 @@ class Scene {
   }
 }
 
-const JAILS: Readonly<Record<Role, Pick<Jail, "network">>> = {
-  fetch: { network: "connect" },
-  inspect: { network: "none" },
-  serve: { network: "listen" },
-  signer: { network: "none" },
+/** The name by which the daemon knows a role of a configuration that has them all. */
+const NAMES: Readonly<Record<Role, (scene: Scene) => string>> = {
+  fetch: () => "fetch",
+  "fetch of a folder": (scene) => `fetch ${scene.inside}`,
+  inspect: () => "inspect",
+  serve: () => "serve-plain",
+  "serve with active FTP": () => "serve-active",
+  console: () => "console",
+  signer: () => "signer",
+  notify: () => "notify",
+  login: () => "login",
 };
+
+const EVERY_ROLE = config.parse({
+  data: "/nowhere",
+  channels: {
+    plain: { listen: "127.0.0.1:0" },
+    active: { listen: "127.0.0.1:0", ftp: { listen: "127.0.0.1:0", passive: { from: 0, to: 0 }, active: true } },
+  },
+  console: {
+    listen: "127.0.0.1:0",
+    oidc: {
+      issuer: "https://issuer.example/",
+      clientId: "mirror",
+      clientSecretFile: "/nowhere/secret",
+      redirect: "https://mirror.example/api/v1/oidc/callback",
+      roles: { viewer: ["everybody"] },
+    },
+  },
+});
+
+/** The daemon's own jail for a role, around the scene's folders: what is tried here is what it puts up. */
+function jailOf(role: Role, scene: Scene): Jail {
+  const entry = path.join(repository, "src/main/none.ts");
+  const workers = new Workers(
+    EVERY_ROLE,
+    "0",
+    {
+      program: [
+        path.join(repository, "src"),
+        path.join(repository, "node_modules"),
+        path.join(repository, "package.json"),
+      ],
+      quarantine: scene.inside,
+      blobs: scene.inside,
+      views: scene.inside,
+      api: scene.api,
+      signer: { folder: scene.own, logName: "none" },
+      entries: { fetch: entry, inspect: entry, serve: entry, sign: entry, notify: entry, login: entry, console: entry },
+    },
+    new SpawnStarter(permissionFlagsOnly, () => "flags"),
+    { keepLog: () => {}, sockets: null, pick: () => 0, certificates: { shown: () => null }, consoleIdentity: null },
+    { emit: () => {} },
+    () => {},
+  );
+  workers.lanesFor(pathToFileURL(`${scene.inside}/`).href);
+  const name = NAMES[role](scene);
+  const jail = workers.states().find((each) => each.jail.role === name)?.jail;
+  if (jail === undefined) throw new Error(`the daemon has no role ${name}`);
+  return jail;
+}
 
 /** Puts the attacker in a role's place, behind these walls; `raw`: with system calls past Node too. */
 export async function attack(role: Role, layers: Layers, raw = true): Promise<Outcome> {
   const scene = await new Scene().open();
-  const sockets = role === "serve" ? (socketOpener(new HandedSockets({}, 0))?.open(LISTENER) ?? []) : [];
-  const jail: Jail = {
-    role,
-    program: [
-      path.join(repository, "src"),
-      path.join(repository, "node_modules"),
-      path.join(repository, "package.json"),
-    ],
-    reads: [scene.inside],
-    ...(role === "signer" ? { writes: [scene.own] } : {}),
-    ...JAILS[role],
-  };
+  const jail = jailOf(role, scene);
+  const serves = role === "serve" || role === "serve with active FTP";
+  const sockets = serves ? (socketOpener(new HandedSockets({}, 0))?.open(LISTENER) ?? []) : [];
   const asked = {
     outside: scene.outside,
-    inside: scene.inside,
-    own: role === "signer" ? scene.own : "",
+    inside: jail.reads.includes(scene.inside) ? scene.inside : "",
+    own: jail.writes?.includes(scene.own) === true ? scene.own : "",
     program: path.join(repository, "src"),
     victim: scene.victim.pid,
     port: scene.port,
-    connects: role === "fetch",
+    api: role === "console" ? scene.api : "",
+    network: jail.network,
     listener: sockets.length > 0 ? 3 : 0,
     raw,
   };
