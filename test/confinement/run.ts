@@ -161,7 +161,7 @@ function jailOf(role: Role, scene: Scene): Jail {
     new SpawnStarter(permissionFlagsOnly, () => "flags"),
     { keepLog: () => {}, sockets: null, pick: () => 0, certificates: { shown: () => null }, consoleIdentity: null },
     { emit: () => {} },
-    () => {},
+    () => true,
   );
   workers.lanesFor(pathToFileURL(`${scene.inside}/`).href);
   const name = NAMES[role](scene);
