@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { gzipSync } from "node:zlib";
+import { needsProgram } from "../../test/fixtures/needs.ts";
 import { type Fact, known } from "../core/machine/facts.ts";
 import { collectFacts, type HostWish } from "./collect.ts";
 import { addressOf } from "./network.ts";
@@ -111,6 +112,45 @@ test("processes of ours are known by what they run, and looked at", async (t) =>
     "a worker's keeper is who started it",
   );
   assert.deepEqual(is(ourProcesses(new Root(root), [104])), []);
+});
+
+test("where systemd starts each role, the keeper is found without being anybody's parent", async (t) => {
+  const root = await machine(t, {
+    "proc/103/status": STATUS(993).replace("PPid:\t100", "PPid:\t1"),
+    "proc/105/cmdline": "node\0/usr/lib/ringfort/dist/main/login-worker.js\0",
+    "proc/105/status": STATUS(995).replace("PPid:\t100", "PPid:\t1"),
+  });
+  assert.deepEqual(
+    is(ourProcesses(new Root(root), [103, 105])).map(({ pid, role }) => [pid, role]),
+    [
+      [100, "keeper"],
+      [103, "serve"],
+      [105, "login"],
+    ],
+  );
+});
+
+test("processes of others that run what a package has replaced are told; threads of the kernel have nothing", async (t) => {
+  const root = await machine(t, {
+    "proc/200/comm": "nginx\n",
+    "proc/200/maps": "7f10-7f11 r-xp 00000000 08:01 13 /usr/lib/libssl.so.3 (deleted)\n",
+    "proc/2/maps": "",
+  });
+  assert.deepEqual(is(look(root).replacedElsewhere), [{ pid: 200, name: "nginx", files: ["/usr/lib/libssl.so.3"] }]);
+});
+
+test("a drop-in that opens one of our units is in its exposure", {
+  skip: needsProgram("systemd-analyze", "systemd"),
+}, async (t) => {
+  const unit = "[Service]\nExecStart=/bin/a\nCapabilityBoundingSet=\nPrivateNetwork=yes\n";
+  const shut = is(look(await machine(t, { "usr/lib/systemd/system/ringfort-fetch@.service": unit })).exposures);
+  const opened = await machine(t, {
+    "usr/lib/systemd/system/ringfort-fetch@.service": unit,
+    "etc/systemd/system/ringfort-fetch@.service.d/open.conf": "[Service]\nPrivateNetwork=no\nType=oneshot\n",
+  });
+  const [one] = is(look(opened).exposures);
+  assert.deepEqual([shut.length, shut[0]?.passing, one?.passing], [1, false, true]);
+  assert.ok((one?.score ?? 0) > (shut[0]?.score ?? 10));
 });
 
 test("listeners, outside interfaces and their addresses are read of the kernel's tables", async (t) => {

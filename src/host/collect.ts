@@ -1,5 +1,6 @@
+import { Failure } from "../core/kernel/errors.ts";
 import { type Fact, type HostFacts, known, unknown, withFact } from "../core/machine/facts.ts";
-import { exposureOf } from "./exposure.ts";
+import { type UnitEntries, valuesOf } from "../core/units/unit-file.ts";
 import {
   addressesOn,
   defaultInterfaces,
@@ -9,9 +10,11 @@ import {
   sysctls,
 } from "./network.ts";
 import { type PatchWish, patchFacts } from "./patch.ts";
-import { ourProcesses, processFacts } from "./processes.ts";
+import { ourProcesses, processFacts, replacedElsewhere } from "./processes.ts";
 import { Root } from "./root.ts";
 import { storeFacts } from "./store.ts";
+import { exposuresOf } from "./unit-exposure.ts";
+import { readUnitOf, unitsNamed } from "./unit-files.ts";
 
 export interface HostWish extends PatchWish {
   /** "/" for this machine. */
@@ -28,7 +31,8 @@ export interface HostWish extends PatchWish {
 /** Looks at a machine, changes nothing, and says of everything what it could not see. */
 export function collectFacts(wish: HostWish): Omit<HostFacts, "now" | "configured" | "expected" | "product"> {
   const root = new Root(wish.root);
-  const processes = withFact(ourProcesses(root, wish.workers), (ours) => known(processFacts(root, ours)));
+  const ours = ourProcesses(root, wish.workers);
+  const processes = withFact(ours, (those) => known(processFacts(root, those)));
   const interfaces = interfacesOf(root);
   const outside = wish.outside === null ? defaultInterfaces(root) : known(wish.outside);
   return {
@@ -40,6 +44,7 @@ export function collectFacts(wish: HostWish): Omit<HostFacts, "now" | "configure
     ruleset: packetFilter(root),
     sysctls: sysctls(root, interfaces),
     exposures: exposures(root),
+    replacedElsewhere: withFact(ours, (those) => replacedElsewhere(root, those)),
     store: storeFacts(root, wish.data, processes),
     patch: patchFacts(root, wish),
     clockSynchronized: root.isHere
@@ -50,26 +55,27 @@ export function collectFacts(wish: HostWish): Omit<HostFacts, "now" | "configure
   };
 }
 
-const UNIT_FOLDERS = [
-  "etc/systemd/system",
-  "usr/local/lib/systemd/system",
-  "usr/lib/systemd/system",
-  "lib/systemd/system",
-];
-
+/** What /etc, the package and its drop-ins make of our units together: a drop-in can open what the package has shut. */
 function exposures(root: Root): HostFacts["exposures"] {
-  const units = new Map<string, string>();
-  for (const folder of UNIT_FOLDERS) {
-    const names = root.names(folder);
-    // The first folder wins, as it does for systemd.
-    for (const name of "is" in names ? names.is : [])
-      if (/^ringfort[\w@.-]*\.service$/.test(name) && !units.has(name)) units.set(name, root.at(`${folder}/${name}`));
+  const found: { readonly unit: string; readonly entries: UnitEntries }[] = [];
+  for (const unit of unitsNamed(root, /^ringfort[\w@.-]*\.service$/)) {
+    try {
+      const read = readUnitOf(root, unit);
+      if ("kind" in read) return unknown(`${unit}: ${read.detail}`);
+      found.push({ unit, entries: read.entries });
+    } catch (error) {
+      if (error instanceof Failure) return unknown(error.message);
+      throw error;
+    }
   }
-  const scores: { unit: string; score: number }[] = [];
-  for (const [unit, file] of units) {
-    const score = exposureOf(file);
-    if ("unknown" in score) return score;
-    scores.push({ unit, score: score.is });
-  }
-  return known(scores);
+  if (found.length === 0) return known([]);
+  return withFact(exposuresOf(found.map(({ entries }) => entries)), (scores) =>
+    known(
+      found.map(({ unit, entries }, at) => ({
+        unit,
+        score: scores[at]?.score ?? 10,
+        passing: valuesOf(entries, "Type").at(-1) === "oneshot",
+      })),
+    ),
+  );
 }

@@ -1,4 +1,4 @@
-import { type Fact, known, type ProcessFacts, unknown, withFact } from "../core/machine/facts.ts";
+import { type Fact, type HostFacts, known, type ProcessFacts, unknown, withFact } from "../core/machine/facts.ts";
 import type { Root } from "./root.ts";
 
 /** The entries of our processes, by which they are known; a number that somebody wrote down may be another process by now. */
@@ -26,10 +26,16 @@ export function ourProcesses(root: Root, of: readonly number[] | null): Fact<rea
       })
       .toSorted((a, b) => a.pid - b.pid);
     if (of === null) return known(found);
-    const keepers = new Set(
+    const workers = found.filter(({ pid }) => of.includes(pid));
+    const parents = new Set(
       of.map((pid) => statusField(root, pid, "PPid")).flatMap((fact) => ("is" in fact ? [Number(fact.is)] : [])),
     );
-    return known(found.filter(({ pid }) => of.includes(pid) || keepers.has(pid)));
+    const keepers = found.filter(({ role }) => role === "keeper");
+    const started = keepers.filter(({ pid }) => parents.has(pid));
+    // Where systemd starts each role it is everybody's parent: then every keeper that is here is looked at.
+    const bySystemd = workers.length > 0 && started.length === 0 && parents.has(1);
+    const ours = new Set([...of, ...(bySystemd ? keepers : started).map(({ pid }) => pid)]);
+    return known(found.filter(({ pid }) => ours.has(pid)));
   });
 }
 
@@ -70,6 +76,24 @@ export function processFacts(root: Root, ours: readonly OurProcess[]): readonly 
     ),
     replaced: withFact(mappings(root, pid), (all) => known(replacedFiles(all))),
   }));
+}
+
+/** Processes of others that run what a package has replaced. What ends while it is looked at is nobody's. */
+export function replacedElsewhere(root: Root, ours: readonly OurProcess[]): HostFacts["replacedElsewhere"] {
+  const own = new Set(ours.map(({ pid }) => pid));
+  return withFact(root.names("proc"), (names): HostFacts["replacedElsewhere"] => {
+    const found: { pid: number; name: string; files: readonly string[] }[] = [];
+    for (const pid of names.filter((name) => /^\d+$/.test(name)).map(Number)) {
+      if (own.has(pid)) continue;
+      const all = mappings(root, pid);
+      // Threads of the kernel have no mappings; what may not be looked at could have anything.
+      if ("unknown" in all && /E(?:ACCES|PERM)$/.test(all.unknown)) return all;
+      const files = "is" in all ? replacedFiles(all.is) : [];
+      const name = root.text(`proc/${pid}/comm`, 64);
+      if (files.length > 0) found.push({ pid, name: "is" in name ? name.is.trim() : "?", files });
+    }
+    return known(found);
+  });
 }
 
 export interface Mapping {

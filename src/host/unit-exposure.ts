@@ -1,44 +1,54 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { type Fact, known, unknown, withFact } from "../core/machine/facts.ts";
 import { inOrder, type UnitLine } from "../core/units/copy-unit.ts";
 import { type Exposure, readExposures } from "../core/units/exposure.ts";
-import type { UnitEntries } from "../core/units/unit-file.ts";
+import { parseUnit, type UnitEntries } from "../core/units/unit-file.ts";
 import { writeUnit } from "../core/units/write-unit.ts";
 import { runHere } from "./programs.ts";
 
 const ANALYZE = ["/usr/bin/systemd-analyze", "/bin/systemd-analyze"];
 
-/** systemd's exposure of a unit with each of several sets of lines behind its own. No service manager is asked. */
-export async function exposureWith(
-  entries: UnitEntries,
-  sets: readonly (readonly UnitLine[])[],
-): Promise<Fact<readonly Exposure[]>> {
-  const folder = await mkdtemp(path.join(tmpdir(), "ringfort-units-"));
+/** systemd's exposure of a unit with each of several sets of lines behind its own. */
+export function exposureWith(entries: UnitEntries, sets: readonly (readonly UnitLine[])[]): Fact<readonly Exposure[]> {
+  return exposuresOf(sets.map((added) => [...entries, ...inOrder(added).map((line) => behind(line))]));
+}
+
+function behind(line: UnitLine): UnitEntries[number] {
+  return { section: "Service", ...line, line: 0 };
+}
+
+/** systemd's exposure of several units. No service manager is asked. */
+export function exposuresOf(units: readonly UnitEntries[]): Fact<readonly Exposure[]> {
+  const folder = mkdtempSync(path.join(tmpdir(), "ringfort-units-"));
   try {
-    const files: string[] = [];
-    for (const [at, added] of sets.entries()) {
+    const files = units.map((entries, at) => {
       const file = path.join(folder, `u${at}.service`);
-      await writeFile(file, unitWith(entries, added), { mode: 0o600 });
-      files.push(file);
-    }
+      writeFileSync(file, scored(entries), { mode: 0o600 });
+      return file;
+    });
     const args = ["security", "--offline=true", "--no-pager"];
     return withFact(runHere(ANALYZE, [...args, "--json=short", ...files]), (json) =>
       withFact(runHere(ANALYZE, [...args, ...files]), (text): Fact<readonly Exposure[]> => {
-        const exposures = readExposures(json, text, sets.length);
+        const exposures = readExposures(json, text, units.length);
         return exposures === null ? unknown("systemd-analyze does not say what it should") : known(exposures);
       }),
     );
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 
+/** systemd's score of a unit that lies nowhere yet. */
+export function exposureOfText(text: string): Fact<number> {
+  const entries = parseUnit({ file: "unit", text });
+  if ("kind" in entries) return unknown(entries.detail);
+  return withFact(exposuresOf([entries]), ([one]) => (one === undefined ? unknown("no score") : known(one.score)));
+}
+
 /** What the score depends on: a service's own section. */
-function unitWith(entries: UnitEntries, added: readonly UnitLine[]): string {
+function scored(entries: UnitEntries): string {
   const own = entries.filter(({ section }) => section === "Service");
-  return writeUnit("", [
-    { name: "Service", entries: [...own.map(({ name, value }) => ({ name, value })), ...inOrder(added)] },
-  ]);
+  return writeUnit("", [{ name: "Service", entries: own.map(({ name, value }) => ({ name, value })) }]);
 }

@@ -20,7 +20,7 @@ export async function adviseUnitHere(wish: UnitWish): Promise<UnitAdvice | Refus
   const read = readUnit(wish.unit, wish.cwd);
   if ("kind" in read) return read;
   const unit = withWritable(read, wish.writable);
-  const measure: Measure = (sets) => exposureWith(unit.entries, sets);
+  const measure: Measure = async (sets) => exposureWith(unit.entries, sets);
   const head = { unit: unit.name, files: unit.files, writable: wish.writable };
   if (wish.trial !== null) {
     const tried = await tryHere(unit, wish.trial, measure);

@@ -5,11 +5,11 @@ import { fileURLToPath } from "node:url";
 import type { Observer } from "../cli/observe/doors.ts";
 import { REFUSABLE } from "../confine/refusals.ts";
 import { trialPolicyOf } from "../core/observed/trial-policy.ts";
-import { exposureOfText } from "../host/exposure.ts";
 import { filmHere } from "../host/observe/film.ts";
 import { lookHere, portsHere, topFoldersHere, whichProcesses } from "../host/observe/look.ts";
 import { tryHere } from "../host/observe/try.ts";
 import { Root } from "../host/root.ts";
+import { exposureOfText } from "../host/unit-exposure.ts";
 
 /** This machine's processes, for `ringfort observe`. */
 export const observerHere: Observer = {

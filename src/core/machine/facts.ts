@@ -19,7 +19,7 @@ export function withFact<T, R>(fact: Fact<T>, use: (is: T) => R): R | { readonly
 /** One process of ours, as /proc shows it. */
 export interface ProcessFacts {
   readonly pid: number;
-  /** keeper, fetch, inspect, serve, console, sign, notify. */
+  /** keeper, fetch, inspect, serve, console, sign, notify, login. */
   readonly role: string;
   /** The effective user. */
   readonly uid: Fact<number>;
@@ -158,8 +158,12 @@ export interface HostFacts {
   readonly ruleset: Fact<unknown>;
   /** Of files below /proc/sys, by their name with dots. */
   readonly sysctls: Readonly<Record<string, Fact<string>>>;
-  /** The exposure of each of our units, as systemd-analyze sums it up. */
-  readonly exposures: Fact<readonly { readonly unit: string; readonly score: number }[]>;
+  /** The exposure of each of our units with its drop-ins, as systemd-analyze sums it up. `passing`: it runs for a moment, for nobody outside. */
+  readonly exposures: Fact<readonly { readonly unit: string; readonly score: number; readonly passing: boolean }[]>;
+  /** Processes of others that have mapped what is gone from the disk. */
+  readonly replacedElsewhere: Fact<
+    readonly { readonly pid: number; readonly name: string; readonly files: readonly string[] }[]
+  >;
   readonly store: StoreFacts;
   readonly patch: PatchFacts;
   readonly clockSynchronized: Fact<boolean>;

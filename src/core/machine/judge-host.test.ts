@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CLEAN_HOST, HOST_NOW, ruleset } from "../../../test/fixtures/clean-host.ts";
 import { DAY } from "../kernel/instant.ts";
+import { PRESETS, type PresetName, policyOfPreset } from "../release/presets.ts";
 import { type HostFacts, known, type ProcessFacts, unknown } from "./facts.ts";
 import { CHECKS, judgeHost, worstOf } from "./judge-host.ts";
 
@@ -61,7 +62,10 @@ const FAULTS: Readonly<Record<string, readonly Change[]>> = {
   "PRIV-06": [serve({ uid: known(991) })],
   "PRIV-07": [serve({ coreLimit: known(Number.POSITIVE_INFINITY) }), sysctl("fs.suid_dumpable", "1")],
   "PRIV-08": [serve({ secretNames: known(["UPSTREAM_PASSWORD"]) })],
-  "PRIV-09": [(clean) => ({ ...clean, exposures: known([{ unit: "ringfort.service", score: 1.1 }]) })],
+  "PRIV-09": [
+    (clean) => ({ ...clean, exposures: known([{ unit: "ringfort.service", score: 1.1, passing: false }]) }),
+    (clean) => ({ ...clean, exposures: known([{ unit: "ringfort-audit.service", score: 3.6, passing: true }]) }),
+  ],
   "PRIV-10": [serve({ emptyNetwork: known(false) })],
   "FS-01": [store({ ownFileSystem: known(false) })],
   "FS-02": [store({ mountOptions: known(["rw", "nodev", "nosuid"]) })],
@@ -117,6 +121,9 @@ const FAULTS: Readonly<Record<string, readonly Change[]>> = {
   "PATCH-06": [patch({ rebootPending: known(true) })],
   "PATCH-07": [patch({ dependencies: known(flawed) })],
   "PATCH-08": [patch({ packages: known(flawed) })],
+  "PATCH-09": [
+    (clean) => ({ ...clean, replacedElsewhere: known([{ pid: 7, name: "sshd", files: ["/usr/lib/libssl.so.3"] }]) }),
+  ],
   "KRN-01": [sysctl("kernel.kptr_restrict", "0")],
   "KRN-02": [sysctl("kernel.dmesg_restrict", "0")],
   "KRN-03": [sysctl("kernel.unprivileged_bpf_disabled", "0")],
@@ -175,6 +182,16 @@ for (const [id, changes] of Object.entries(FAULTS))
     }
   });
 
+test("there is a preset of release policies with which CHG-01 passes, and it asks for both", () => {
+  const passing = (Object.keys(PRESETS) as PresetName[]).filter((name) => {
+    const last = policyOfPreset(name, ["staging", "production"]).rings.at(-1);
+    const signOffs = (last?.signOffs ?? []).reduce((sum, { people }) => sum + people, 0);
+    const releases = known([{ source: "clamav", released: true, soak: last?.soak ?? 0, signOffs }]);
+    return flipped(product({ releases })(CLEAN_HOST), "fail").length === 0;
+  });
+  assert.deepEqual(passing, ["two-person"]);
+});
+
 test("what nobody could look at is unknown, and never passes", () => {
   const nothing = unknown("nobody looked");
   const blind: HostFacts = {
@@ -187,6 +204,7 @@ test("what nobody could look at is unknown, and never passes", () => {
     ruleset: nothing,
     sysctls: {},
     exposures: nothing,
+    replacedElsewhere: nothing,
     store: {
       ownFileSystem: nothing,
       mountOptions: nothing,

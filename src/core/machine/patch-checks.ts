@@ -113,6 +113,21 @@ export const PATCH_CHECKS: readonly Check[] = [
     profiles: ON_SERVERS,
     judge: ({ patch }) => noneKnown(patch.packages),
   },
+  {
+    id: "PATCH-09",
+    severity: "medium",
+    title: "nothing else on the machine runs a library that was replaced",
+    means: "what a package has mended is not mended in a process that began before",
+    fix: "systemctl restart each of them (ringfort observe PID tells whose it is), or systemctl reboot",
+    origin: "paper 5.1.2",
+    profiles: ON_SERVERS,
+    judge: ({ replacedElsewhere }) =>
+      over(replacedElsewhere, (all) =>
+        all.length === 0
+          ? pass("nothing does")
+          : fail(few(all.map(({ pid, name, files }) => `${name} (${pid}): ${files[0] ?? ""}`))),
+      ),
+  },
 ];
 
 function feedsAreFresh({ patch, now }: HostFacts): Verdict {

@@ -94,7 +94,7 @@ export const PRODUCT_CHECKS: readonly Check[] = [
     severity: "high",
     title: "releases soak, and a second person signs them",
     means: "one mistaken or hostile person else releases alone, and at once",
-    fix: "ringfort policy set SOURCE --from POLICY.yaml, with soak and signOffs under its last ring (docs/reference/policy.md)",
+    fix: "ringfort policy set SOURCE --preset two-person, or --from POLICY.yaml with soak and signOffs under its last ring (docs/release.md)",
     origin: "paper 6.3.1",
     profiles: ON_SERVERS,
     judge: ({ product }) =>

@@ -29,6 +29,18 @@ export const PRESETS = {
     middle: { automatic: true, soak: "24h", health: {}, staleness: "10d", lane: { soak: "4h" } },
     last: { automatic: true, soak: "7d", health: {}, staleness: "21d", lane: { soak: "24h" } },
   },
+  "two-person": {
+    says: "what nobody shall release alone: 24 hours with health, then a second person; in the last ring within 7 days",
+    middle: { automatic: true, soak: "4h", health: {}, staleness: "2d" },
+    last: {
+      automatic: false,
+      soak: "24h",
+      health: {},
+      signOffs: [{ role: "approver" }],
+      staleness: "7d",
+      lane: { soak: "1h" },
+    },
+  },
   unsigned: {
     says: "content that little vouches for: never by itself, and with a second person",
     middle: { automatic: false, signOffs: [{ role: "approver" }] },
