@@ -5,7 +5,7 @@ import process from "node:process";
 import { gzipSync } from "node:zlib";
 import { cliPage, commandPages } from "../../src/cli/reference/cli-page.ts";
 import { config as configSchema } from "../../src/core/config.ts";
-import { settingsOfAnyHost, writeSysctl } from "../../src/core/network/kernel-settings.ts";
+import { settingsOfAnyHost, settingsOfTheMachine, writeSysctl } from "../../src/core/network/kernel-settings.ts";
 import { planNetwork } from "../../src/core/network/network-plan.ts";
 import { writeRuleSet } from "../../src/core/network/write-rule-set.ts";
 import { TIMERS } from "../../src/core/setup/host-files.ts";
@@ -43,6 +43,7 @@ export async function buildDebian(
   await take("systemd/sysusers.conf", "usr/lib/sysusers.d/ringfort.conf");
   await take("systemd/tmpfiles.conf", "usr/lib/tmpfiles.d/ringfort.conf");
   await put("usr/lib/sysctl.d/60-ringfort.conf", writeSysctl(settingsOfAnyHost()));
+  await put("usr/lib/sysctl.d/60-ringfort-kernel.conf", writeSysctl(settingsOfTheMachine()));
   await documents(root, version, put);
   await put(`${DOC}/sbom.cdx.json`, sbom);
   for (const script of ["postinst", "prerm", "postrm", "templates"]) await take(`debian/${script}`, `DEBIAN/${script}`);

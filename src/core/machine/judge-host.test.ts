@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CLEAN_HOST, HOST_NOW, ruleset } from "../../../test/fixtures/clean-host.ts";
 import { DAY } from "../kernel/instant.ts";
+import { kernelSettings, settingsOfTheMachine } from "../network/kernel-settings.ts";
 import { PRESETS, type PresetName, policyOfPreset } from "../release/presets.ts";
 import { type HostFacts, known, type ProcessFacts, unknown } from "./facts.ts";
 import { CHECKS, judgeHost, worstOf } from "./judge-host.ts";
@@ -181,6 +182,13 @@ for (const [id, changes] of Object.entries(FAULTS))
       );
     }
   });
+
+test("the settings that the package and harden network write are those that the audit asks for", () => {
+  const written = [...settingsOfTheMachine(), ...kernelSettings({ outside: "eth0", inside: ["eth1"] })];
+  const sysctls = Object.fromEntries(written.map(({ path, value }) => [path.replaceAll("/", "."), known(value)]));
+  assert.deepEqual(flipped({ ...CLEAN_HOST, sysctls }, "fail"), []);
+  assert.deepEqual(flipped({ ...CLEAN_HOST, sysctls }, "unknown"), []);
+});
 
 test("there is a preset of release policies with which CHG-01 passes, and it asks for both", () => {
   const passing = (Object.keys(PRESETS) as PresetName[]).filter((name) => {

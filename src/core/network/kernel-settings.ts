@@ -54,6 +54,22 @@ export function settingsOfAnyHost(): readonly KernelSetting[] {
   return kernelSettings({ outside: null, inside: [] }).filter(({ path }) => !TWO_SIDED.test(path));
 }
 
+/**
+ * What the audit asks of any machine beside its network (KRN-01 to KRN-05, PRIV-07). These are the whole kernel's, a container's host's too:
+ * they stand in a file of their own, and `harden network` neither writes nor compares them.
+ */
+export function settingsOfTheMachine(): readonly KernelSetting[] {
+  return [
+    { path: "kernel/kptr_restrict", value: "2" },
+    { path: "kernel/dmesg_restrict", value: "1" },
+    { path: "kernel/unprivileged_bpf_disabled", value: "1" },
+    { path: "kernel/randomize_va_space", value: "2" },
+    { path: "fs/protected_symlinks", value: "1" },
+    { path: "fs/protected_hardlinks", value: "1" },
+    { path: "fs/suid_dumpable", value: "0" },
+  ];
+}
+
 /** As sysctl.d(5) reads it. Paths with slashes, because an interface's name may hold a dot. */
 export function writeSysctl(settings: readonly KernelSetting[]): string {
   const lines = settings.map(({ path, value }) => `${path} = ${value}\n`).join("");
