@@ -5,19 +5,20 @@ import { UNITS } from "../test/fixtures/unit-file.ts";
 import { conclude, say, table } from "./report.ts";
 
 /**
- * `npm run prove:exposure`: what `systemd-analyze security --offline` makes of our unit, beside units of Debian. A role's
- * row is the unit that it runs in. The score tells which directives are there; that the daemon works under them is shown by
- * test/e2e/service-unit.test.ts.
+ * `npm run prove:exposure`: what `systemd-analyze security --offline` makes of each role's unit, beside units of Debian. The score
+ * tells which directives are there; that the roles work under them, under a real systemd, is what `npm run prove:roles` shows.
  */
 const ROLES = [
-  { role: "serve", goal: 0.2 },
-  { role: "inspect", goal: 0.2 },
-  { role: "control", goal: 0.2 },
-  { role: "signer", goal: 0.2 },
-  { role: "fetch", goal: 1.0 },
+  { role: "serve", unit: "ringfort-serve@.service", goal: 0.2 },
+  { role: "inspect", unit: "ringfort-inspect@.service", goal: 0.2 },
+  { role: "control", unit: "ringfort.service", goal: 0.2 },
+  { role: "signer", unit: "ringfort-signer@.service", goal: 0.2 },
+  { role: "console", unit: "ringfort-console@.service", goal: 0.2 },
+  { role: "fetch of a folder", unit: "ringfort-folder@.service", goal: 0.2 },
+  { role: "fetch", unit: "ringfort-fetch@.service", goal: 1.0 },
+  { role: "notify", unit: "ringfort-notify@.service", goal: 1.0 },
+  { role: "login", unit: "ringfort-login@.service", goal: 1.0 },
 ] as const;
-/** Every role runs in the keeper's unit: a user for each is not there yet (docs/adr). */
-const UNIT = "ringfort.service";
 
 const ANCHORS = [
   { name: "nginx", unit: "nginx.service", package: "nginx-common" },
@@ -37,8 +38,17 @@ function shown(score: number | null): string {
   return score === null ? "–" : score.toFixed(1);
 }
 
-const ours = await exposure(path.join(UNITS, UNIT));
-const roles = ROLES.map(({ role, goal }) => ({ role, goal, score: ours, met: ours !== null && ours <= goal }));
+const roles: {
+  readonly role: string;
+  readonly unit: string;
+  readonly goal: number;
+  readonly score: number | null;
+  readonly met: boolean;
+}[] = [];
+for (const { role, unit, goal } of ROLES) {
+  const score = await exposure(path.join(UNITS, unit));
+  roles.push({ role, unit, goal, score, met: score !== null && score <= goal });
+}
 const peers: { readonly name: string; readonly score: number | null; readonly package: string }[] = [];
 for (const { name, unit, package: from } of ANCHORS) {
   const file = ["/usr/lib/systemd/system", "/lib/systemd/system"]
@@ -50,7 +60,13 @@ say(
   table(
     ["who", "unit of", "exposure", "goal", "met"],
     [
-      ...roles.map(({ role, goal, score, met }) => [role, UNIT, shown(score), goal.toFixed(1), met ? "yes" : "NO"]),
+      ...roles.map(({ role, unit, goal, score, met }) => [
+        role,
+        unit,
+        shown(score),
+        goal.toFixed(1),
+        met ? "yes" : "NO",
+      ]),
       ...peers.map(({ name, package: from, score }) => [name, `Debian's ${from}`, shown(score), "", ""]),
     ],
   ),

@@ -8,7 +8,6 @@ import { config as configSchema } from "../../src/core/config.ts";
 import { settingsOfAnyHost, settingsOfTheMachine, writeSysctl } from "../../src/core/network/kernel-settings.ts";
 import { planNetwork } from "../../src/core/network/network-plan.ts";
 import { writeRuleSet } from "../../src/core/network/write-rule-set.ts";
-import { TIMERS } from "../../src/core/setup/host-files.ts";
 import { MIGRATIONS } from "../../src/store/ledgers/schema.ts";
 import { manPage, plainManPage } from "./man-page.ts";
 import { APP, must, type Program, type Put, putBelow, repository } from "./program.ts";
@@ -16,6 +15,7 @@ import { sbomOf } from "./sbom.ts";
 
 const deploy = path.join(repository, "deploy");
 const DOC = "usr/share/doc/ringfort";
+const UNIT = /\.(?:service|socket|timer)$/;
 
 /**
  * Makes the Debian package of what `layProgram` has laid below a root, where the rest of it is added. Resolves to the package and
@@ -35,11 +35,9 @@ export async function buildDebian(
   const sbom = sbomOf({ name: "ringfort", version, packages: program.packages });
   for (const name of ["ringfort", "ringfort-agent"])
     await put(`usr/bin/${name}`, `#!/bin/sh\nexec /${APP}/bin/node /${APP}/dist/main/${name}.js "$@"\n`);
-  await take("systemd/ringfort.service", "usr/lib/systemd/system/ringfort.service");
-  await take("systemd/ringfort-filter.service", "usr/lib/systemd/system/ringfort-filter.service");
-  for (const name of TIMERS.flatMap((timer) => [timer, timer.replace(/timer$/, "service")]))
-    await take(`systemd/${name}`, `usr/lib/systemd/system/${name}`);
-  await take("debian/nightly-backup", `${APP}/libexec/nightly-backup`);
+  for (const unit of (await readdir(path.join(deploy, "systemd"))).filter((name) => UNIT.test(name)))
+    await take(`systemd/${unit}`, `usr/lib/systemd/system/${unit}`);
+  for (const program of ["nightly-backup", "settle-data"]) await take(`debian/${program}`, `${APP}/libexec/${program}`);
   await take("systemd/sysusers.conf", "usr/lib/sysusers.d/ringfort.conf");
   await take("systemd/tmpfiles.conf", "usr/lib/tmpfiles.d/ringfort.conf");
   await put("usr/lib/sysctl.d/60-ringfort.conf", writeSysctl(settingsOfAnyHost()));
@@ -85,7 +83,7 @@ async function documents(root: string, version: string, put: Put): Promise<void>
   for (const [shell, place] of Object.entries(completions))
     await put(place, await printed("ringfort.js", "completion", shell));
   const sample = await readFile(path.join(repository, "ringfort.example.yaml"), "utf8");
-  const here = sample.replace(/^data: .*$/m, "data: /var/lib/ringfort").replace(/^( +least:) flags$/m, "$1 kernel");
+  const here = sample.replace(/^data: .*$/m, "data: /var/lib/ringfort").replace(/^( +least:) flags$/m, "$1 users");
   await put(`${DOC}/examples/ringfort.yaml`, here);
   for (const name of ["hardening.md", "operations.md"])
     await put(`${DOC}/${name}`, await readFile(path.join(repository, "docs", name)));

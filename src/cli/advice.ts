@@ -215,7 +215,7 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
   "daemon.stopping": "wait until it runs again",
   "request.malformed": "make sure that the command line and the daemon are of the same version",
   "confinement.too-weak":
-    "use a kernel with Landlock (Linux 6.2 or later, x86-64, landlock in /sys/kernel/security/lsm), or lower confinement.least in the configuration file, knowingly",
+    "use a kernel with Landlock (Linux 6.2 or later, x86-64, landlock in /sys/kernel/security/lsm), for the level users let systemd start the package's units (systemctl start ringfort), or lower confinement.least in the configuration file, knowingly",
   "process.unknown": "look for it with ps; a unit is named as systemctl names it, a role as ringfort status does",
   "film.unreadable": "name files that ringfort observe has written, with --output or --json",
   "image.tool-missing": "install the packages that are named, as root, and build again",
@@ -231,7 +231,7 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
   "unit.unreadable": "name a file that is there, or a unit as systemctl lists it",
   "trial.interrupted": "try again when there is time: nothing was written",
   "listen.failed":
-    "give the channel another address in the configuration file, or free this one: ss -ltnp shows who listens",
+    "give the channel another address in the configuration file, or free this one: ss -ltnp shows who listens; a daemon whose unit has no network is handed its listeners: ringfort harden sockets",
 };
 
 /** What to do about an error's code; a code of a newer daemon has no advice. */

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { createReadStream, existsSync } from "node:fs";
 import { copyFile, type FileHandle, mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { errnoOf, onDisk } from "../core/kernel/disk.ts";
 import { Failure, type Refusal, refuse } from "../core/kernel/errors.ts";
+import { UNIT_PLACES } from "../core/unit-places.ts";
 import { BACKUP_FILES, type BackupFile, type Manifest } from "../formats/backup/layout.ts";
 import { type BackupSink, type Opening, openBackup, type Sealing, sealBackup } from "../formats/backup/sealed.ts";
 import { type CommandContext, isRefusal } from "./context.ts";
@@ -21,7 +22,7 @@ export async function makeBackup(context: CommandContext, file: string, sealing:
   const work = await onDisk("making a folder beside the ledger", () => mkdtemp(copyName(config.data, "backup")));
   try {
     for (const name of ["signer/key", "signer/last", "views/shutoff.json"] as const)
-      await copyWhereThere(path.join(config.data, name), path.join(work, flat(name)));
+      await copyWhereThere(placeOf(config.data, name), path.join(work, flat(name)));
     if (configFile !== null) await copyWhereThere(configFile, path.join(work, flat("ringfort.yaml")));
     const refusal = await copyLedger(context, config.data, path.join(work, flat("ledger.sqlite")));
     if (refusal !== null) return refusal;
@@ -48,6 +49,14 @@ export async function makeBackup(context: CommandContext, file: string, sealing:
 
 /** Whose it is stands in the name: when that process is gone, whoever comes next removes it (store/left-copies.ts). */
 const copyName = (data: string, made: "backup" | "restore"): string => path.join(data, `${made}-${process.pid}-`);
+
+/** Where the roles have users of their own the signer's files are in no folder of the keeper's: root alone reads all of it. */
+function placeOf(data: string, name: BackupFile): string {
+  const moved = data === UNIT_PLACES.data && existsSync(path.join(UNIT_PLACES.signer, "key"));
+  return moved && name.startsWith("signer/")
+    ? path.join(UNIT_PLACES.signer, path.basename(name))
+    : path.join(data, name);
+}
 
 const flat = (name: BackupFile): string => name.replace("/", "-");
 

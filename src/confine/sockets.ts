@@ -24,7 +24,9 @@ export interface OpenSocket {
 }
 
 // Of Linux: include/uapi/asm-generic/socket.h, include/linux/net.h, include/uapi/linux/in6.h.
+const AF_INET = 2;
 const SOCK_STREAM = 1;
+const SOCK_DGRAM = 2;
 const SOCK_CLOEXEC = 0o2_000_000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
@@ -43,13 +45,23 @@ const WHY_NOT: Readonly<Record<string, string>> = {
   EACCES: "this user may not listen on that port",
   ENODEV: "this machine has no such interface",
   EPERM: "this user may not bind a socket to an interface",
-  EAFNOSUPPORT: "this machine does not speak this version of IP",
+  EAFNOSUPPORT:
+    "no socket unit hands it over, and this machine, or the daemon's unit, opens none of this version of IP",
 };
 
 /** Opens listeners for the channels' servers, which never make a socket. `null` where nobody knows the machine's calls. */
 export function socketOpener(handed: HandedSockets): SocketOpener | null {
   const numbers = syscalls();
   return numbers === null ? null : new SocketOpener(libc(), numbers, handed);
+}
+
+/** Whether this process may make a socket of the Internet at all; its unit may say no. */
+export function hasInternet(): boolean {
+  const numbers = syscalls();
+  if (numbers === null) return true;
+  const answer = libc().syscall(numbers.socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if ("value" in answer) libc().syscall(numbers.close, answer.value);
+  return "value" in answer;
 }
 
 export class SocketOpener {

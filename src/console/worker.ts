@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { Failure, quoteOutside } from "../core/kernel/errors.ts";
 import { askDaemonAs } from "../wire/client.ts";
 import { type ConsoleAnswer, type ConsoleStart, consoleStart } from "../wire/jobs.ts";
@@ -21,10 +22,10 @@ export function serveConsoleLane(fd: number, onEnd: (cause: Error | null) => voi
   lane.onClose(onEnd);
 }
 
-async function listen({ host, port, tls, socket, version, issuer }: ConsoleStart): Promise<ConsoleAnswer> {
+async function listen({ host, port, fd, tls, socket, version, issuer }: ConsoleStart): Promise<ConsoleAnswer> {
   const api = buildApi({ ask: (request) => askDaemonAs(socket, request, () => {}), tls, version, issuer });
   try {
-    await api.listen({ host, port });
+    await (fd === null ? api.listen({ host, port }) : listenOn(api, fd));
   } catch (cause) {
     if (!(cause instanceof Error && "code" in cause)) throw cause;
     const detail = quoteOutside(`${host}:${port}: ${cause.message}`, 500);
@@ -33,4 +34,11 @@ async function listen({ host, port, tls, socket, version, issuer }: ConsoleStart
   const at = api.server.address();
   if (at === null || typeof at === "string") throw new Error("a TCP server without an address");
   return { kind: "listening", address: at.address, port: at.port };
+}
+
+/** Fastify itself takes no descriptor. */
+async function listenOn(api: ReturnType<typeof buildApi>, fd: number): Promise<void> {
+  await api.ready();
+  api.server.listen({ fd });
+  await once(api.server, "listening");
 }

@@ -45,7 +45,10 @@ export const hostConfig = z.strictObject({
     .describe("The interface towards the clients; a channel's own `interface` goes before it."),
   user: account
     .default("ringfort")
-    .describe("The user that the daemon runs as, by name or number: the only one that may reach upstreams."),
+    .describe(
+      "The user that the daemon runs as, by name or number: the only one that may reach upstreams. With `confinement.least: users` " +
+        "and the default it is not let out, and `ringfort-fetch`, `ringfort-notify` and `ringfort-login` are.",
+    ),
   resolvers: z
     .array(hostAddress)
     .max(8)

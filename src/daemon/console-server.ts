@@ -3,16 +3,22 @@ import { SECOND } from "../core/kernel/instant.ts";
 import type { Events } from "../core/ports.ts";
 import { type ConsoleStart, consoleAnswer } from "../wire/jobs.ts";
 import type { Lane } from "../wire/lane.ts";
+import type { SocketDoor } from "./channel-sockets.ts";
 import type { Jail } from "./jails.ts";
 import type { WorkerProcess, WorkerState } from "./worker-process.ts";
 
 const START_LIMIT = 20 * SECOND;
+/** Under which name a service manager may hand over the console's listener. */
+export const CONSOLE_SOCKET = "console";
 
 /** The console's process, kept up at its address, also at one that the system chose. */
 export class ConsoleServer {
   readonly #worker: WorkerProcess;
   readonly #start: ConsoleStart;
   readonly #events: Events;
+  readonly #sockets: SocketDoor | null;
+  /** The listener that was handed over for it, kept over its restarts. */
+  #handed: number | null = null;
   #port: number;
   #url: string | null = null;
   #lane: Lane | null = null;
@@ -20,7 +26,8 @@ export class ConsoleServer {
   #stopping = false;
   #restarting = false;
 
-  constructor(worker: WorkerProcess, start: ConsoleStart, events: Events) {
+  constructor(worker: WorkerProcess, start: ConsoleStart, events: Events, sockets: SocketDoor | null = null) {
+    this.#sockets = sockets;
     this.#worker = worker;
     this.#start = start;
     this.#events = events;
@@ -47,19 +54,36 @@ export class ConsoleServer {
     const late = new Failure("worker.silent", "the console did not start in time", { retry: "later" });
     const timer = setTimeout(() => listening.reject(late), START_LIMIT);
     try {
+      const handed = this.#listener();
       const [lane] = await this.#worker.start(
         [{ message: (value) => this.#heard(value), data: () => this.#worker.kill() }],
         () => this.#lost(),
+        handed === null ? [] : [handed],
       );
       this.#lane = lane ?? null;
       // Without a listener the end of a lane would go unnoticed; the process ends with it by itself.
       lane?.onClose(() => {});
-      lane?.send({ ...this.#start, port: this.#port } satisfies ConsoleStart);
+      const fd = handed === null ? null : this.#worker.firstSocket;
+      lane?.send({ ...this.#start, port: this.#port, fd } satisfies ConsoleStart);
       await listening.promise;
     } finally {
       clearTimeout(timer);
       this.#listening = null;
     }
+  }
+
+  /** Throws `listen.failed` for a socket that is not the one that the configuration names. */
+  #listener(): number | null {
+    if (this.#handed !== null || this.#sockets?.isHanded(CONSOLE_SOCKET) !== true) return this.#handed;
+    const { host, port } = this.#start;
+    const opened = this.#sockets.open({ name: CONSOLE_SOCKET, host, port, backlog: 0, interface: null });
+    if (opened.length !== 1)
+      throw new Failure(
+        "listen.failed",
+        `${opened.length} sockets are handed over as ${CONSOLE_SOCKET}; one is needed`,
+      );
+    this.#handed = opened[0]?.fd ?? null;
+    return this.#handed;
   }
 
   #heard(value: unknown): void {

@@ -43,7 +43,7 @@ export async function openControlServer(
   verbs: Verbs,
   onBug: (error: unknown) => void,
 ): Promise<ControlServer> {
-  return openServer(path, onBug, async (value, caller) => {
+  return openServer(path, 0o600, onBug, async (value, caller) => {
     const parsed = requestSchema.safeParse(value);
     if (!parsed.success) throw new Failure("request.malformed", describe(parsed.error));
     const request = parsed.data;
@@ -54,13 +54,13 @@ export async function openControlServer(
 
 /** Answers the console's process: each request comes with what somebody showed, and is done as who that is. */
 export async function openApiServer(
-  path: string,
+  { path, mode }: { readonly path: string; readonly mode: number },
   verbs: Verbs,
   gate: Gate,
   issuer: IssuerLogin | null,
   onBug: (error: unknown) => void,
 ): Promise<ControlServer> {
-  return openServer(path, onBug, async (value, caller) => {
+  return openServer(path, mode, onBug, async (value, caller) => {
     const parsed = apiRequest.safeParse(value);
     if (!parsed.success) throw new Failure("request.malformed", describe(parsed.error));
     const asked = parsed.data;
@@ -85,16 +85,18 @@ export async function openApiServer(
 /** Gives every request to `answer`, and sends what comes of it: a result, a refusal or a failure. */
 async function openServer(
   path: string,
+  mode: number,
   onBug: (error: unknown) => void,
   answer: (value: unknown, caller: Caller) => Promise<object>,
 ): Promise<ControlServer> {
   const going = new Set<Promise<void>>();
-  const server = await listenLocally(path, (value, caller) => {
+  const attend = (value: unknown, caller: Caller): void => {
     const work = conclude(caller, () => answer(value, caller))
       .catch(onBug)
       .finally(() => going.delete(work));
     going.add(work);
-  });
+  };
+  const server = await listenLocally(path, attend, mode);
   return {
     close: () => server.close(),
     settled: async () => {

@@ -25,8 +25,8 @@ export interface Places {
   readonly quarantine: string;
   readonly blobs: string;
   readonly views: string;
-  /** The keeper's socket for the console. */
-  readonly api: string;
+  /** The keeper's socket for the console, and who may open it. */
+  readonly api: { readonly path: string; readonly mode: number };
   /** The signer's own folder, and the audit log's name for a key that has to be made. */
   readonly signer: { readonly folder: string; readonly logName: string };
   readonly entries: {
@@ -193,7 +193,7 @@ function consoleServer(
   version: string,
   places: Places,
   starter: ProcessStarter,
-  { consoleIdentity: tls }: Identities,
+  { consoleIdentity: tls, sockets }: ServerDoors & Identities,
   events: Events,
 ): ConsoleServer {
   // It connects to the keeper's socket, which Node's flags do not tell from a network.
@@ -209,8 +209,16 @@ function consoleServer(
     inherits: [],
   } as const;
   const issuer = oidc === undefined ? null : { secure: oidc.redirect.startsWith("https:") };
-  const start = { kind: "console-start", ...hostAndPort(listen), tls, socket: places.api, version, issuer } as const;
-  return new ConsoleServer(new WorkerProcess(role, starter), start, events);
+  const start = {
+    kind: "console-start",
+    ...hostAndPort(listen),
+    fd: null,
+    tls,
+    socket: places.api.path,
+    version,
+    issuer,
+  } as const;
+  return new ConsoleServer(new WorkerProcess(role, starter), start, events, sockets);
 }
 
 function channelServer(

@@ -1,4 +1,4 @@
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, existsSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { descriptorDoor } from "../confine/descriptors.ts";
@@ -6,6 +6,7 @@ import { probeKernel } from "../confine/launch.ts";
 import { isFiltered, isOthers, statusOf } from "../confine/observed.ts";
 import type { Config } from "../core/config.ts";
 import { Failure } from "../core/kernel/errors.ts";
+import { UNIT_PLACES } from "../core/unit-places.ts";
 import { LEVELS, type Level, permissionFlagsOnly, throughLauncher } from "../daemon/jails.ts";
 import type { ProcessStarter } from "../daemon/process-starter.ts";
 import { RoleStarter } from "../daemon/role-starter.ts";
@@ -13,22 +14,20 @@ import { ROLES } from "../daemon/roles.ts";
 import { SpawnStarter } from "../daemon/spawn-starter.ts";
 import { programHere } from "./program-here.ts";
 
-/** Where the units of the package put the roles' sockets, and the one data folder that they show to their processes. */
-const ROLES_OF_UNITS = "/run/ringfort/roles";
-const DATA_OF_UNITS = "/var/lib/ringfort";
-
 /**
  * The furthest confinement that there is here for a data folder. Throws `confinement.too-weak` below `least`. What was chosen here
  * is what every process gets: one that cannot be put under it does not run.
  */
 export function confineHere(
-  { data, confinement: { least, roles } }: Pick<Config, "data" | "confinement">,
+  { data, confinement: { least: asked, roles } }: Pick<Config, "data" | "confinement">,
   launcher: string = programHere.entry("launch"),
 ): { readonly starter: ProcessStarter; readonly level: Level } {
   const { landlock, seccomp } = probeKernel();
   const kernel = seccomp && landlock > 0;
   const missing = missingRole(roles, data);
   const door = descriptorDoor();
+  // There the signer's key is no longer the keeper's to read, and a new one would begin another log.
+  const least = data === UNIT_PLACES.data && existsSync(path.join(UNIT_PLACES.signer, "key")) ? "users" : asked;
   const level = kernel && missing === null && door !== null ? "users" : kernel ? "kernel" : "flags";
   if (LEVELS.indexOf(level) < LEVELS.indexOf(least)) {
     const given = [landlock > 0 ? `Landlock ${landlock}` : "no Landlock", seccomp ? "seccomp" : "no seccomp"];
@@ -50,8 +49,8 @@ export function confineHere(
 
 /** Why systemd cannot start the roles for us; `null`: it can. */
 function missingRole(folder: string, data: string): string | null {
-  if (folder === ROLES_OF_UNITS && data !== DATA_OF_UNITS)
-    return `the units of the roles show ${DATA_OF_UNITS}, and the data folder is ${data}`;
+  if (folder === UNIT_PLACES.roles && data !== UNIT_PLACES.data)
+    return `the units of the roles show ${UNIT_PLACES.data}, and the data folder is ${data}`;
   for (const role of Object.keys(ROLES)) {
     const socket = path.join(folder, `${role}.sock`);
     try {

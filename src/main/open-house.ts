@@ -10,8 +10,11 @@ import type { Config } from "../core/config.ts";
 import { Failure } from "../core/kernel/errors.ts";
 import { accessLogHeader } from "../core/model/access-log.ts";
 import type { AtStep, EventRecord } from "../core/ports.ts";
+import { UNIT_PLACES } from "../core/unit-places.ts";
 import { socketNames } from "../daemon/channel-sockets.ts";
+import { CONSOLE_SOCKET } from "../daemon/console-server.ts";
 import { type Daemon, type DaemonParts, startDaemon } from "../daemon/daemon.ts";
+import type { Level } from "../daemon/jails.ts";
 import { storeFailure, syncDirectory } from "../store/durable.ts";
 import { openEventLog } from "../store/event-log.ts";
 import { sweepCopies } from "../store/left-copies.ts";
@@ -40,8 +43,9 @@ export interface HouseOptions {
 
 /** Chooses every concrete part and starts the daemon with them. Whoever holds the ledger holds the store. */
 export async function openHouse({ config, atStep, echo, onBug }: HouseOptions): Promise<Daemon> {
-  const places = placesOf(config);
-  makeFolders([config.data, places.logs, places.signer.folder]);
+  const confined = confineHere(config);
+  const places = placesOf(config, confined.level);
+  makeFolders([config.data, places.logs, ...(places.shared ? [] : [places.signer.folder])]);
   const clock = { now: () => Date.now() };
   const ledger = await ledgers.sqlite({
     file: path.join(config.data, "ledger.sqlite"),
@@ -74,7 +78,10 @@ export async function openHouse({ config, atStep, echo, onBug }: HouseOptions): 
   };
   try {
     const handed = new HandedSockets(process.env, process.pid);
-    handed.expect(Object.entries(config.channels).flatMap(([name, channel]) => socketNames(name, channel)));
+    handed.expect([
+      ...Object.entries(config.channels).flatMap(([name, channel]) => socketNames(name, channel)),
+      ...(config.console === undefined ? [] : [CONSOLE_SOCKET]),
+    ]);
     logs.tidy();
     const left = await sweepCopies(config.data, clock.now());
     if (left.length > 0) events.emit("store.copies-removed", { names: left.join(" ") });
@@ -94,13 +101,14 @@ export async function openHouse({ config, atStep, echo, onBug }: HouseOptions): 
       quarantine: await openQuarantine({
         folder: places.quarantine,
         atStep,
+        shared: places.shared,
         random: () => randomBytes(8).toString("hex"),
       }),
       views: await openViews(places.views, atStep),
       trees: openTrees({ data: config.data, blobs: places.blobs, atStep: () => {}, now: clock.now }),
       events,
       atStep,
-      ...confineHere(config),
+      ...confined,
       serverDoors: {
         keepLog: (name, fields, lines) => logs.read(name, (at) => accessLogHeader(fields, at), lines),
         sockets: socketOpener(handed),
@@ -140,16 +148,24 @@ function makeFolders(folders: readonly string[]): void {
 }
 
 /** Where everything lies below the data folder: docs/store-format.md. */
-function placesOf({ data, auditLog }: Config): DaemonParts["places"] & { readonly logs: string } {
+function placesOf(
+  { data, auditLog, confinement }: Config,
+  level: Level,
+): DaemonParts["places"] & { readonly logs: string; readonly shared: boolean } {
+  const shared = level === "users" && confinement.roles === UNIT_PLACES.roles;
   return {
+    shared,
     program: programHere.files,
     quarantine: path.join(data, "quarantine"),
     blobs: path.join(data, "blobs"),
     views: path.join(data, "views"),
     logs: path.join(data, "logs"),
     control: path.join(data, "control.sock"),
-    api: path.join(data, "api.sock"),
-    signer: { folder: path.join(data, "signer"), logName: auditLog.name ?? `ringfort/${hostname()}` },
+    api: { path: shared ? UNIT_PLACES.api : path.join(data, "api.sock"), mode: shared ? 0o660 : 0o600 },
+    signer: {
+      folder: shared ? UNIT_PLACES.signer : path.join(data, "signer"),
+      logName: auditLog.name ?? `ringfort/${hostname()}`,
+    },
     entries: {
       fetch: programHere.entry("fetch-worker"),
       inspect: programHere.entry("inspect-worker"),

@@ -15,6 +15,8 @@ import { RunningDigest } from "./running-digest.ts";
 export interface QuarantineOptions {
   readonly folder: string;
   readonly atStep: AtStep;
+  /** Whether the inspector is another user: then whoever may enter the data folder reads here. */
+  readonly shared?: boolean;
   /** Letters and digits that no other start of the daemon has had; asked for once. */
   readonly random: () => string;
 }
@@ -30,7 +32,7 @@ export function quarantinePath(folder: string, file: string): string {
 /** Opens the quarantine, makes its folder where there is none. Throws `Failure` `store.*`, as all of its methods do. */
 export async function openQuarantine(options: QuarantineOptions): Promise<Quarantine> {
   return onDisk("opening the quarantine", async () => {
-    await mkdir(options.folder, { recursive: true, mode: 0o700 });
+    await mkdir(options.folder, { recursive: true, mode: options.shared === true ? 0o755 : 0o700 });
     const held = new Set<string>();
     for (const name of await readdir(options.folder)) {
       const key = RESUME_NAME.exec(name)?.[1];
@@ -43,6 +45,7 @@ export async function openQuarantine(options: QuarantineOptions): Promise<Quaran
 class QuarantineFolder implements Quarantine {
   readonly #folder: string;
   readonly #atStep: AtStep;
+  readonly #mode: number;
   readonly #run: string;
   readonly #pool = new BufferPool();
   // Names of what lies there to be resumed. Only this process writes here, so that the many small files that were
@@ -51,8 +54,9 @@ class QuarantineFolder implements Quarantine {
   readonly #notes = new Map<string, { readonly landing: Landing; note: string }>();
   #count = 0;
 
-  constructor({ folder, atStep, random }: QuarantineOptions, held: Set<string>) {
+  constructor({ folder, atStep, random, shared }: QuarantineOptions, held: Set<string>) {
     this.#folder = folder;
+    this.#mode = shared === true ? 0o644 : 0o600;
     this.#atStep = atStep;
     this.#run = random();
     this.#held = held;
@@ -66,7 +70,7 @@ class QuarantineFolder implements Quarantine {
       const name = nameOf(key);
       const file = this.#freshName();
       const kept = this.#held.has(name) ? await this.#claim(name, file, options) : null;
-      const handle = kept?.handle ?? (await OpenFile.create(this.#path(file), NEW_FILE, 0o600));
+      const handle = kept?.handle ?? (await OpenFile.create(this.#path(file), NEW_FILE, this.#mode));
       const landing = new LandingFile({
         file,
         path: this.#path(file),

@@ -280,10 +280,14 @@ const tlsIdentity = z.strictObject({
 export type TlsIdentity = z.infer<typeof tlsIdentity>;
 
 /** The first and only message to the console's process; its lane is descriptor 3. */
+/** A descriptor of the process that listens already; `null`: it opens its own. */
+const listenerFd = z.int().min(3).max(65_535).nullable().default(null);
+
 export const consoleStart = z.strictObject({
   kind: z.literal("console-start"),
   host: z.string().max(255),
   port: z.int().min(0).max(65_535),
+  fd: listenerFd,
   /** PEM, both; `null` only on the loopback. */
   tls: tlsIdentity.nullable(),
   /** The keeper's socket for it. */
@@ -302,8 +306,6 @@ export type ConsoleAnswer = z.infer<typeof consoleAnswer>;
 
 const leastVersion = z.enum(["1.2", "1.3"]).default("1.2");
 export type LeastVersion = z.infer<typeof leastVersion>;
-/** A descriptor of the process that listens already; `null`: it opens its own. */
-const listenerFd = z.int().min(3).max(65_535).nullable().default(null);
 
 const networks = z.array(z.string().max(64)).max(1_024);
 

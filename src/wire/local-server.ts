@@ -21,12 +21,13 @@ export interface LocalServer {
 }
 
 /**
- * Listens on a socket that only its owner may open. Whoever holds the store's lock may replace what a dead daemon left
+ * Listens on a socket that whom `mode` lets may open. Whoever holds the store's lock may replace what a dead daemon left
  * at the path. A caller that says anything but one small message is cut off.
  */
 export async function listenLocally(
   path: string,
   serve: (request: unknown, caller: Caller) => void,
+  mode = 0o600,
 ): Promise<LocalServer> {
   if (Buffer.byteLength(path) > MOST_PATH_BYTES)
     throw new Failure(
@@ -41,14 +42,14 @@ export async function listenLocally(
     attend(socket, serve);
   });
   // The socket is made during the call: between it and a chmod, whoever the mask lets in could connect.
-  const mask = process.umask(0o177);
+  const mask = process.umask(0o777 & ~mode);
   try {
     server.listen(path);
   } finally {
     process.umask(mask);
   }
   await once(server, "listening");
-  await chmod(path, 0o600);
+  await chmod(path, mode);
   return {
     close: async () => {
       server.close();

@@ -154,7 +154,7 @@ function jailOf(role: Role, scene: Scene): Jail {
       quarantine: scene.inside,
       blobs: scene.inside,
       views: scene.inside,
-      api: scene.api,
+      api: { path: scene.api, mode: 0o600 },
       signer: { folder: scene.own, logName: "none" },
       entries: { fetch: entry, inspect: entry, serve: entry, sign: entry, notify: entry, login: entry, console: entry },
     },

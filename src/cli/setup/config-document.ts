@@ -1,7 +1,9 @@
 import { type Document, parseDocument } from "yaml";
 
 /** Where nobody has written a configuration yet: what `ringfort setup` adds its answers to. */
-const BEGUN = `# Ringfort's configuration, begun by \`ringfort setup\`. \`ringfort config check\` names what is wrong with it, and
+const begun = (
+  least: "kernel" | "users",
+): string => `# Ringfort's configuration, begun by \`ringfort setup\`. \`ringfort config check\` names what is wrong with it, and
 # docs/reference/configuration.md has every setting. Run \`ringfort setup\` again to change what it has asked for.
 data: /var/lib/ringfort
 
@@ -12,9 +14,9 @@ channels:
   production:
     listen: 127.0.0.1:8082
 
-# The least confinement that the daemon starts with: the kernel's (docs/hardening.md).
+# The least confinement that the daemon starts with (docs/hardening.md): users is a user for each role, by systemd.
 confinement:
-  least: kernel
+  least: ${least}
 
 # The host around it: \`ringfort harden\` makes socket units and a packet filter of this.
 host: {}
@@ -28,9 +30,9 @@ export class ConfigDocument {
     this.#document = document;
   }
 
-  /** Of a file's text, which is valid; `null`: there is none yet. */
-  static of(text: string | null): ConfigDocument {
-    return new ConfigDocument(parseDocument(text ?? BEGUN, { version: "1.2" }));
+  /** Of a file's text, which is valid; `null`: there is none yet. `hasService`: whether systemd's units are there. */
+  static of(text: string | null, hasService: boolean): ConfigDocument {
+    return new ConfigDocument(parseDocument(text ?? begun(hasService ? "users" : "kernel"), { version: "1.2" }));
   }
 
   at(path: readonly string[]): unknown {

@@ -83,14 +83,17 @@ async function planned(
   const machine = place.root === "/" ? await surroundings.host.machine() : { interfaces: [], resolvers: [] };
   if (isAsked)
     tell(`${there === null ? "" : `What ${place.file} says is offered. `}Enter takes what stands in brackets.\n`);
-  const document = await answered(ConfigDocument.of(there), {
-    given: givenAnswers(options),
-    machine,
-    isHere: place.root === "/",
-    wasThere: there !== null,
-    ask,
-    tell,
-  });
+  const document = await answered(
+    ConfigDocument.of(there, (await installed(place.root, ["ringfort.service"])).length > 0),
+    {
+      given: givenAnswers(options),
+      machine,
+      isHere: place.root === "/",
+      wasThere: there !== null,
+      ask,
+      tell,
+    },
+  );
   if (document === null) return null;
   const whole = options.ftp === true ? withFtp(document) : document;
   const faults = faultsOf(whole.plain());

@@ -68,7 +68,7 @@ export function planNetwork(config: Config, sources: readonly SourceRoute[]): Ne
   if (outside !== undefined && interfaces.has(outside))
     faults.push(`host.outside: ${outside} is also an inside interface; the host has two sides`);
   const admin = adminServices(config, (fault) => faults.push(fault));
-  const egress = [...sourceEgress(sources, config.host.user, (fault) => faults.push(fault)), ...ownEgress(config)];
+  const egress = [...sourceEgress(sources, usersOf(config).fetch, (fault) => faults.push(fault)), ...ownEgress(config)];
   if (faults.length > 0 || outside === undefined) return { kind: "underdescribed", faults: [...new Set(faults)] };
   return {
     outside,
@@ -102,6 +102,16 @@ function adminServices({ host, console: api }: Config, fault: (text: string) => 
 
 const PORTS: Readonly<Record<string, number>> = { "http:": 80, "https:": 443, "ftp:": 21, "smtp:": 25, "smtps:": 465 };
 
+/** Who connects outside: each role's own user where systemd gives it one, else the daemon's for all. */
+function usersOf({
+  confinement,
+  host: { user },
+}: Config): Readonly<Record<"fetch" | "notify" | "login", string | number>> {
+  return confinement.least === "users" && user === "ringfort"
+    ? { fetch: "ringfort-fetch", notify: "ringfort-notify", login: "ringfort-login" }
+    : { fetch: user, notify: user, login: user };
+}
+
 function sourceEgress(
   sources: readonly SourceRoute[],
   user: string | number,
@@ -122,18 +132,27 @@ function sourceEgress(
 }
 
 /** What the daemon itself reaches beside upstreams, and what its host needs. */
-function ownEgress({ host, notify, systemLog }: Config): readonly Egress[] {
-  const { user, resolvers, timeServers } = host;
+function ownEgress(config: Config): readonly Egress[] {
+  const { host, notify, systemLog } = config;
+  const { resolvers, timeServers } = host;
+  const users = usersOf(config);
   const one = { ftp: false } as const;
   const dns = (["udp", "tcp"] as const).flatMap((protocol): readonly Egress[] =>
     resolvers.length === 0
-      ? [{ ...one, name: "names", user, protocol, port: 53, to: null }]
+      ? [...new Set(Object.values(users))].map((user) => ({
+          ...one,
+          name: "names",
+          user,
+          protocol,
+          port: 53,
+          to: null,
+        }))
       : resolvers.map((to) => ({ ...one, name: "names", user: null, protocol, port: 53, to })),
   );
   const time = timeServers.map((to): Egress => ({ ...one, name: "time", user: null, protocol: "udp", port: 123, to }));
   const notices = Object.entries(notify).flatMap(([name, { mail, webhook }]): readonly Egress[] => {
     const way = wayTo(webhook?.url ?? mail?.server ?? "");
-    return way === null ? [] : [{ ...one, name: `notices ${name}`, user, protocol: "tcp", ...way }];
+    return way === null ? [] : [{ ...one, name: `notices ${name}`, user: users.notify, protocol: "tcp", ...way }];
   });
   const log = /^(udp|tcp):\/\/(.+):(\d+)$/.exec(systemLog.to === "syslog" ? systemLog.address : "");
   const receiver: readonly Egress[] =
@@ -143,7 +162,7 @@ function ownEgress({ host, notify, systemLog }: Config): readonly Egress[] {
           {
             ...one,
             name: "system log",
-            user,
+            user: host.user,
             protocol: log[1] === "udp" ? "udp" : "tcp",
             port: Number(log[3]),
             to: bare(log[2] ?? ""),

@@ -62,7 +62,7 @@ test("passive ports are those of the range, and no more than a keeper can hand o
   const made = unitsOf(FULL);
   const ports = [50_000, 50_001, 50_002, 50_003].map((port) => `ListenStream=10.20.0.10:${port}`);
   assert.deepEqual(linesOf(made.get("ringfort-staging-pasv.socket"), "ListenStream"), ports);
-  assert.equal(linesOf(made.get("ringfort-trial-pasv.socket"), "ListenStream").length, 256);
+  assert.equal(linesOf(made.get("ringfort-trial-pasv.socket"), "ListenStream").length, 128);
 });
 
 test("what cannot be opened beforehand is said, each by its key", () => {
@@ -113,4 +113,12 @@ test("a comparison finds what is missing, what is too much, and lines that diffe
     { what: "unit-missing", where: "b", wanted: "ListenStream=2", found: null },
     { what: "unit-unexpected", where: "c", wanted: null, found: "ListenStream=3" },
   ]);
+});
+
+test("the console's listener has a unit too, beside the one of its role", () => {
+  const made = unitsOf({ ...FULL, console: { listen: "127.0.0.1:8443" } });
+  const text = made.get("ringfort-console-listen.socket");
+  assert.deepEqual(linesOf(text, "FileDescriptorName"), ["FileDescriptorName=console"]);
+  assert.deepEqual(linesOf(text, "ListenStream"), ["ListenStream=127.0.0.1:8443"]);
+  assert.equal(made.has("ringfort-console.socket"), false);
 });

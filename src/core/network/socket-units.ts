@@ -12,8 +12,8 @@ export interface SocketUnit {
 /** Which files of a folder of units are of this sort, whoever wrote them. */
 export const SOCKET_UNIT: RegExp = /^ringfort-[a-z0-9-]+\.socket$/;
 
-/** The keeper hands its servers no more than a thousand; a unit of so many lines is read by people too. */
-const MOST_PASSIVE = 256;
+/** A server is handed no more than 200 descriptors at once (`wire/role-message.ts`), and a unit is read by people too. */
+const MOST_PASSIVE = 128;
 
 type Channel = Config["channels"][string];
 type Fault = (text: string) => void;
@@ -32,13 +32,24 @@ interface Wanted {
  * same text. Every value is a number, an address that `splitListen` has read, or a name that its schema lets through:
  * nothing can end a line.
  */
-export function socketUnits({ channels, host }: Config): readonly SocketUnit[] | Underdescribed {
+export function socketUnits({ channels, host, console: api }: Config): readonly SocketUnit[] | Underdescribed {
   const faults: string[] = [];
   const wanted = Object.entries(channels).flatMap(([name, channel]) =>
     channelSockets(name, channel, host.inside, (fault) => faults.push(fault)),
   );
+  const people = api === undefined ? [] : consoleSocket(api.listen, host.inside, (fault) => faults.push(fault));
   if (faults.length > 0) return { kind: "underdescribed", faults };
-  return wanted.map((each) => ({ file: `ringfort-${each.name}.socket`, text: writeUnit(each) }));
+  return [
+    ...wanted.map((each) => ({ file: `ringfort-${each.name}.socket`, text: writeUnit(each) })),
+    // ringfort-console.socket is the role's.
+    ...people.map((each) => ({ file: "ringfort-console-listen.socket", text: writeUnit(each) })),
+  ];
+}
+
+function consoleSocket(listen: string, inside: string | undefined, fault: Fault): readonly Wanted[] {
+  const at = placeOf("console.listen", listen, fault);
+  const device = at?.loopback === true ? undefined : inside;
+  return at === null ? [] : [{ name: "console", ports: [at.port], at, device }];
 }
 
 function channelSockets(name: string, channel: Channel, inside: string | undefined, fault: Fault): readonly Wanted[] {
