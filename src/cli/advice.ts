@@ -136,6 +136,8 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
   "image.secret-inside":
     "keep keys and passwords on the data disk or in a credential, and name their file in the configuration",
   "image.not-running": "find out what runs here before you trust it; start the machine from the verified image",
+  "image.not-rehearsed":
+    "start an empty machine from the image with a back-up beside it, wait for ringfort store check --repair, then record it there with ringfort image rehearse",
   "certificate.key-differs":
     "look at both files: a renewal that stopped half-way leaves them so; the certificate before it goes on being shown",
   "certificate.unusable": "TLS wants PEM without a passphrase, and a key that is no weaker than RSA of 2048 bits",

@@ -1,9 +1,8 @@
 import path from "node:path";
 import type { ImageProgress, ImageWish } from "../core/image/image-plan.ts";
 import type { ImageManifest } from "../core/image/manifest.ts";
-import type { RunningRoot } from "../core/image/running-root.ts";
 import type { FailureCode, Refusal } from "../core/kernel/errors.ts";
-import type { Fact, HostFacts } from "../core/machine/facts.ts";
+import type { Fact, HostFacts, RunningRoot } from "../core/machine/facts.ts";
 import type { HostEntry } from "../core/model/host-file.ts";
 import type { StopScope, Suspect } from "../core/model/suspect.ts";
 import type { Machine } from "../core/setup/suggest.ts";
@@ -78,6 +77,8 @@ interface Images {
   manifest(file: string, keys: readonly MinisignKey[]): Promise<ImageManifest | Refusal>;
   /** What this machine's root lies on. */
   runningRoot(): Promise<Fact<RunningRoot>>;
+  /** Milliseconds since the kernel was started. */
+  uptime(): number;
 }
 
 /** The ledger's file, where no daemon holds it. */

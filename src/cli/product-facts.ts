@@ -5,6 +5,7 @@ import * as z from "zod";
 import type { Config } from "../core/config.ts";
 import { errnoOf } from "../core/kernel/disk.ts";
 import { Failure } from "../core/kernel/errors.ts";
+import type { Instant } from "../core/kernel/instant.ts";
 import {
   type ChannelFacts,
   type ConfiguredFacts,
@@ -13,6 +14,7 @@ import {
   type ProductFacts,
   unknown,
 } from "../core/machine/facts.ts";
+import { readMinisignKeys } from "../formats/signatures/minisign.ts";
 import { readVerifier } from "../formats/transparency/signed-note.ts";
 import type { Results } from "../wire/requests.ts";
 import { exportAuditLog } from "./audit-export.ts";
@@ -71,7 +73,11 @@ export async function productFacts(
   config: Config,
   status: Status | null,
 ): Promise<ProductFacts> {
-  const rehearsedAt = await rehearsal(config.data);
+  const recovery = {
+    rehearsedAt: await rehearsal(config.data, "rehearsed.json"),
+    imageRehearsedAt: await rehearsal(config.data, IMAGE_REHEARSED),
+    image: await goldenImage(context, config),
+  };
   if (status === null) {
     const silent = unknown("no daemon answers");
     return {
@@ -80,7 +86,7 @@ export async function productFacts(
       auditLog: silent,
       releases: silent,
       sources: silent,
-      rehearsedAt,
+      ...recovery,
     };
   }
   const last = Object.keys(config.channels).at(-1) ?? "";
@@ -106,7 +112,7 @@ export async function productFacts(
         lastCode: lastRun?.code ?? null,
       })),
     ),
-    rehearsedAt,
+    ...recovery,
   };
 }
 
@@ -120,7 +126,8 @@ async function asked<T>(ask: () => Promise<Fact<T>>): Promise<Fact<T>> {
   }
 }
 
-async function lastCheck(context: CommandContext): Promise<ProductFacts["storeChecked"]> {
+/** The newest check of the store that the daemon tells of. */
+export async function lastCheck(context: CommandContext): Promise<ProductFacts["storeChecked"]> {
   const log = await context.ask(
     { verb: "log", what: "events", source: null, limit: EVENTS_SEARCHED },
     { silent: true },
@@ -166,16 +173,28 @@ async function releasesOf(
   return known(all);
 }
 
+/** When an image last brought a mirror back, as `image rehearsed` has written it. */
+export const IMAGE_REHEARSED = "rehearsed-image.json";
 const rehearsalNote = z.strictObject({ format: z.literal(1), at: z.int().nonnegative() });
 
-/** When a back-up was last unpacked and found whole, as `backup verify --rehearsed` has written it. */
-async function rehearsal(data: string): Promise<ProductFacts["rehearsedAt"]> {
-  const file = path.join(data, "rehearsed.json");
+async function rehearsal(data: string, name: string): Promise<Fact<Instant | null>> {
+  const file = path.join(data, name);
   try {
     const parsed = rehearsalNote.safeParse(JSON.parse(await readFile(file, "utf8")));
     return parsed.success ? known(parsed.data.at) : unknown(`${file} is not what was written`);
   } catch (cause) {
     if (errnoOf(cause) === "ENOENT") return known(null);
     return unknown(`${file}: ${errnoOf(cause) ?? "unreadable"}`);
+  }
+}
+
+async function goldenImage({ surroundings }: CommandContext, { audit }: Config): Promise<ProductFacts["image"]> {
+  if (audit.image === undefined) return known(null);
+  try {
+    const read = await surroundings.images.manifest(audit.image.manifest, readMinisignKeys([audit.image.key]));
+    return "code" in read ? unknown(`audit.image: ${read.code}`) : known(read);
+  } catch (error) {
+    if (error instanceof Failure) return unknown(`audit.image: ${error.message}`);
+    throw error;
   }
 }

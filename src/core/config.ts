@@ -292,6 +292,13 @@ const audit = z.strictObject({
       "Files of advisories: the Debian security tracker's JSON, or OSV's (one, an array, or one a line). Best those of a " +
         "source that Ringfort mirrors, in its channel's tree.",
     ),
+  image: z
+    .strictObject({
+      manifest: z.string().min(1).max(4_096).describe("Its manifest.json, with manifest.json.minisig beside it."),
+      key: z.string().length(56).describe("The minisign public key that signs images."),
+    })
+    .optional()
+    .describe("The golden image that this machine runs from (docs/image.md)."),
 });
 
 export const config = z

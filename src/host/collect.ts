@@ -12,6 +12,7 @@ import {
 import { type PatchWish, patchFacts } from "./patch.ts";
 import { ourProcesses, processFacts, replacedElsewhere } from "./processes.ts";
 import { Root } from "./root.ts";
+import { runningRoot } from "./running-root.ts";
 import { storeFacts } from "./store.ts";
 import { exposuresOf } from "./unit-exposure.ts";
 import { readUnitOf, unitsNamed } from "./unit-files.ts";
@@ -47,6 +48,7 @@ export function collectFacts(wish: HostWish): Omit<HostFacts, "now" | "configure
     replacedElsewhere: withFact(ours, (those) => replacedElsewhere(root, those)),
     store: storeFacts(root, wish.data, processes),
     patch: patchFacts(root, wish),
+    root: runningRoot(root),
     clockSynchronized: root.isHere
       ? wish.clockKept()
       : withFact(root.exists("run/systemd/timesync/synchronized"), (kept) =>

@@ -1,5 +1,5 @@
-import { type RunningRoot, readVerityTable } from "../core/image/running-root.ts";
-import { type Fact, known, unknown, withFact } from "../core/machine/facts.ts";
+import { readVerityTable } from "../core/image/running-root.ts";
+import { type Fact, known, type RunningRoot, unknown, withFact } from "../core/machine/facts.ts";
 import { runHere } from "./programs.ts";
 import type { Root } from "./root.ts";
 

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { userInfo } from "node:os";
+import { uptime, userInfo } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Surroundings } from "../cli/context.ts";
 import { runCommandLine } from "../cli/program.ts";
@@ -50,6 +50,7 @@ const surroundings: Surroundings = {
       const [{ Root }, { runningRoot }] = [await import("../host/root.ts"), await import("../host/running-root.ts")];
       return runningRoot(new Root("/"));
     },
+    uptime: () => uptime() * 1_000,
   },
   lookAtHost: async (wish) => (await import("./look-at-host.ts")).lookAtHostHere(wish),
   observer: {

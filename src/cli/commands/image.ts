@@ -17,6 +17,7 @@ import { progressLine } from "../progress-line.ts";
 import { keyFrom } from "../publish/believed-key.ts";
 import { readKeyFile } from "../publish/signing-key.ts";
 import { UsageError } from "../report.ts";
+import { addRehearsalCommands } from "./image-rehearsal.ts";
 
 interface BuildOptions {
   readonly key: string;
@@ -110,6 +111,7 @@ export function addImageCommands(program: Command, perform: Perform): void {
       ],
     },
   );
+  addRehearsalCommands(image, perform);
 }
 
 async function build(folder: string, options: BuildOptions, context: CommandContext): Promise<Outcome | Refusal> {
@@ -126,7 +128,8 @@ async function build(folder: string, options: BuildOptions, context: CommandCont
     );
   if (!/^[a-z][a-z0-9-]{0,62}$/.test(options.name)) throw new UsageError("--name is small letters, digits and -");
   for (const name of options.include ?? [])
-    if (!/^[a-z0-9][a-z0-9+.-]+$/.test(name)) throw new UsageError(`"${quoteOutside(name)}" is no Debian package`);
+    if (!/^[a-z0-9][a-z0-9+.-]+(?:\/[a-z][a-z0-9-]*)?$/.test(name))
+      throw new UsageError(`"${quoteOutside(name)}" is no Debian package`);
   const line = progressLine(terminal, false);
   const built = await surroundings.images
     .build(

@@ -238,6 +238,20 @@ const LOCAL: readonly (readonly [title: string, rows: readonly (readonly string[
     ],
   ],
   [
+    "image rehearse, image rehearsed",
+    [
+      [
+        "`record.at`",
+        "whole number",
+        "milliseconds since 1970-01-01T00:00:00Z; `record` is null where the kernel does not tell what runs",
+      ],
+      ["`record.by`", "text", "Ringfort's version"],
+      ["`record.image.name`, `.created`, `.rootHash`", "text, whole number, text", "the image that ran"],
+      ["`record.seconds`", "whole number", "from the kernel's start until every blob was found whole"],
+      ["`record.shown[].channel`, `.source`, `.revision`", "text, text, whole number", "what the channels showed"],
+    ],
+  ],
+  [
     "image build, image verify",
     [
       [

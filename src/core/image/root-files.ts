@@ -32,6 +32,7 @@ export function rootFiles(host: string, format: RootFormat, boots: boolean): rea
     file("usr/lib/systemd/system/ringfort-restore.service", RESTORE_UNIT),
     file("usr/lib/systemd/system/ringfort-refill.service", REFILL_UNIT),
     file("usr/lib/systemd/system/ringfort.service.d/image.conf", AFTER_RESTORE),
+    file("usr/lib/systemd/system/ringfort-audit.service.d/image.conf", AUDITED_ROOT),
     ...(boots ? initramfsFiles(format) : []),
   ];
 }
@@ -41,8 +42,10 @@ export const ENABLED_UNITS = [
   "ringfort.service",
   "ringfort-restore.service",
   "ringfort-refill.service",
+  "ringfort-filter.service",
+  "ringfort-audit.timer",
+  "ringfort-health.timer",
   "systemd-networkd.service",
-  "nftables.service",
 ] as const;
 /** It would write into a root that is only read. */
 export const MASKED_UNITS = ["dpkg-db-backup.timer"] as const;
@@ -73,6 +76,11 @@ const AFTER_RESTORE = `[Unit]
 Requires=ringfort-restore.service
 After=ringfort-restore.service
 RequiresMountsFor=${DATA_FOLDER}
+`;
+
+/** The kernel tells a device's table to nobody without this right, and the root would be UNKNOWN (REC-01). */
+const AUDITED_ROOT = `[Service]
+CapabilityBoundingSet=CAP_SYS_ADMIN
 `;
 
 const RESTORE_UNIT = `[Unit]

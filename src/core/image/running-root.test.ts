@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { known, unknown } from "../machine/facts.ts";
-import type { ImageManifest } from "./manifest.ts";
-import { judgeRunningRoot, type RunningRoot, readVerityTable } from "./running-root.ts";
+import { type ImageIdentity, known, type RunningRoot, unknown } from "../machine/facts.ts";
+import { judgeRunningRoot, readVerityTable } from "./running-root.ts";
 
 const rootHash = "ab".repeat(32);
-const image = { verity: { rootHash, dataBlocks: 45_170 } } as ImageManifest;
+const image = { verity: { rootHash, dataBlocks: 45_170 } } satisfies ImageIdentity;
 const TABLE = `0 361360 verity 1 254:1 254:2 4096 4096 45170 1 sha256 ${rootHash} ${"5a".repeat(32)}\n`;
 const runs = { kind: "verity", rootHash, dataBlocks: 45_170, corrupted: false } as const satisfies RunningRoot;
 

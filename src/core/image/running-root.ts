@@ -1,13 +1,5 @@
 import { fail, over, pass, type Verdict } from "../machine/check.ts";
-import { type Fact, known, unknown } from "../machine/facts.ts";
-import type { ImageManifest } from "./manifest.ts";
-
-/** What the kernel says of the device that the root file system lies on. */
-export type RunningRoot =
-  /** Every block is compared with this root hash as it is read. */
-  | { readonly kind: "verity"; readonly rootHash: string; readonly dataBlocks: number; readonly corrupted: boolean }
-  /** Any other file system. */
-  | { readonly kind: "plain"; readonly fileSystem: string };
+import { type Fact, type ImageIdentity, known, type RunningRoot, unknown } from "../machine/facts.ts";
 
 /**
  * Reads one line of `dmsetup table` and one of `dmsetup status`. A verity target's table is "start length verity version
@@ -27,7 +19,7 @@ export function readVerityTable(table: string, status: string): Fact<RunningRoot
 }
 
 /** Whether the running root is this image's. What the kernel does not tell is UNKNOWN. */
-export function judgeRunningRoot(root: Fact<RunningRoot>, image: ImageManifest): Verdict {
+export function judgeRunningRoot(root: Fact<RunningRoot>, image: ImageIdentity): Verdict {
   return over(root, (is) => {
     if (is.kind === "plain")
       return fail(`the root is ${is.fileSystem}, and nothing compares its blocks with a root hash`);

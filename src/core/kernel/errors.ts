@@ -87,6 +87,7 @@ export const REFUSALS = {
   "image.older-than-held": "the golden image is not newer than the one in use: a replay",
   "image.secret-inside": "a secret would be in the golden image, or is",
   "image.not-running": "the running root is not that of the golden image",
+  "image.not-rehearsed": "nothing shows that a golden image has brought a mirror back",
   "certificate.key-differs": "the certificate is for another key than the one beside it",
   "certificate.unusable": "no TLS can be served with this certificate or key",
   "certificate.expired": "the certificate has ended",

@@ -116,6 +116,18 @@ export interface ConfiguredFacts {
   readonly hasTls: boolean;
 }
 
+/** What the kernel says of the device that the root file system lies on. */
+export type RunningRoot =
+  /** Every block is compared with this root hash as it is read. */
+  | { readonly kind: "verity"; readonly rootHash: string; readonly dataBlocks: number; readonly corrupted: boolean }
+  /** Any other file system. */
+  | { readonly kind: "plain"; readonly fileSystem: string };
+
+/** What tells one golden image from every other. */
+export interface ImageIdentity {
+  readonly verity: { readonly rootHash: string; readonly dataBlocks: number };
+}
+
 /** What the daemon says of itself. */
 export interface ProductFacts {
   readonly certificates: Fact<
@@ -136,8 +148,12 @@ export interface ProductFacts {
       readonly lastCode: string | null;
     }[]
   >;
-  /** When a restore was last rehearsed; `null`: never. */
+  /** When a back-up was last unpacked and found whole; `null`: never. */
   readonly rehearsedAt: Fact<Instant | null>;
+  /** When a golden image last brought a mirror back; `null`: never. */
+  readonly imageRehearsedAt: Fact<Instant | null>;
+  /** The golden image that the configuration names; `null`: none. */
+  readonly image: Fact<ImageIdentity | null>;
 }
 
 /** Everything that the checks are made of. */
@@ -167,5 +183,6 @@ export interface HostFacts {
   readonly store: StoreFacts;
   readonly patch: PatchFacts;
   readonly clockSynchronized: Fact<boolean>;
+  readonly root: Fact<RunningRoot>;
   readonly product: ProductFacts;
 }

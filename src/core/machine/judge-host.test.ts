@@ -29,6 +29,7 @@ const store =
 const patch =
   (change: Partial<HostFacts["patch"]>): Change =>
   (clean) => ({ ...clean, patch: { ...clean.patch, ...change } });
+const IMAGE = { verity: { rootHash: "ab".repeat(32), dataBlocks: 9 } };
 const product =
   (change: Partial<HostFacts["product"]>): Change =>
   (clean) => ({ ...clean, product: { ...clean.product, ...change } });
@@ -150,7 +151,12 @@ const FAULTS: Readonly<Record<string, readonly Change[]>> = {
     }),
   ],
   "TIME-01": [(clean) => ({ ...clean, clockSynchronized: known(false) })],
-  "REC-01": [product({ rehearsedAt: known(null) }), product({ rehearsedAt: known(HOST_NOW - 91 * DAY) })],
+  "REC-01": [
+    product({ rehearsedAt: known(null) }),
+    product({ rehearsedAt: known(HOST_NOW - 91 * DAY) }),
+    (clean) => ({ ...clean, root: known({ kind: "verity", ...IMAGE.verity, corrupted: false }) }),
+    product({ image: known(IMAGE), imageRehearsedAt: known(HOST_NOW - DAY) }),
+  ],
 };
 
 const flipped = (facts: HostFacts, kind: string): readonly string[] =>
@@ -229,6 +235,7 @@ test("what nobody could look at is unknown, and never passes", () => {
       rebootPending: nothing,
     },
     clockSynchronized: nothing,
+    root: nothing,
     product: {
       certificates: nothing,
       storeChecked: nothing,
@@ -236,6 +243,8 @@ test("what nobody could look at is unknown, and never passes", () => {
       releases: nothing,
       sources: nothing,
       rehearsedAt: nothing,
+      imageRehearsedAt: nothing,
+      image: nothing,
     },
   };
   // What is left are those that the configuration alone answers.

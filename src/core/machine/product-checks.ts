@@ -1,10 +1,10 @@
+import { judgeRecovery } from "../image/rehearsal.ts";
 import { DAY } from "../kernel/instant.ts";
-import { type Check, EVERYWHERE, fail, few, notApplicable, ON_SERVERS, over, pass, type Verdict } from "./check.ts";
+import { type Check, EVERYWHERE, fail, few, notApplicable, ON_SERVERS, over, pass } from "./check.ts";
 import type { ConfiguredFacts } from "./facts.ts";
 
 const LEAST_CERTIFICATE_LIFE = 30 * DAY;
 const MOST_CHECK_AGE = 30 * DAY;
-const MOST_REHEARSAL_AGE = 90 * DAY;
 /** Without these an access log answers neither who nor what nor how it went. */
 const LEAST_LOG_FIELDS = ["date", "time", "c-ip", "cs-uri-stem", "sc-status"] as const;
 const MOST_LOG_BYTES = 64 * 1_024 ** 3;
@@ -142,16 +142,12 @@ export const PRODUCT_CHECKS: readonly Check[] = [
   {
     id: "REC-01",
     severity: "medium",
-    title: "a restore was rehearsed within 90 days",
-    means: "a back-up that nobody has tried is a hope",
-    fix: "ringfort backup verify FILE --identity KEYFILE --rehearsed",
+    title: "the running root is the golden image where there is one, and a restore was rehearsed within 90 days",
+    means: "a way back that nobody has gone is a hope",
+    fix: "ringfort backup verify FILE --identity KEYFILE --rehearsed; with an image, ringfort image rehearse (docs/image.md)",
     origin: "paper 6.4",
     profiles: ON_SERVERS,
-    judge: ({ product, now }) =>
-      over(product.rehearsedAt, (at): Verdict => {
-        if (at === null) return fail("it never was");
-        return now - at > MOST_REHEARSAL_AGE ? fail("it is longer ago") : pass("it was");
-      }),
+    judge: ({ product, root, now }) => judgeRecovery({ ...product, root, now }),
   },
 ];
 
