@@ -49,7 +49,8 @@ export async function layProgram(root: string): Promise<Program> {
     ([place, { dev, optional }]) => place === RUNTIME || (place !== "" && dev !== true && optional !== true),
   );
   for (const [place] of packages.filter(([name]) => name !== RUNTIME)) await copyPackage(root, place);
-  await put(`${APP}/bin/node`, await readFile(path.join(repository, RUNTIME, "bin/node")));
+  // With its mode: single files are made by it.
+  await cp(path.join(repository, RUNTIME, "bin/node"), path.join(root, APP, "bin/node"));
   await put(`${APP}/node-LICENSE`, await readFile(path.join(repository, RUNTIME, "LICENSE")));
   const about = { name: "ringfort", version, license: "Apache-2.0", private: true, type: "module" };
   await put(`${APP}/package.json`, `${JSON.stringify(about, null, 2)}\n`);

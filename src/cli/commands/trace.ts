@@ -1,12 +1,10 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import path from "node:path";
-import { pipeline } from "node:stream/promises";
 import type { Command } from "commander";
 import { parseSha256, type Sha256 } from "../../core/kernel/digest.ts";
 import { EXIT } from "../../core/kernel/errors.ts";
 import { clientPages, MOST_CLIENTS, MOST_SHOWN } from "../client-pages.ts";
 import { isRefusal, type Perform } from "../context.ts";
+import { fileDigest } from "../file-digest.ts";
 import { teach } from "../lesson.ts";
 import { UsageError } from "../report.ts";
 import { systemCode } from "../system-code.ts";
@@ -57,11 +55,9 @@ async function digestOf(digest: string | undefined, file: string | undefined, cw
 }
 
 async function hashOf(file: string, written: string): Promise<Sha256> {
-  const hash = createHash("sha256");
   try {
-    await pipeline(createReadStream(file), hash);
+    return (await fileDigest(file, "follow")).sha256;
   } catch (cause) {
     throw new UsageError(`--file ${written} cannot be read (${systemCode(cause)})`);
   }
-  return hash.digest("hex") as Sha256;
 }

@@ -1,9 +1,11 @@
+import { onDisk } from "../../core/kernel/disk.ts";
 import { quoteOutside } from "../../core/kernel/errors.ts";
 import type { Instant } from "../../core/kernel/instant.ts";
 import { collisionKey } from "../../core/kernel/safe-path.ts";
 import type { MinisignSigner } from "../../formats/signatures/write-minisign.ts";
+import { fileDigest } from "../file-digest.ts";
 import { UsageError } from "../report.ts";
-import { digestOf, type FolderFile } from "./folder-files.ts";
+import type { FolderFile } from "./folder-files.ts";
 import { heldList, LIST, LIST_SIGNATURE, laterThan, signedList } from "./signed-list.ts";
 import type { Staged, Tree, WritableTree } from "./tree.ts";
 
@@ -40,7 +42,8 @@ export async function planDirectory(
     progress(at);
     const before = held.digests.get(file.path);
     const stays = before !== undefined && (await tree.sizeOf(file.path)) === file.size;
-    if (stays && (await digestOf(file.file)) === before) same.set(file.path, before);
+    if (stays && (await onDisk(`reading ${file.path}`, () => fileDigest(file.file, "refuse"))).sha256 === before)
+      same.set(file.path, before);
     else write.push(file);
   }
   const present = new Set(files.map(({ path }) => path));

@@ -1,10 +1,7 @@
-import { createHash } from "node:crypto";
-import { constants } from "node:fs";
-import { lstat, open, readdir, realpath } from "node:fs/promises";
+import { lstat, readdir, realpath } from "node:fs/promises";
 import path from "node:path";
 import { errnoOf, onDisk } from "../../core/kernel/disk.ts";
 import { quoteOutside } from "../../core/kernel/errors.ts";
-import { LIMITS } from "../../core/kernel/limits.ts";
 import { collisionKey, pathFault } from "../../core/kernel/safe-path.ts";
 import { formatSize } from "../../core/kernel/size.ts";
 import { UsageError } from "../report.ts";
@@ -94,22 +91,4 @@ export async function realPlace(place: string): Promise<string> {
       rest.unshift(path.basename(at));
     }
   }
-}
-
-/** SHA-256 of a file in hexadecimal. */
-export async function digestOf(file: string): Promise<string> {
-  return await onDisk(`reading ${path.basename(file)}`, async () => {
-    const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW);
-    const hash = createHash("sha256");
-    const buffer = Buffer.allocUnsafe(LIMITS.frameBytes);
-    try {
-      for (;;) {
-        const { bytesRead } = await handle.read(buffer, 0, buffer.length, null);
-        if (bytesRead === 0) return hash.digest("hex");
-        hash.update(buffer.subarray(0, bytesRead));
-      }
-    } finally {
-      await handle.close();
-    }
-  });
 }

@@ -6,7 +6,7 @@ import type { Instant } from "../../core/kernel/instant.ts";
 import { LIMITS } from "../../core/kernel/limits.ts";
 import { pathFault } from "../../core/kernel/safe-path.ts";
 import { inspectMinisign, type MinisignKey } from "../../formats/signatures/minisign.ts";
-import { digestOf } from "./folder-files.ts";
+import { fileDigest } from "../file-digest.ts";
 import { LIST, LIST_SIGNATURE } from "./signed-list.ts";
 import { treeAt } from "./tree.ts";
 
@@ -90,7 +90,9 @@ async function faultOf(folder: string, name: string, sha256: string): Promise<Re
     throw cause;
   });
   if (entry?.isFile() !== true) return entry === null ? "release.file-missing" : "release.file-differs";
-  return (await digestOf(file)) === sha256 ? null : "release.file-differs";
+  return (await onDisk(`reading ${name}`, () => fileDigest(file, "refuse"))).sha256 === sha256
+    ? null
+    : "release.file-differs";
 }
 
 /** What lies in the folder and is not listed, in order; some of it is enough. */
