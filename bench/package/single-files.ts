@@ -5,8 +5,8 @@ import type { ownFile } from "../../src/main/own-files.ts";
 import { installedList, must, type Program, putBelow } from "./program.ts";
 import { sbomOf } from "./sbom.ts";
 
-/** What becomes one file each, and the compiled main that it begins with. The command line's own first main only sets up a cache on disk. */
-const PROGRAMS = { ringfort: "dist/main/command-line.js", "ringfort-agent": "dist/main/ringfort-agent.js" } as const;
+/** What becomes one file each, and the compiled main that it begins with. */
+const PROGRAMS = { ringfort: "dist/main/single-file.js", "ringfort-agent": "dist/main/ringfort-agent.js" } as const;
 /** The one module that may ask where it lies: it knows that a single file has no folder. */
 const OWN_FILES = /^(?:dist|src)\/main\/own-files\.[jt]s$/;
 const LICENCE = /^(?:licen[cs]e|copying|notice)[^/]*$/i;

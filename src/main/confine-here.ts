@@ -12,7 +12,7 @@ import type { ProcessStarter } from "../daemon/process-starter.ts";
 import { RoleStarter } from "../daemon/role-starter.ts";
 import { ROLES } from "../daemon/roles.ts";
 import { SpawnStarter } from "../daemon/spawn-starter.ts";
-import { programHere } from "./program-here.ts";
+import { programHere } from "./own-files.ts";
 
 /**
  * The furthest confinement that there is here for a data folder. Throws `confinement.too-weak` below `least`. What was chosen here

@@ -1,7 +1,5 @@
 import { existsSync } from "node:fs";
-import path from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import type { Observer } from "../cli/observe/doors.ts";
 import { REFUSABLE } from "../confine/refusals.ts";
 import { trialPolicyOf } from "../core/observed/trial-policy.ts";
@@ -10,6 +8,7 @@ import { lookHere, portsHere, topFoldersHere, whichProcesses } from "../host/obs
 import { tryHere } from "../host/observe/try.ts";
 import { Root } from "../host/root.ts";
 import { exposureOfText } from "../host/unit-exposure.ts";
+import { trialLauncher } from "./own-files.ts";
 
 /** This machine's processes, for `ringfort observe`. */
 export const observerHere: Observer = {
@@ -25,12 +24,9 @@ export const observerHere: Observer = {
   try: async ({ profile, ...wish }, write) =>
     interruptible((stop) => {
       const policy = JSON.stringify(trialPolicyOf(profile, REFUSABLE));
-      const launcher = [process.execPath, "--disable-warning=ExperimentalWarning", LAUNCHER, policy];
-      return tryHere({ ...wish, launcher }, write, stop);
+      return tryHere({ ...wish, launcher: [...trialLauncher(), policy] }, write, stop);
     }),
 };
-
-const LAUNCHER = fileURLToPath(new URL(`launch-trial${path.extname(import.meta.url)}`, import.meta.url));
 
 /** What a person interrupts ends in good order, and tells what it has. */
 async function interruptible<T>(work: (stop: AbortSignal) => Promise<T>): Promise<T> {

@@ -26,8 +26,7 @@ import { openViews } from "../store/views.ts";
 import { keepNote } from "../store/witness-file.ts";
 import { severityOf } from "../wire/syslog-severity.ts";
 import { confineHere } from "./confine-here.ts";
-import { version } from "./own-files.ts";
-import { programHere } from "./program-here.ts";
+import { programHere, version } from "./own-files.ts";
 import { readIdentity } from "./tls-files.ts";
 
 /** Bytes of a password file. */

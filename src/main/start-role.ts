@@ -12,7 +12,7 @@ import {
   type RoleStart,
   roleStart,
 } from "../wire/role-message.ts";
-import { programHere } from "./program-here.ts";
+import { programHere } from "./own-files.ts";
 
 /**
  * The starter: `start-role.ts <role>`, begun by systemd for each connection to the role's socket, which is its descriptor 3

@@ -6,6 +6,7 @@ import process from "node:process";
 import { after, before, test } from "node:test";
 import { installedList, repository } from "../../bench/package/program.ts";
 import { bundle, makeExecutable } from "../../bench/package/single-files.ts";
+import { needsKernelWalls } from "../confinement/run.ts";
 import { makeMachine, served } from "../fixtures/agent.ts";
 import { makeAgentVendor, versionContent } from "../fixtures/agent-vendor.ts";
 import { type CliRun, run, startTestDaemon } from "../fixtures/daemon.ts";
@@ -39,7 +40,7 @@ async function made(main: string): Promise<string> {
 }
 
 test("ringfort in one file does what it does without a daemon, and talks to one", { skip }, async (t) => {
-  const program = await made("command-line");
+  const program = await made("single-file");
   const command = await inEmptyRoot(program, [place]);
   const ringfort = (...args: readonly string[]): Promise<CliRun> => run(command[0], [...command.slice(1), ...args]);
 
@@ -96,6 +97,26 @@ test("ringfort in one file does what it does without a daemon, and talks to one"
       );
     } finally {
       await daemon.end();
+    }
+  });
+  const walls = needs(needsProgram("strace", "strace"), needsKernelWalls());
+  await t.test("it tries a program under the profile of a film, as its own launcher", { skip: walls }, async () => {
+    // Not below /tmp: a profile gives that away.
+    const folder = await mkdtemp(path.join(repository, ".observed-"));
+    try {
+      await mkdir(path.join(folder, "in"));
+      await writeFile(path.join(folder, "in/data"), "content\n");
+      await writeFile(path.join(folder, "secret"), "secret\n");
+      const observe = async (...args: readonly string[]): Promise<{ readonly by?: string; readonly exit?: number }> =>
+        JSON.parse((await run(program, ["--json", "observe", ...args], { cwd: folder })).stdout) as object;
+      const films = ["--film", "--output", "a.film", "--", "/bin/bash", "-c", "read -r line < in/data"];
+      await observe(...films);
+      const trial = ["--profile", "a.film", "--try", "--", "/bin/bash", "-c"];
+      const same = await observe(...trial, "read -r line < in/data");
+      const other = await observe(...trial, "read -r line < secret");
+      assert.deepEqual([same.by, same.exit, other.by, other.exit], ["launcher", 0, "launcher", 1]);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
     }
   });
   await t.test("NODE_OPTIONS gets nothing into it", async () => {
