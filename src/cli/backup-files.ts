@@ -152,38 +152,39 @@ function fileSink(into: string): BackupSink {
   };
 }
 
-/** Puts a back-up into an empty data folder: unpacked and checked beside it, then renamed. */
+/** Puts a back-up into an empty data folder, the one asked for or else the configuration's: unpacked and checked beside it, then renamed. */
 export async function restoreBackup(
   context: CommandContext,
   file: string,
   opening: Opening,
+  asked: string | null,
 ): Promise<{ readonly manifest: Manifest; readonly revisions: number; readonly data: string } | Refusal> {
-  const { config } = await context.loadConfig();
-  await context.surroundings.ledgerFiles.sweep(config.data);
+  const data = asked ?? (await context.loadConfig()).config.data;
+  await context.surroundings.ledgerFiles.sweep(data);
   const held = await onDisk("looking at the data folder", () =>
-    readdir(config.data).catch((cause: unknown) => {
+    readdir(data).catch((cause: unknown) => {
       if (errnoOf(cause) === "ENOENT") return [];
       throw cause;
     }),
   );
   // Of a mount of its own the file system's folder may be there.
-  if (held.some((name) => name !== "lost+found")) return refuse("restore.folder-taken", config.data);
-  await onDisk("making the data folder", () => mkdir(config.data, { recursive: true, mode: 0o750 }));
-  const work = await onDisk("unpacking the back-up", () => mkdtemp(copyName(config.data, "restore")));
+  if (held.some((name) => name !== "lost+found")) return refuse("restore.folder-taken", data);
+  await onDisk("making the data folder", () => mkdir(data, { recursive: true, mode: 0o750 }));
+  const work = await onDisk("unpacking the back-up", () => mkdtemp(copyName(data, "restore")));
   try {
     const unpacked = await unpackBackup(context, file, opening, work);
     if (isRefusal(unpacked)) return unpacked;
     await onDisk("putting the files into their places", async () => {
       // The ledger last: a folder without one is not mistaken for a whole one.
       for (const name of ["ringfort.yaml", "signer", "views", "ledger.sqlite"]) {
-        const to = path.join(config.data, name === "ringfort.yaml" ? "ringfort.yaml.restored" : name);
+        const to = path.join(data, name === "ringfort.yaml" ? "ringfort.yaml.restored" : name);
         await rename(path.join(work, name), to).catch((cause: unknown) => {
           if (errnoOf(cause) !== "ENOENT") throw cause;
         });
       }
-      await syncFolder(config.data);
+      await syncFolder(data);
     });
-    return { manifest: unpacked.manifest, revisions: unpacked.revisions, data: config.data };
+    return { manifest: unpacked.manifest, revisions: unpacked.revisions, data };
   } finally {
     await rm(work, { recursive: true, force: true });
   }

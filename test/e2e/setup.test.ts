@@ -50,8 +50,8 @@ test("flags alone make configuration, sockets, packet filter and settings; a sec
     "/etc/ringfort/network/ringfort.nft",
     "/etc/ringfort/ringfort.yaml",
     "/etc/sysctl.d/60-ringfort.conf",
-    "/etc/systemd/system/ringfort-production-http.socket",
-    "/etc/systemd/system/ringfort-staging-http.socket",
+    "/etc/systemd/system/ringfort-listen-production-http.socket",
+    "/etc/systemd/system/ringfort-listen-staging-http.socket",
   ]);
   assert.equal(statSync(path.join(root, "etc/ringfort/ringfort.yaml")).mode & 0o777, 0o640);
   const valid = await run(["config", "check", path.join(root, "etc/ringfort/ringfort.yaml")]);
@@ -99,18 +99,18 @@ test("a listener that is gone takes its socket unit with it; one that somebody w
   const root = emptyRoot(t);
   await run(["setup", "--yes", "--root", root, "--ftp", ...FLAGS]);
   const units = path.join(root, "etc/systemd/system");
-  writeFileSync(path.join(units, "ringfort-extra.socket"), "[Socket]\nListenStream=1\n");
+  writeFileSync(path.join(units, "ringfort-listen-extra.socket"), "[Socket]\nListenStream=1\n");
   const file = path.join(root, "etc/ringfort/ringfort.yaml");
   writeFileSync(file, configOf(root).replace(/ {4}ftp:\n {6}listen: 10\.20\.0\.10:21\n(?: {6,}.*\n)+/, ""));
   assert.equal((await run(["setup", "--yes", "--change", "--root", root])).exit, 0);
   assert.deepEqual(
     readdirSync(units).filter((name) => name.endsWith(".socket")),
     [
-      "ringfort-extra.socket",
-      "ringfort-production-ftp.socket",
-      "ringfort-production-http.socket",
-      "ringfort-production-pasv.socket",
-      "ringfort-staging-http.socket",
+      "ringfort-listen-extra.socket",
+      "ringfort-listen-production-ftp.socket",
+      "ringfort-listen-production-http.socket",
+      "ringfort-listen-production-pasv.socket",
+      "ringfort-listen-staging-http.socket",
     ],
   );
 });

@@ -21,6 +21,10 @@ interface OpenOptions {
   readonly passphraseFile?: string;
 }
 
+interface RestoreOptions extends OpenOptions {
+  readonly data?: string;
+}
+
 const RECIPIENT = /^age1[0-9a-z]+$/;
 const IDENTITY = /^AGE-SECRET-KEY-[0-9A-Z-]+$/;
 
@@ -59,10 +63,15 @@ export function addBackupCommands(program: Command, perform: Perform): void {
   teach(
     openable(program.command("restore <file>"))
       .description("Put a back-up into an empty data folder.")
-      .action((file: string, options: OpenOptions) => perform((context) => restore(file, options, context))),
+      .option("--data <folder>", "that folder, where there is no configuration yet to name it")
+      .action((file: string, options: RestoreOptions) => perform((context) => restore(file, options, context))),
     {
       examples: [
         ["ringfort restore ringfort.age --identity backup.key", "on a new machine, before the daemon's first start"],
+        [
+          "ringfort restore ringfort.age --identity backup.key --data /var/lib/ringfort",
+          "where nothing is configured yet",
+        ],
         ["ringfort store check --repair", "then, with the daemon running: fetch every blob again"],
       ],
       exits: [[EXIT.refused, "the folder holds something, the key does not fit, or the back-up is damaged"]],
@@ -133,9 +142,14 @@ async function verify(
   }
 }
 
-async function restore(file: string, options: OpenOptions, context: CommandContext): Promise<Outcome | Refusal> {
+async function restore(file: string, options: RestoreOptions, context: CommandContext): Promise<Outcome | Refusal> {
   const at = (name: string): string => path.resolve(context.surroundings.cwd, name);
-  const restored = await restoreBackup(context, at(file), await openingOf(options, at));
+  const restored = await restoreBackup(
+    context,
+    at(file),
+    await openingOf(options, at),
+    options.data === undefined ? null : at(options.data),
+  );
   if (isRefusal(restored)) return restored;
   const text =
     `${restored.revisions} revisions are in ${quoteOutside(restored.data, 300)}; the configuration of then is ringfort.yaml.restored there\n` +

@@ -30,7 +30,7 @@ export async function startService(
   return "running";
 }
 
-/** Waits until the daemon answers. Throws `service.silent`. */
+/** Waits until the daemon answers, as long as its service is there to. Throws `service.silent`. */
 export async function waitForDaemon(context: CommandContext, socket: string): Promise<void> {
   const { surroundings, terminal } = context;
   const until = terminal.now() + MOST_WAIT;
@@ -42,7 +42,16 @@ export async function waitForDaemon(context: CommandContext, socket: string): Pr
       if (!(error instanceof Failure) || error.retry !== "later") throw error;
       if (terminal.now() > until || !(await surroundings.pause(PAUSE)))
         throw new Failure("service.silent", `${socket}: ${error.message}`, { cause: error });
+      await mustBeActive(surroundings.host);
     }
+  }
+}
+
+async function mustBeActive(host: HostDoor): Promise<void> {
+  try {
+    await host.systemctl(["is-active", SERVICE]);
+  } catch (cause) {
+    throw new Failure("service.silent", `${SERVICE} has ended before it answered`, { cause });
   }
 }
 

@@ -41,28 +41,29 @@ test("each listener has a unit, by the name under which the keeper looks for it"
   assert.deepEqual(names.toSorted(), expected.toSorted());
   for (const [file, text] of made) {
     assert.match(file, SOCKET_UNIT);
-    assert.equal(file, `ringfort-${linesOf(text, "FileDescriptorName")[0]?.slice(19)}.socket`);
+    assert.equal(file, `ringfort-listen-${linesOf(text, "FileDescriptorName")[0]?.slice(19)}.socket`);
     assert.deepEqual(linesOf(text, "Service"), ["Service=ringfort.service"]);
   }
 });
 
 test("a socket is bound to its channel's interface, else to the inside, and on the loopback to none", () => {
   const made = unitsOf(FULL);
-  const device = (name: string): readonly string[] => linesOf(made.get(`ringfort-${name}.socket`), "BindToDevice");
+  const device = (name: string): readonly string[] =>
+    linesOf(made.get(`ringfort-listen-${name}.socket`), "BindToDevice");
   assert.deepEqual(device("staging-https"), ["BindToDevice=eth1.20"]);
   assert.deepEqual(device("staging-pasv"), ["BindToDevice=eth1.20"]);
   assert.deepEqual(device("production-http"), ["BindToDevice=eth2"]);
   assert.deepEqual(device("trial-http"), []);
   const free = [...made].filter(([, text]) => text.includes("FreeBind=yes")).map(([file]) => file);
-  assert.ok(free.includes("ringfort-production-http.socket"));
-  assert.ok(!free.includes("ringfort-trial-http.socket") && !free.includes("ringfort-trial-ftp.socket"));
+  assert.ok(free.includes("ringfort-listen-production-http.socket"));
+  assert.ok(!free.includes("ringfort-listen-trial-http.socket") && !free.includes("ringfort-listen-trial-ftp.socket"));
 });
 
 test("passive ports are those of the range, and no more than a keeper can hand over", () => {
   const made = unitsOf(FULL);
   const ports = [50_000, 50_001, 50_002, 50_003].map((port) => `ListenStream=10.20.0.10:${port}`);
-  assert.deepEqual(linesOf(made.get("ringfort-staging-pasv.socket"), "ListenStream"), ports);
-  assert.equal(linesOf(made.get("ringfort-trial-pasv.socket"), "ListenStream").length, 128);
+  assert.deepEqual(linesOf(made.get("ringfort-listen-staging-pasv.socket"), "ListenStream"), ports);
+  assert.equal(linesOf(made.get("ringfort-listen-trial-pasv.socket"), "ListenStream").length, 128);
 });
 
 test("what cannot be opened beforehand is said, each by its key", () => {
@@ -117,7 +118,7 @@ test("a comparison finds what is missing, what is too much, and lines that diffe
 
 test("the console's listener has a unit too, beside the one of its role", () => {
   const made = unitsOf({ ...FULL, console: { listen: "127.0.0.1:8443" } });
-  const text = made.get("ringfort-console-listen.socket");
+  const text = made.get("ringfort-listen-console.socket");
   assert.deepEqual(linesOf(text, "FileDescriptorName"), ["FileDescriptorName=console"]);
   assert.deepEqual(linesOf(text, "ListenStream"), ["ListenStream=127.0.0.1:8443"]);
   assert.equal(made.has("ringfort-console.socket"), false);

@@ -9,8 +9,8 @@ export interface SocketUnit {
   readonly text: string;
 }
 
-/** Which files of a folder of units are of this sort, whoever wrote them. */
-export const SOCKET_UNIT: RegExp = /^ringfort-[a-z0-9-]+\.socket$/;
+/** Which files of a folder of units are of this sort, whoever wrote them: `ringfort-serve.socket` is one that starts a role. */
+export const SOCKET_UNIT: RegExp = /^ringfort-listen-[a-z0-9-]+\.socket$/;
 
 /** A server is handed no more than 200 descriptors at once (`wire/role-message.ts`), and a unit is read by people too. */
 const MOST_PASSIVE = 128;
@@ -39,11 +39,7 @@ export function socketUnits({ channels, host, console: api }: Config): readonly 
   );
   const people = api === undefined ? [] : consoleSocket(api.listen, host.inside, (fault) => faults.push(fault));
   if (faults.length > 0) return { kind: "underdescribed", faults };
-  return [
-    ...wanted.map((each) => ({ file: `ringfort-${each.name}.socket`, text: writeUnit(each) })),
-    // ringfort-console.socket is the role's.
-    ...people.map((each) => ({ file: "ringfort-console-listen.socket", text: writeUnit(each) })),
-  ];
+  return [...wanted, ...people].map((each) => ({ file: `ringfort-listen-${each.name}.socket`, text: writeUnit(each) }));
 }
 
 function consoleSocket(listen: string, inside: string | undefined, fault: Fault): readonly Wanted[] {
