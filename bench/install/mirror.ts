@@ -9,7 +9,7 @@ export const SETUP =
   "--production-address 10.20.0.20:80 --production-clients 10.20.2.0/24 ";
 
 /** One client of a channel: it asks from its own address, in its own network name space. */
-export const CLIENTS = {
+const CLIENTS = {
   staging: { from: "10.20.1.5", at: "10.20.0.10" },
   production: { from: "10.20.2.5", at: "10.20.0.20" },
 } as const;
@@ -42,7 +42,7 @@ createServer((request, answer) => {
 }).listen(80, "192.0.2.2");
 JS
     systemd-run --quiet --unit=vendor ip netns exec internet /usr/lib/ringfort/bin/node /srv/vendor/serve.mjs
-    for tick in $(seq 50); do curl -s -o /dev/null http://192.0.2.2/ && break; sleep 0.1; done`);
+    for tick in $(seq 50); do ip netns exec internet curl -s -m 2 -o /dev/null http://192.0.2.2/ && break; sleep 0.1; done`);
 }
 
 /** What a channel's own client gets of the vendor's file: its SHA-256. Throws where it gets none. */
