@@ -74,7 +74,7 @@ export class Machine {
     await this.must(`
       ip netns add internet; ip netns add client
       ip link add out0 type veth peer name eth0 netns internet; ip addr add 192.0.2.1/24 dev out0; ip link set out0 up
-      ip -n internet link set eth0 up; ip -n internet addr add 192.0.2.2/24 dev eth0; ip link add in0 type veth peer name eth0 netns client
+      ip -n internet link set lo up; ip -n internet link set eth0 up; ip -n internet addr add 192.0.2.2/24 dev eth0; ip link add in0 type veth peer name eth0 netns client
       for at in 10.20.0.10 10.20.0.20; do ip addr add $at/16 dev in0; done; ip link set in0 up
       ip -n client link set lo up; for at in 10.20.1.5 10.20.2.5; do ip -n client addr add $at/16 dev eth0; done
       ip -n client link set eth0 up`);
