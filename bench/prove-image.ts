@@ -132,7 +132,7 @@ try {
 channels:
   staging: { listen: "10.0.2.15:8081" }
   production: { listen: "10.0.2.15:${PRODUCTION}" }
-confinement: { least: kernel }
+confinement: { least: users }
 `,
   );
   const build = async (into: string): Promise<string> => {
@@ -220,8 +220,8 @@ confinement: { least: kernel }
   );
   await inside("the kernel says that this image runs", (line) => line === "running this");
   await inside(
-    "the daemon's workers are confined by the kernel",
-    (line) => /^levels .*"level":"kernel"/.test(line) && !line.includes('"flags"'),
+    "each of the daemon's workers has a user of its own, behind the kernel's walls",
+    (line) => /^levels .*"level":"users"/.test(line) && !/"(?:flags|kernel)"/.test(line),
   );
   await inside("no unit failed", (line) => line === "failed ");
   await inside("the rehearsal is recorded", (line) => line.startsWith("record {"));

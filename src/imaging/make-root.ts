@@ -2,7 +2,7 @@ import { chmod, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { dependsOf, type ImageWish, imagePackages, mmdebstrapArguments } from "../core/image/image-plan.ts";
 import type { ImageManifest } from "../core/image/manifest.ts";
-import { ENABLED_UNITS, MASKED_UNITS, rootFiles } from "../core/image/root-files.ts";
+import { ENABLED_UNITS, MASKED_UNITS, type RootFile, rootFiles } from "../core/image/root-files.ts";
 import { onDisk } from "../core/kernel/disk.ts";
 import type { Refusal } from "../core/kernel/errors.ts";
 import { installedPackages } from "../core/machine/package-list.ts";
@@ -35,10 +35,14 @@ export async function makeRoot(
   await onDisk("making folders", async () => {
     for (const folder of [stage, hooks, lists]) await mkdir(folder);
   });
-  const staged = await stageFiles(stage, rootFiles(wish.name, wish.format, wish.boots), wish.configuration, wish.files);
+  const ours: readonly RootFile[] = [
+    ...rootFiles(wish.name, wish.format, wish.boots),
+    ...wish.sockets.map(({ file, text }) => ({ name: `etc/systemd/system/${file}`, mode: 0o644 as const, text })),
+  ];
+  const staged = await stageFiles(stage, ours, wish.configuration, wish.files);
   if ("kind" in staged) return staged;
   const setup = await hook(path.join(hooks, "setup"), setupHook(stage));
-  const customize = await hook(path.join(hooks, "customize"), customizeHook(stage, lists, wish.boots));
+  const customize = await hook(path.join(hooks, "customize"), customizeHook(stage, lists, wish));
   const packages = imagePackages(dependsOf(depends), wish.packages, wish.boots, architecture);
   await runTool(
     "mmdebstrap",
@@ -70,18 +74,20 @@ export async function makeRoot(
   };
 }
 
-/** What initramfs-tools finds when the kernel's package comes. */
+/** What initramfs-tools finds when the kernel's package comes, and sysusers when ours does. */
 function setupHook(stage: string): string {
-  return `mkdir -p "$1/etc"\n[ ! -d ${quoted(stage)}/etc/initramfs-tools ] || cp -R --no-preserve=ownership ${quoted(stage)}/etc/initramfs-tools "$1/etc/"\n`;
+  const early = ["initramfs-tools", "sysusers.d"].map((name) => `${quoted(stage)}/etc/${name}`);
+  return `mkdir -p "$1/etc"\nfor folder in ${early.join(" ")}; do [ ! -d "$folder" ] || cp -R --no-preserve=ownership "$folder" "$1/etc/"; done\n`;
 }
 
-function customizeHook(stage: string, lists: string, boots: boolean): string {
+function customizeHook(stage: string, lists: string, { boots, sockets }: ImageWish): string {
+  const enabled = [...ENABLED_UNITS, ...sockets.map(({ file }) => file)];
   const lines = [
     // The base-files of a root are links in places: what we lay over them takes their place.
     `cp -R --no-dereference --remove-destination --no-preserve=ownership ${quoted(stage)}/. "$1/"`,
     'chroot "$1" chown -R root:ringfort /etc/ringfort',
     'chroot "$1" chmod 0750 /etc/ringfort',
-    `chroot "$1" systemctl enable ${ENABLED_UNITS.join(" ")}`,
+    `chroot "$1" systemctl enable ${enabled.join(" ")}`,
     `chroot "$1" systemctl mask ${MASKED_UNITS.join(" ")}`,
     `cp "$1"/var/lib/apt/lists/*Release ${quoted(lists)}/`,
   ];

@@ -115,6 +115,7 @@ test("what is of one build or one machine leaves the root", async () => {
     .map((entry) => path.relative(root, path.join(entry.parentPath, entry.name)));
   assert.deepEqual(left.toSorted(), kept.toSorted());
   assert.equal((await stat(path.join(root, "tmp"))).mode & 0o7777, 0o1777);
+  assert.equal((await stat(path.join(root, "var/lib/ringfort-signer"))).mode & 0o7777, 0o750);
 });
 
 test("a secret that a package made in the root is found before it is packed", async () => {

@@ -23,7 +23,9 @@ const REMOVED =
   /^(?:etc\/(?:\.pwd\.lock|(?:passwd|group|shadow|gshadow|subuid|subgid)-|ssh\/ssh_host_.*|dpkg\/dpkg\.cfg\.d\/99mmdebstrap|apt\/.*)|var\/lib\/(?:dpkg\/(?:.*-old|lock.*|triggers\/Lock)|dbus\/machine-id))$/;
 /** Mount points, and what a machine writes into: a folder each, whatever packages have made. */
 const FOLDERS: readonly (readonly [name: string, mode: number])[] = [
+  ["data", 0o755],
   ["var/lib/ringfort", 0o750],
+  ["var/lib/ringfort-signer", 0o750],
   ["tmp", 0o1777],
   ["var/tmp", 0o1777],
 ];

@@ -9,6 +9,7 @@ import { EXIT, quoteOutside, type Refusal, refuse } from "../../core/kernel/erro
 import { SECOND } from "../../core/kernel/instant.ts";
 import { formatSize } from "../../core/kernel/size.ts";
 import type { Verdict } from "../../core/machine/check.ts";
+import { socketUnits } from "../../core/network/socket-units.ts";
 import { signManifest } from "../../formats/image/signed-manifest.ts";
 import { minisignSignerOf } from "../../formats/signatures/key-file.ts";
 import { type CommandContext, isRefusal, type Outcome, type Perform } from "../context.ts";
@@ -126,6 +127,8 @@ async function build(folder: string, options: BuildOptions, context: CommandCont
     throw new UsageError(
       `the configuration's data is ${quoteOutside(config.data, 300)}: in an image it is ${DATA_FOLDER}`,
     );
+  const sockets = socketUnits(config);
+  if ("kind" in sockets) return refuse("network.underdescribed", sockets.faults.join("\n"));
   if (!/^[a-z][a-z0-9-]{0,62}$/.test(options.name)) throw new UsageError("--name is small letters, digits and -");
   for (const name of options.include ?? [])
     if (!/^[a-z0-9][a-z0-9+.-]+(?:\/[a-z][a-z0-9-]*)?$/.test(name))
@@ -140,6 +143,7 @@ async function build(folder: string, options: BuildOptions, context: CommandCont
         by: surroundings.version,
         deb: at(options.deb),
         configuration: at(options.configuration),
+        sockets,
         files: options.files === undefined ? null : at(options.files),
         packages: options.include ?? [],
         suite: options.suite,

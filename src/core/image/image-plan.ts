@@ -1,3 +1,4 @@
+import type { SocketUnit } from "../network/socket-units.ts";
 import type { ImageManifest, RootFormat } from "./manifest.ts";
 
 /** How far building or reading is; `done` and `total` are steps or bytes. */
@@ -19,6 +20,8 @@ export interface ImageWish {
   readonly by: string;
   readonly deb: string;
   readonly configuration: string;
+  /** Units that open the configuration's listeners: nothing of Ringfort opens one. */
+  readonly sockets: readonly SocketUnit[];
   /** A folder of files laid over the root; `null`: none. */
   readonly files: string | null;
   /** Debian packages beside those that Ringfort needs. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { commandLine, dependsOf, imagePackages, packArguments } from "./image-plan.ts";
 import { rootFiles } from "./root-files.ts";
@@ -13,16 +14,25 @@ function textOf(name: string, boots = true): string {
 
 test("everything that is written lies on the data partition or in memory, where nothing of it can be run", () => {
   const mounts = textOf("etc/fstab").trim().split("\n");
-  assert.ok(mounts.some((line) => line.startsWith("PARTLABEL=ringfort-data /var/lib/ringfort ext4 ")));
+  assert.ok(mounts.some((line) => line.startsWith("PARTLABEL=ringfort-data /data ext4 ")));
   for (const line of mounts) {
     const [, at = "", type = "", options = ""] = line.split(" ");
     assert.ok(
       ["nodev", "nosuid", "noexec"].every((option) => options.split(",").includes(option)),
       at,
     );
-    assert.ok(type === "tmpfs" || at === "/var/lib/ringfort", at);
+    assert.ok(type === "tmpfs" || at === "/data" || options.startsWith("bind,"), at);
   }
   assert.equal(textOf("etc/machine-id"), "");
+});
+
+test("every user of the package has a number that the next image gives it too", async () => {
+  const names = (text: string): readonly string[] => [...text.matchAll(/^u +(\S+)/gm)].map(([, name = ""]) => name);
+  const packaged = await readFile(new URL("../../../deploy/systemd/sysusers.conf", import.meta.url), "utf8");
+  const fixed = textOf("etc/sysusers.d/ringfort.conf");
+  assert.deepEqual(names(fixed), names(packaged));
+  const numbers = [...fixed.matchAll(/^u \S+ (\d+) /gm)].map(([, number]) => number);
+  assert.equal(new Set(numbers).size, names(packaged).length);
 });
 
 test("the kernel's command line names partitions by the root hash, and a machine without its root gives no shell", () => {

@@ -7,8 +7,11 @@ export interface RootFile {
   readonly text: string;
 }
 
-/** Where the data partition is mounted; the configuration's data folder has to be this one. */
+/** Where the configuration's data folder has to be: a folder of the data partition. */
 export const DATA_FOLDER = "/var/lib/ringfort";
+/** The signer's own, closed to the keeper; it has to outlast a boot too. */
+const SIGNER_FOLDER = "/var/lib/ringfort-signer";
+const PARTITION = "/data";
 /** The partition's name in its table, for a data disk that has no file system yet. */
 const DATA_LABEL = "ringfort-data";
 /** The label of a file system with a back-up, `ringfort.age`, and what opens it, `backup.key`. */
@@ -28,6 +31,9 @@ export function rootFiles(host: string, format: RootFormat, boots: boolean): rea
     // Whoever wants a resolver gives this file; the builder's own must not go in.
     file("etc/resolv.conf", ""),
     file("etc/systemd/journald.conf.d/ringfort-image.conf", "[Journal]\nStorage=volatile\n"),
+    file("etc/sysusers.d/ringfort.conf", users()),
+    file("usr/lib/ringfort-image/folders", FOLDERS_SCRIPT, 0o755),
+    file("usr/lib/systemd/system/ringfort-folders.service", FOLDERS_UNIT),
     file("usr/lib/ringfort-image/restore", RESTORE_SCRIPT, 0o755),
     file("usr/lib/systemd/system/ringfort-restore.service", RESTORE_UNIT),
     file("usr/lib/systemd/system/ringfort-refill.service", REFILL_UNIT),
@@ -64,12 +70,57 @@ const MEMORY: readonly (readonly [at: string, size: string, mode: string])[] = [
 ];
 
 function fstab(): string {
-  const data = `PARTLABEL=${DATA_LABEL} ${DATA_FOLDER} ext4 nodev,nosuid,noexec,noatime,x-systemd.makefs 0 2\n`;
+  const own = (folder: string): string =>
+    `${PARTITION}/${folder.slice("/var/lib/".length)} ${folder} none bind,nodev,nosuid,noexec,x-systemd.requires=ringfort-folders.service 0 0\n`;
+  const data =
+    `PARTLABEL=${DATA_LABEL} ${PARTITION} ext4 nodev,nosuid,noexec,noatime,x-systemd.makefs 0 2\n` +
+    own(DATA_FOLDER) +
+    own(SIGNER_FOLDER);
   return (
     data +
     MEMORY.map(([at, size, mode]) => `tmpfs ${at} tmpfs nodev,nosuid,noexec,size=${size},mode=${mode} 0 0\n`).join("")
   );
 }
+
+/**
+ * The package's users (deploy/systemd/sysusers.conf) under numbers of their own: the next image has other packages, and
+ * must find the files of this one's users on the data partition.
+ */
+const USERS: readonly (readonly [name: string, number: number])[] = [
+  ["ringfort", 880],
+  ["ringfort-fetch", 881],
+  ["ringfort-folder", 882],
+  ["ringfort-inspect", 883],
+  ["ringfort-signer", 884],
+  ["ringfort-notify", 885],
+  ["ringfort-login", 886],
+  ["ringfort-console", 887],
+];
+
+function users(): string {
+  return USERS.map(
+    ([name, number]) => `u ${name} ${number} "Ringfort" ${name === "ringfort" ? DATA_FOLDER : "-"} -\n`,
+  ).join("");
+}
+
+const FOLDERS_UNIT = `[Unit]
+Description=Ringfort: its folders on the data partition
+DefaultDependencies=no
+RequiresMountsFor=${PARTITION}
+Conflicts=shutdown.target
+Before=shutdown.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/lib/ringfort-image/folders
+`;
+
+const FOLDERS_SCRIPT = `#!/bin/sh
+set -eu
+install -d -m 0750 -o ringfort -g ringfort ${PARTITION}/ringfort
+install -d -m 0750 -o ringfort-signer -g ringfort ${PARTITION}/ringfort-signer
+`;
 
 /** The keeper waits for a back-up that is there to be restored, and does not begin an empty mirror where that failed. */
 const AFTER_RESTORE = `[Unit]
