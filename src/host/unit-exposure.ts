@@ -52,3 +52,14 @@ function scored(entries: UnitEntries): string {
   const own = entries.filter(({ section }) => section === "Service");
   return writeUnit("", [{ name: "Service", entries: own.map(({ name, value }) => ({ name, value })) }]);
 }
+
+/** What this systemd passes over, though a unit says it: it warns of that in its journal alone. */
+export function passedOverHere(): readonly string[] {
+  const version = runHere(["/usr/bin/systemctl", "/bin/systemctl"], ["--version"]);
+  if ("unknown" in version) return ["there is no systemd here to say what it holds"];
+  return version.is.includes("-BPF_FRAMEWORK")
+    ? [
+        "this systemd is built without BPF_FRAMEWORK and passes over SocketBindDeny= and SocketBindAllow=: let the packet filter hold the ports",
+      ]
+    : [];
+}

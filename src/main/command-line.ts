@@ -57,6 +57,7 @@ const surroundings: Surroundings = {
     look: async (wish) => (await import("./observe-here.ts")).observerHere.look(wish),
     ports: async () => (await import("./observe-here.ts")).observerHere.ports(),
     topFolders: async () => (await import("./observe-here.ts")).observerHere.topFolders(),
+    passedOver: async () => (await import("./observe-here.ts")).observerHere.passedOver(),
     exposure: async (unit) => (await import("./observe-here.ts")).observerHere.exposure(unit),
     isThere: (file) => existsSync(file),
     try: async (wish, write) => (await import("./observe-here.ts")).observerHere.try(wish, write),

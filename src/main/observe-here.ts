@@ -7,7 +7,7 @@ import { filmHere } from "../host/observe/film.ts";
 import { lookHere, portsHere, topFoldersHere, whichProcesses } from "../host/observe/look.ts";
 import { tryHere } from "../host/observe/try.ts";
 import { Root } from "../host/root.ts";
-import { exposureOfText } from "../host/unit-exposure.ts";
+import { exposureOfText, passedOverHere } from "../host/unit-exposure.ts";
 import { trialLauncher } from "./own-files.ts";
 
 /** This machine's processes, for `ringfort observe`. */
@@ -15,6 +15,7 @@ export const observerHere: Observer = {
   look: async (wish) => lookHere(wish, Date.now()),
   ports: async () => portsHere(),
   topFolders: async () => topFoldersHere(),
+  passedOver: async () => passedOverHere(),
   exposure: async (unit) => exposureOfText(unit),
   film: async ({ processes, ...wish }, write) =>
     interruptible((stop) =>

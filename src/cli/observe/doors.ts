@@ -56,6 +56,8 @@ export interface Observer {
   ports(): Promise<readonly Port[]>;
   /** Names of the folders in this machine's root. */
   topFolders(): Promise<readonly string[]>;
+  /** What the systemd of this machine passes over, though a unit says it: sentences. */
+  passedOver(): Promise<readonly string[]>;
   /** What systemd-analyze says of a unit's text, 0 to 10. */
   exposure(unit: string): Promise<Fact<number>>;
   /** Films until the time is over, everything has ended, or the person interrupts. Lines end in a line feed. Throws `film.failed`, `process.unknown`. */

@@ -38,7 +38,8 @@ export async function makeProfile(
   if (strange !== undefined) throw new UsageError(`--peers takes networks such as 10.20.0.0/16, not ${strange}`);
   const film = await readFilms(options.profile ?? [], context);
   const seen = profileOf(film);
-  const profile = user === null ? seen : asUser(seen);
+  const asked = user === null ? seen : asUser(seen);
+  const profile = { ...asked, doubts: [...asked.doubts, ...(await context.surroundings.observer.passedOver())] };
   const topFolders = await context.surroundings.observer.topFolders();
   const wish: UnitWish = { command, user, peers, dropIn, topFolders };
   const doubts = profile.doubts.map((doubt) => `Doubt: ${doubt}.`).join("\n");

@@ -130,7 +130,7 @@ test("a unit gives what was seen and nothing more, and each line says why", () =
   assert.deepEqual(unit("RestrictAddressFamilies"), ["AF_INET"]);
   assert.deepEqual(unit("SystemCallFilter"), [
     "@system-service",
-    "~@privileged @resources @keyring",
+    "~@privileged @resources @keyring io_uring_setup",
     "setuid",
     "~connect",
   ]);
@@ -140,6 +140,15 @@ test("a unit gives what was seen and nothing more, and each line says why", () =
   assert.deepEqual(silent("RestrictAddressFamilies"), ["none"]);
   assert.deepEqual(silent("PrivateNetwork"), ["yes"]);
   assert.deepEqual(silent("IPAddressDeny"), ["any"]);
+});
+
+test("ports that are chosen from a range become the range, others stay", () => {
+  const one = film(
+    word("socket", "AF_INET"),
+    bind(21),
+    ...[40_009, 40_000, 40_004, 8_080, 50_000].map((port) => bind(port)),
+  );
+  assert.deepEqual(unitOf(one)("SocketBindAllow"), ["tcp:21", "tcp:8080", "tcp:40000-40009", "tcp:50000"]);
 });
 
 test("as a user of its own it needs nothing for becoming one, and keeps the right to its low port", () => {

@@ -207,6 +207,9 @@ function doubtsOf(film: Film, anyPort: boolean): readonly string[] {
     ...(film.heads.length === 1 ? ["one film only: what the program does seldom is not in it"] : []),
     ...(polled > 0 ? ["made by looking again and again: short acts, failed ones and calls are missing"] : []),
     ...(anyPort ? ["the kernel chose ports for it: no list of ports is enforced"] : []),
+    ...(film.acts.some(({ did, failed }) => did.act === "call" && did.name === "io_uring_setup" && failed === null)
+      ? ["io_uring was used: what goes that way is in no film"]
+      : []),
     ...(film.left > 0 ? [`${film.left} acts beyond ${MOST_ACTS} were not kept`] : []),
     ...(film.unread > 0 ? [`${film.unread} lines of the trace could not be read`] : []),
     ...(film.broken > 0 ? ["the recording was broken off"] : []),

@@ -91,7 +91,7 @@ const LOADER: readonly Need[] = [
   { value: "/etc/ld.so.cache", why: "the loader" },
 ];
 
-function fileEntries(profile: Profile, { topFolders }: UnitWish): readonly Entry[] {
+function fileEntries(profile: Profile, { topFolders, user }: UnitWish): readonly Entry[] {
   const { reads, writes, scratch, runtime, devices, executes } = profile;
   const shown = [...LOADER, ...executes, ...reads].filter(
     ({ value }, index, all) =>
@@ -110,7 +110,12 @@ function fileEntries(profile: Profile, { topFolders }: UnitWish): readonly Entry
       hidden.map((name) => `${quoteWord(`/${name}`)}:ro`).join(" "),
       "nothing is seen of these but what is bound below",
     ),
-    entry("TemporaryFileSystem", run === undefined ? "/run:ro" : "/run", run?.why ?? ""),
+    // Whoever is not root needs leave to write in it; nobody else is there.
+    entry(
+      "TemporaryFileSystem",
+      run === undefined ? "/run:ro" : user === null ? "/run" : "/run:mode=1777",
+      run?.why ?? "",
+    ),
     // What is missing when it starts is passed over: a film holds files that come and go.
     ...each("BindReadOnlyPaths", shown, (path) => `-${path}`),
     ...writes.flatMap((need) => [
@@ -156,7 +161,7 @@ function networkEntries(profile: Profile, { peers }: UnitWish): readonly Entry[]
   const listed =
     families.length === 0 ? [entry("RestrictAddressFamilies", "none")] : each("RestrictAddressFamilies", families);
   if (!isInternet) return [...listed, entry("PrivateNetwork", "yes"), entry("IPAddressDeny", "any")];
-  const ports = anyPort === null ? [entry("SocketBindDeny", "any"), ...each("SocketBindAllow", binds)] : [];
+  const ports = anyPort === null ? [entry("SocketBindDeny", "any"), ...each("SocketBindAllow", withRanges(binds))] : [];
   const [first] = connects;
   const addresses =
     peers.length === 0
@@ -167,6 +172,44 @@ function networkEntries(profile: Profile, { peers }: UnitWish): readonly Entry[]
         ];
   return [...listed, ...ports, ...addresses];
 }
+
+/** High ports of one protocol that lie so close are chosen from a range: at least so many of them. */
+const PORT_GAP = 16;
+const MANY_PORTS = 3;
+
+/** A film holds some ports of a range from which one is chosen for each connection; those between them are of it, too. */
+function withRanges(binds: readonly Need[]): readonly Need[] {
+  const [low, high] = [
+    binds.filter(({ value }) => portIn(value) < 1_024),
+    binds.filter(({ value }) => portIn(value) >= 1_024),
+  ];
+  const found: Need[] = [];
+  for (const protocol of ["tcp", "udp"]) {
+    const those = high
+      .filter(({ value }) => value.startsWith(protocol))
+      .toSorted((a, b) => portIn(a.value) - portIn(b.value));
+    let run: Need[] = [];
+    const close = (): void => {
+      const [first, last] = [run[0], run.at(-1)];
+      if (first === undefined || last === undefined || run.length < MANY_PORTS) found.push(...run);
+      else
+        found.push({
+          value: `${first.value}-${portIn(last.value)}`,
+          why: `${first.why}, and others: widen it to what the program is configured with`,
+        });
+      run = [];
+    };
+    for (const need of those) {
+      const before = run.at(-1);
+      if (before !== undefined && portIn(need.value) - portIn(before.value) > PORT_GAP) close();
+      run.push(need);
+    }
+    close();
+  }
+  return [...low, ...found];
+}
+
+const portIn = (value: string): number => Number(value.slice(value.indexOf(":") + 1));
 
 /** In every service's group already. */
 const USUAL: ReadonlySet<string> = new Set(["prlimit64", "personality", "memfd_create", "mprotect"]);
@@ -179,7 +222,7 @@ function callEntries({ calls, connects, families, reachesLocal }: Profile): read
   const mayConnect = connects.length > 0 || reachesLocal || families.length === 0;
   return [
     entry("SystemCallFilter", "@system-service", "by groups: an exact list from a film fails at the next run"),
-    entry("SystemCallFilter", "~@privileged @resources @keyring"),
+    entry("SystemCallFilter", "~@privileged @resources @keyring io_uring_setup"),
     ...each(
       "SystemCallFilter",
       calls.filter(({ value }) => !USUAL.has(value)),
