@@ -316,6 +316,9 @@ export interface Sightings {
   forgetAll(): Promise<void>;
 }
 
+/** What came between a decision to move a channel and the move: another move, or an order. */
+export type Overtaken = "overtaken-by-move" | "overtaken-by-order";
+
 export interface Ledger extends AuditLog, NoticeQueue, PeopleBook, ReleaseRecord {
   readonly sightings: Sightings;
 
@@ -355,11 +358,16 @@ export interface Ledger extends AuditLog, NoticeQueue, PeopleBook, ReleaseRecord
   position(source: string, channel: string): Promise<ChannelPosition | null>;
   positions(): Promise<readonly ChannelPosition[]>;
   /**
-   * Moves a channel and records the move, in one transaction; `false` and nothing done when the channel has moved
-   * since `expectedMoves` was read, or an order (a hold, a pin, a block, another policy) stands in the audit log behind
-   * the first `seen` entries: whoever decided did not know it.
+   * Moves a channel and records the move, in one transaction. Nothing is done, and the answer says what whoever decided
+   * did not know, when the channel has moved since `expectedMoves` was read, or an order (a hold, a pin, a block, another
+   * policy) stands in the audit log behind the first `seen` entries.
    */
-  moveChannel(position: ChannelPosition, move: ChannelMove, expectedMoves: number, seen: number): Promise<boolean>;
+  moveChannel(
+    position: ChannelPosition,
+    move: ChannelMove,
+    expectedMoves: number,
+    seen: number,
+  ): Promise<"done" | Overtaken>;
   /** Newest first. */
   moves(source: string, limit: number): Promise<readonly ChannelMove[]>;
 

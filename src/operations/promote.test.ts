@@ -111,6 +111,44 @@ test("of two who move one channel at once, one moves it and the other is told to
   ]);
 });
 
+/** Something that comes between the decision and the move, so many times. */
+function coming(house: House, between: () => Promise<unknown>, times: number): void {
+  const { ledger } = house;
+  const moveChannel = ledger.moveChannel.bind(ledger);
+  let left = times;
+  ledger.moveChannel = async (...wanted) => {
+    left -= 1;
+    if (left >= 0) await between();
+    return moveChannel(...wanted);
+  };
+}
+
+test("an order between decision and move has it decided anew, a few times; another move ends it at once", async () => {
+  const hold = (house: House, source: string): Promise<unknown> =>
+    house.ledger.addRestraint({
+      on: { kind: "hold", source, channel: null },
+      reason: "",
+      by: "bob",
+      at: house.now,
+      expiresAt: null,
+    });
+  const other = await houseAt(2);
+  coming(other, () => hold(other, "t"), 2);
+  assert.equal(moved(await promoteChannel(other.doors, wish("pilot"))).to, 2);
+  assert.deepEqual(other.codesOf("channel.move-refused"), [], "what is decided anew was not refused");
+  const busy = await houseAt(2);
+  coming(busy, () => hold(busy, "t"), 3);
+  assertRefused(refusal(await promoteChannel(busy.doors, wish("pilot"))), "promotion.changed-meanwhile");
+  const held = await houseAt(2);
+  coming(held, () => hold(held, "s"), 1);
+  assertRefused(refusal(await promoteChannel(held.doors, wish("pilot"))), "channel.held");
+  assert.deepEqual(held.shown("pilot"), []);
+  const twice = await houseAt(2);
+  coming(twice, () => promoteChannel({ ...twice.doors, ledger: twice.ledger }, wish("pilot", 1)), 1);
+  assertRefused(refusal(await promoteChannel(twice.doors, wish("pilot", 2))), "promotion.changed-meanwhile");
+  assert.deepEqual(twice.shown("pilot"), ["s 1"]);
+});
+
 test("the ledger is told before the pointer, and the view is there before either", async () => {
   const house = await houseAt(1);
   const steps: string[] = [];

@@ -3,7 +3,7 @@ import type { ChannelMove, ChannelPosition, MoveKind } from "../core/model/chann
 import { isActive, restraintText } from "../core/model/restraint.ts";
 import { purgedText, type Revision } from "../core/model/revision.ts";
 import { mountOf } from "../core/model/source.ts";
-import type { PointerMount } from "../core/ports.ts";
+import type { Overtaken, PointerMount } from "../core/ports.ts";
 import { nextMove } from "../core/publish/last-modified.ts";
 import { decidePromotion, type MayMove, refusalOf } from "../core/release/decide-promotion.ts";
 import { decideRollback, type MayGoBack } from "../core/release/decide-rollback.ts";
@@ -36,15 +36,12 @@ const MOST_DECISIONS = 3;
  */
 export async function promoteChannel(doors: ChannelDoors, wish: MoveWish): Promise<ChannelMove | Refusal> {
   for (let tries = 1; ; tries += 1) {
-    const before = await doors.ledger.position(wish.source, wish.channel);
-    const move = await decideAndPromote(doors, wish);
-    if (!("code" in move) || move.code !== "promotion.changed-meanwhile" || tries === MOST_DECISIONS) return move;
-    const after = await doors.ledger.position(wish.source, wish.channel);
-    if (after?.moves !== before?.moves) return move;
+    const done = await decideAndPromote(doors, wish);
+    if (done !== "overtaken-by-order" || tries === MOST_DECISIONS) return answered(doors, wish, done);
   }
 }
 
-async function decideAndPromote(doors: ChannelDoors, wish: MoveWish): Promise<ChannelMove | Refusal> {
+async function decideAndPromote(doors: ChannelDoors, wish: MoveWish): Promise<ChannelMove | Refusal | Overtaken> {
   const { ledger } = doors;
   checkChannel(doors, wish.channel);
   const all = await sourceFacts(doors, wish.source);
@@ -63,7 +60,7 @@ async function decideAndPromote(doors: ChannelDoors, wish: MoveWish): Promise<Ch
   const facts = await promotionFacts(doors, all, { channel: wish.channel, revision, asked: "person", proposal: null });
   const decision = decidePromotion(facts);
   if (decision.kind === "may-not-move") return refused(doors, wish, refusalOf(decision));
-  return carryPromotion(doors, wish, { position: facts.position, seen: all.seen }, decision);
+  return moveForward(doors, wish, { position: facts.position, seen: all.seen }, decision);
 }
 
 /** Moves a ring forward as it was decided; what the decision overruled stands in the record of the move. */
@@ -71,8 +68,17 @@ export async function carryPromotion(
   doors: ChannelDoors,
   wish: MoveWish,
   from: DecidedFrom,
-  { revision, overruled }: MayMove,
+  decision: MayMove,
 ): Promise<ChannelMove | Refusal> {
+  return answered(doors, wish, await moveForward(doors, wish, from, decision));
+}
+
+async function moveForward(
+  doors: ChannelDoors,
+  wish: MoveWish,
+  from: DecidedFrom,
+  { revision, overruled }: MayMove,
+): Promise<ChannelMove | Overtaken> {
   const spite = overruled.map(({ code, detail }) => `${code} (${detail})`).join(", ");
   const reason = spite === "" ? wish.reason : `${wish.reason}; in spite of ${spite}`;
   return moveTo(doors, { ...wish, reason }, "promotion", from, revision);
@@ -83,7 +89,7 @@ export async function rollBackChannel(doors: ChannelDoors, wish: MoveWish): Prom
   const seen = await doors.ledger.auditSize();
   const { decision, position } = await decideBack(doors, wish);
   if (decision.kind === "refused") return refused(doors, wish, decision);
-  return moveTo(doors, wish, "rollback", { position, seen }, decision.revision);
+  return answered(doors, wish, await moveTo(doors, wish, "rollback", { position, seen }, decision.revision));
 }
 
 /** Where a rollback would lead, and what it would leave; nothing is done, and nothing recorded. */
@@ -164,7 +170,7 @@ async function moveTo(
   kind: MoveKind,
   { position, seen }: DecidedFrom,
   revision: Revision,
-): Promise<ChannelMove | Refusal> {
+): Promise<ChannelMove | Overtaken> {
   const { ledger, clock } = doors;
   await ensureView(doors, revision);
   const shown =
@@ -181,7 +187,7 @@ async function moveTo(
     by: wish.by,
     reason: wish.reason,
   };
-  const moved = await ledger.moveChannel(
+  const answer = await ledger.moveChannel(
     {
       source: wish.source,
       channel: wish.channel,
@@ -194,15 +200,7 @@ async function moveTo(
     moves,
     seen,
   );
-  if (!moved)
-    return refused(
-      doors,
-      wish,
-      refuse(
-        "promotion.changed-meanwhile",
-        `${wish.channel} of ${wish.source} was moved, or an order was given, while this was being decided; look again`,
-      ),
-    );
+  if (answer !== "done") return answer;
   await publishChannel(doors, wish.channel);
   doors.events.emit("channel.moved", {
     source: wish.source,
@@ -214,6 +212,14 @@ async function moveTo(
     reason: move.reason,
   });
   return move;
+}
+
+/** The end of an attempt as it is answered; one that was overtaken is a refusal. */
+function answered(doors: ChannelDoors, wish: MoveWish, done: ChannelMove | Refusal | Overtaken): ChannelMove | Refusal {
+  if (typeof done !== "string") return done;
+  const what = done === "overtaken-by-move" ? "was moved" : "was given an order about";
+  const detail = `${wish.channel} of ${wish.source} ${what} while this was being decided; look again`;
+  return refused(doors, wish, refuse("promotion.changed-meanwhile", detail));
 }
 
 function refused(doors: ChannelDoors, wish: MoveWish, refusal: Refusal): Refusal {

@@ -21,6 +21,7 @@ import type {
   EventRecord,
   Ledger,
   NoticeQueue,
+  Overtaken,
   PeopleBook,
   ReleaseRecord,
   SyncRecord,
@@ -209,16 +210,16 @@ class SqliteLedger
     move: ChannelMove,
     expectedMoves: number,
     seen: number,
-  ): Promise<boolean> {
+  ): Promise<"done" | Overtaken> {
     if (position.moves <= expectedMoves) throw new Error("a move that does not count");
-    const moved = this.#connection.transaction(() => {
+    const answer = this.#connection.transaction(() => {
       const id = sourceId(this.#connection, position.source);
       const { channel, revision, movedAt, moves, steps } = position;
       const sql = "SELECT moves FROM position WHERE source = ? AND channel = ?";
       const row = this.#connection.get(sql, id, channel);
-      if ((row === undefined ? 0 : whole(row["moves"])) !== expectedMoves) return false;
+      if ((row === undefined ? 0 : whole(row["moves"])) !== expectedMoves) return "overtaken-by-move";
       const ordered = `SELECT 1 FROM audit WHERE kind IN (${ORDERS}) AND n >= ? LIMIT 1`;
-      if (this.#connection.get(ordered, seen) !== undefined) return false;
+      if (this.#connection.get(ordered, seen) !== undefined) return "overtaken-by-order";
       // Collected between the decision and this: the channel stays where it is.
       if (this.#connection.get("SELECT 1 FROM revision WHERE source = ? AND number = ?", id, revision) === undefined) {
         throw new Failure("revision.unknown", `${position.source} has no revision ${revision}`);
@@ -238,10 +239,10 @@ class SqliteLedger
         ...said,
       );
       appendAudit(this.#connection, [auditOfMove(move)]);
-      return true;
+      return "done";
     });
-    if (moved) this.#atStep("channel.committed");
-    return moved;
+    if (answer === "done") this.#atStep("channel.committed");
+    return answer;
   }
 
   async moves(source: string, limit: number): Promise<readonly ChannelMove[]> {

@@ -58,6 +58,7 @@ import type {
   Notice,
   NoticeDraft,
   NoticeEnd,
+  Overtaken,
   PersonDraft,
   SyncRecord,
   UpstreamNote,
@@ -270,17 +271,18 @@ export class MemoryLedger implements Ledger {
     move: ChannelMove,
     expectedMoves: number,
     seen: number,
-  ): Promise<boolean> {
+  ): Promise<"done" | Overtaken> {
     if (position.moves <= expectedMoves) throw new Error("a move that does not count");
     const held = this.#held(position.source);
-    if ((held.positions.get(position.channel)?.moves ?? 0) !== expectedMoves) return false;
+    if ((held.positions.get(position.channel)?.moves ?? 0) !== expectedMoves) return "overtaken-by-move";
     const later = this.#audit.lines.slice(seen);
-    if (later.some((line) => AUDIT_ORDERS.some((kind) => line.includes(`"kind":"${kind}"`)))) return false;
+    if (later.some((line) => AUDIT_ORDERS.some((kind) => line.includes(`"kind":"${kind}"`))))
+      return "overtaken-by-order";
     if (!held.revisions.has(position.revision)) throw new Failure("revision.unknown", `revision ${position.revision}`);
     held.positions.set(position.channel, position);
     held.moves = [move, ...held.moves];
     this.#audit.append(auditOfMove(move));
-    return true;
+    return "done";
   }
 
   async moves(source: string, limit: number): Promise<readonly ChannelMove[]> {
