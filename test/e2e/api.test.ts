@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
-import { pathToFileURL } from "node:url";
 import { request as requests } from "../../src/wire/requests.ts";
 import { startTestDaemon, type TestDaemon } from "../fixtures/daemon.ts";
+import { addFolderSource } from "../fixtures/mirrored-file.ts";
 
 const PASSWORD = "correct horse battery";
 
@@ -45,15 +44,7 @@ describe("the API, over a real daemon", () => {
   before(async () => {
     daemon = await startTestDaemon({ config: { console: { listen: "127.0.0.1:0" } } });
     base = url();
-    const upstream = path.join(daemon.folder, "upstream");
-    await mkdir(upstream);
-    await writeFile(path.join(upstream, "a.txt"), "content");
-    await daemon.addSource({
-      name: "files",
-      addresses: [`${pathToFileURL(upstream).href}/`],
-      feed: { format: "directory", list: { kind: "files", files: ["a.txt"] } },
-      trust: { kind: "none" },
-    });
+    await addFolderSource(daemon, "content");
     const made: Record<string, string> = {};
     for (const [name, role] of Object.entries({ vera: "viewer", otto: "operator", ada: "admin" })) {
       const added = await daemon.cli("user", "add", name, "--role", role);

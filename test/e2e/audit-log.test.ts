@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
-import { pathToFileURL } from "node:url";
 import { startTestDaemon, type TestDaemon } from "../fixtures/daemon.ts";
+import { addFolderSource } from "../fixtures/mirrored-file.ts";
 
 /** A daemon with one source of one file; `put` gives that file another content and syncs. */
 async function mirror(
@@ -18,17 +18,9 @@ async function mirror(
     await daemon.end();
     await rm(kept, { recursive: true });
   });
-  const upstream = path.join(daemon.folder, "upstream");
-  await mkdir(upstream);
-  await writeFile(path.join(upstream, "a.txt"), "first");
-  await daemon.addSource({
-    name: "files",
-    addresses: [`${pathToFileURL(upstream).href}/`],
-    feed: { format: "directory", list: { kind: "files", files: ["a.txt"] } },
-    trust: { kind: "none" },
-  });
+  const source = await addFolderSource(daemon, "first");
   const put = async (content: string): Promise<void> => {
-    await writeFile(path.join(upstream, "a.txt"), content);
+    await source.put(content);
     await daemon.sync("files");
   };
   return { daemon, put };

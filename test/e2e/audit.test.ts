@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { test } from "node:test";
-import { pathToFileURL } from "node:url";
 import type { SeenFacts } from "../../src/cli/context.ts";
 import { known, unknown } from "../../src/core/machine/facts.ts";
 import { CHECKS } from "../../src/core/machine/judge-host.ts";
 import { CLEAN_HOST } from "../fixtures/clean-host.ts";
 import { startTestDaemon } from "../fixtures/daemon.ts";
+import { addFolderSource } from "../fixtures/mirrored-file.ts";
 import { run } from "../fixtures/scripted-terminal.ts";
 
 interface Audit {
@@ -29,15 +29,7 @@ test("audit looks at the running daemon, its log and its store", { skip: process
     await daemon.end();
     await rm(kept, { recursive: true });
   });
-  const upstream = path.join(daemon.folder, "upstream");
-  await mkdir(upstream);
-  await writeFile(path.join(upstream, "a.txt"), "content");
-  await daemon.addSource({
-    name: "files",
-    addresses: [`${pathToFileURL(upstream).href}/`],
-    feed: { format: "directory", list: { kind: "files", files: ["a.txt"] } },
-    trust: { kind: "none" },
-  });
+  await addFolderSource(daemon, "content");
   const audit = async (...args: readonly string[]): Promise<{ readonly code: number; readonly told: Audit }> => {
     const { code, stdout, stderr } = await daemon.cli("audit", "--json", ...args);
     assert.equal(stderr, "");

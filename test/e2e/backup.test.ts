@@ -2,15 +2,15 @@ import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type TestContext, test } from "node:test";
-import { pathToFileURL } from "node:url";
 import { generateIdentity, identityToRecipient } from "age-encryption";
 import { sealBackup } from "../../src/formats/backup/sealed.ts";
 import { startTestDaemon, type TestDaemon } from "../fixtures/daemon.ts";
+import { addFolderSource } from "../fixtures/mirrored-file.ts";
 import { needsProgram } from "../fixtures/needs.ts";
 
 const MAIN = path.resolve(import.meta.dirname, "../../src/main/ringfort.ts");
@@ -30,15 +30,7 @@ async function mirror(t: TestContext): Promise<Kept> {
     await daemon.end();
     await rm(elsewhere, { recursive: true });
   });
-  const upstream = path.join(daemon.folder, "upstream");
-  await mkdir(upstream);
-  await writeFile(path.join(upstream, "a.txt"), "served before and after");
-  await daemon.addSource({
-    name: "files",
-    addresses: [`${pathToFileURL(upstream).href}/`],
-    feed: { format: "directory", list: { kind: "files", files: ["a.txt"] } },
-    trust: { kind: "none" },
-  });
+  await addFolderSource(daemon, "served before and after");
   await daemon.sync("files");
   const secret = await generateIdentity();
   const identity = path.join(elsewhere, "backup.key");

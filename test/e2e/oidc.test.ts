@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, afterEach, test } from "node:test";
-import { pathToFileURL } from "node:url";
 import { startTestDaemon } from "../fixtures/daemon.ts";
+import { addFolderSource } from "../fixtures/mirrored-file.ts";
 import { OpenIdProvider } from "../fixtures/openid-provider.ts";
 
 // A browser without a screen, a real daemon, and a provider over real sockets that is strict, or evil where a test says so.
@@ -337,16 +337,8 @@ test("for two-person rules each subject is one person: nobody signs their own", 
     return browser;
   };
   const [uma, udo] = [await browserOf("sub-uma", "uma"), await browserOf("sub-udo", "udo")];
-  const upstream = path.join(daemon.folder, "upstream");
-  await mkdir(upstream);
-  await writeFile(path.join(upstream, "a.txt"), "content");
   const digest = createHash("sha256").update("content").digest("hex");
-  await daemon.addSource({
-    name: "files",
-    addresses: [`${pathToFileURL(upstream).href}/`],
-    feed: { format: "directory", list: { kind: "files", files: ["a.txt"] } },
-    trust: { kind: "pinned", digests: { "a.txt": digest } },
-  });
+  await addFolderSource(daemon, "content", { kind: "pinned", digests: { "a.txt": digest } });
   await daemon.sync("files");
   const asked = { source: "files", channel: "production", revision: 1, kind: "emergency", reason: "now" };
   const proposed = await uma.post("propose", { ...asked, expires: null, preview: false });

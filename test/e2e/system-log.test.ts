@@ -3,14 +3,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { type TestContext, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
-import { pathToFileURL } from "node:url";
 import { startTestDaemon } from "../fixtures/daemon.ts";
+import { addFolderSource } from "../fixtures/mirrored-file.ts";
 
 const ringfortd = path.resolve(import.meta.dirname, "../../src/main/ringfortd.ts");
 
@@ -23,16 +23,7 @@ test("a run of the mirror stands in the system log", async (t) => {
   const address = `udp://127.0.0.1:${receiver.address().port}`;
   const daemon = await startTestDaemon({ config: { systemLog: { to: "syslog", address, facility: "local0" } } });
   t.after(() => daemon.end());
-  const folder = path.join(daemon.folder, "upstream");
-  await mkdir(folder);
-  await writeFile(path.join(folder, "a.txt"), "a");
-  const addresses = [`${pathToFileURL(folder).href}/`];
-  await daemon.addSource({
-    name: "files",
-    addresses,
-    feed: { format: "directory", list: { kind: "files", files: ["a.txt"] } },
-    trust: { kind: "none" },
-  });
+  await addFolderSource(daemon, "a");
   await daemon.sync("files");
   await daemon.stop();
   for (let tries = 0; tries < 100 && !came.some((text) => text.includes(" daemon.stopped ")); tries += 1)
