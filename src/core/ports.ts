@@ -4,7 +4,7 @@ import type { Refusal } from "./kernel/errors.ts";
 import type { Instant } from "./kernel/instant.ts";
 import type { SafePath } from "./kernel/safe-path.ts";
 import type { AuditCheckpoint, AuditDraft, AuditKind } from "./model/audit-entry.ts";
-import type { ChannelMove, ChannelPosition } from "./model/channel.ts";
+import type { ChannelMove, ChannelPosition, MoveEnd } from "./model/channel.ts";
 import type { CheckSpec } from "./model/check.ts";
 import type {
   ClientPage,
@@ -316,9 +316,6 @@ export interface Sightings {
   forgetAll(): Promise<void>;
 }
 
-/** What came between a decision to move a channel and the move: another move, or an order. */
-export type Overtaken = "overtaken-by-move" | "overtaken-by-order";
-
 export interface Ledger extends AuditLog, NoticeQueue, PeopleBook, ReleaseRecord {
   readonly sightings: Sightings;
 
@@ -362,12 +359,7 @@ export interface Ledger extends AuditLog, NoticeQueue, PeopleBook, ReleaseRecord
    * did not know, when the channel has moved since `expectedMoves` was read, or an order (a hold, a pin, a block, another
    * policy) stands in the audit log behind the first `seen` entries.
    */
-  moveChannel(
-    position: ChannelPosition,
-    move: ChannelMove,
-    expectedMoves: number,
-    seen: number,
-  ): Promise<"done" | Overtaken>;
+  moveChannel(position: ChannelPosition, move: ChannelMove, expectedMoves: number, seen: number): Promise<MoveEnd>;
   /** Newest first. */
   moves(source: string, limit: number): Promise<readonly ChannelMove[]>;
 

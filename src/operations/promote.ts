@@ -1,9 +1,9 @@
 import { Failure, type Refusal, refuse } from "../core/kernel/errors.ts";
-import type { ChannelMove, ChannelPosition, MoveKind } from "../core/model/channel.ts";
+import type { ChannelMove, ChannelPosition, MoveKind, Overtaken } from "../core/model/channel.ts";
 import { isActive, restraintText } from "../core/model/restraint.ts";
 import { purgedText, type Revision } from "../core/model/revision.ts";
 import { mountOf } from "../core/model/source.ts";
-import type { Overtaken, PointerMount } from "../core/ports.ts";
+import type { PointerMount } from "../core/ports.ts";
 import { nextMove } from "../core/publish/last-modified.ts";
 import { decidePromotion, type MayMove, refusalOf } from "../core/release/decide-promotion.ts";
 import { decideRollback, type MayGoBack } from "../core/release/decide-rollback.ts";

@@ -32,3 +32,9 @@ export interface ChannelMove {
   readonly by: string;
   readonly reason: string;
 }
+
+/** What came between a decision to move a channel and the move: another move, or an order. */
+export type Overtaken = "overtaken-by-move" | "overtaken-by-order";
+
+/** How a move ends in the ledger. */
+export type MoveEnd = "done" | Overtaken;

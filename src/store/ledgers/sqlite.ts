@@ -2,7 +2,7 @@ import type { Sha256 } from "../../core/kernel/digest.ts";
 import { Failure } from "../../core/kernel/errors.ts";
 import type { Instant } from "../../core/kernel/instant.ts";
 import { AUDIT_ORDERS, auditOfMove, auditOfSync } from "../../core/model/audit-entry.ts";
-import type { ChannelMove, ChannelPosition } from "../../core/model/channel.ts";
+import type { ChannelMove, ChannelPosition, MoveEnd } from "../../core/model/channel.ts";
 import type { Evidence } from "../../core/model/evidence.ts";
 import type {
   ContentSpan,
@@ -21,7 +21,6 @@ import type {
   EventRecord,
   Ledger,
   NoticeQueue,
-  Overtaken,
   PeopleBook,
   ReleaseRecord,
   SyncRecord,
@@ -210,7 +209,7 @@ class SqliteLedger
     move: ChannelMove,
     expectedMoves: number,
     seen: number,
-  ): Promise<"done" | Overtaken> {
+  ): Promise<MoveEnd> {
     if (position.moves <= expectedMoves) throw new Error("a move that does not count");
     const answer = this.#connection.transaction(() => {
       const id = sourceId(this.#connection, position.source);

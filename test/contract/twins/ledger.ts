@@ -28,7 +28,7 @@ import {
   auditOfSignOff,
   auditOfSync,
 } from "../../../src/core/model/audit-entry.ts";
-import type { ChannelMove, ChannelPosition } from "../../../src/core/model/channel.ts";
+import type { ChannelMove, ChannelPosition, MoveEnd } from "../../../src/core/model/channel.ts";
 import type { Evidence } from "../../../src/core/model/evidence.ts";
 import type { StoredPolicy } from "../../../src/core/model/policy.ts";
 import type {
@@ -58,7 +58,6 @@ import type {
   Notice,
   NoticeDraft,
   NoticeEnd,
-  Overtaken,
   PersonDraft,
   SyncRecord,
   UpstreamNote,
@@ -271,7 +270,7 @@ export class MemoryLedger implements Ledger {
     move: ChannelMove,
     expectedMoves: number,
     seen: number,
-  ): Promise<"done" | Overtaken> {
+  ): Promise<MoveEnd> {
     if (position.moves <= expectedMoves) throw new Error("a move that does not count");
     const held = this.#held(position.source);
     if ((held.positions.get(position.channel)?.moves ?? 0) !== expectedMoves) return "overtaken-by-move";
