@@ -9,6 +9,7 @@ import {
   fetchedByFtp,
   installed,
   isConfined,
+  isRefused,
   makeVendor,
   positions,
   SETUP,
@@ -124,6 +125,27 @@ async function installs(machine: Machine): Promise<void> {
   });
 }
 
+async function survives(machine: Machine): Promise<void> {
+  await steps.take(
+    "a keeper that is killed is started again, and its clients wait; one that is stopped stays so",
+    async () => {
+      const main = "systemctl show -p MainPID --value ringfort";
+      const killed = await machine.must(`${main}; kill -9 $(${main})`);
+      await servesBoth(machine, digest);
+      expect((await machine.must(main)) !== killed, "it is the same process");
+      await machine.must("for tick in $(seq 50); do ringfort status >/dev/null 2>&1 && break; sleep 0.2; done");
+      await isConfined(machine);
+      await machine.must("systemctl stop ringfort");
+      expect(await isRefused(machine, "staging"), "somebody still answers");
+      expect((await machine.run("systemctl is-active ringfort")).code !== 0, "a client has started it again");
+      await machine.must(
+        "systemctl start ringfort; for tick in $(seq 50); do ringfort status >/dev/null 2>&1 && break; sleep 0.2; done",
+      );
+      await servesBoth(machine, digest);
+    },
+  );
+}
+
 async function upgrades(machine: Machine): Promise<void> {
   const kept = async (): Promise<string> =>
     `${await machine.must("stat -c %i /etc/ringfort/ringfort.yaml /var/lib/ringfort/ledger.sqlite")}${await positions(machine)}`;
@@ -221,6 +243,7 @@ try {
   const machine = await machineOf("machine", packages);
   try {
     await installs(machine);
+    await survives(machine);
     await upgrades(machine);
     await comesBack(machine, packages);
   } finally {
@@ -232,7 +255,7 @@ try {
       steps.done.map(({ step, seconds, ok }) => [step, seconds.toFixed(1), ok ? "yes" : "NO"]),
     )}`,
   );
-  conclude({ proof: "install", steps: steps.done }, steps.done.length === 14 && steps.done.every(({ ok }) => ok));
+  conclude({ proof: "install", steps: steps.done }, steps.done.length === 15 && steps.done.every(({ ok }) => ok));
 } finally {
   await rm(folder, { recursive: true, force: true });
 }

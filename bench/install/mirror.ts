@@ -73,6 +73,13 @@ export async function servesBoth(machine: Machine, digest: string): Promise<void
   expect(stranger.code !== 0, "production's client is served by staging");
 }
 
+/** Nobody listens where a channel was. */
+export async function isRefused(machine: Machine, channel: Channel): Promise<boolean> {
+  const { from, at } = CLIENTS[channel];
+  // 7: curl could not connect.
+  return (await machine.run(`ip netns exec client curl -s --max-time 5 --interface ${from} http://${at}/`)).code === 7;
+}
+
 /** The daemon runs, answers, and every process that runs is confined by the kernel. */
 export async function isConfined(machine: Machine): Promise<readonly string[]> {
   const status = JSON.parse(await machine.must("ringfort status --json")) as {

@@ -88,8 +88,9 @@ function writeUnit({ name, ports, at, device }: Wanted): string {
 [Unit]
 Description=Ringfort, ${name}
 Documentation=man:ringfort(1) file:///usr/share/doc/ringfort/hardening.md
-# A service that was stopped stays so: no client starts it again.
-PartOf=ringfort.service
+# Open as long as the service runs or is about to, over its restarts too; closed when it is stopped, so that no client starts
+# again what somebody has stopped. Not PartOf=: what is closed and opened in one moment may find its own address taken.
+StopWhenUnneeded=yes
 
 [Socket]
 Service=ringfort.service

@@ -69,6 +69,8 @@ export function migrate(database: DatabaseSync, steps: readonly string[] = MIGRA
     if (database.isTransaction) database.exec("ROLLBACK");
     throw cause;
   }
+  // Whoever looks at the file's head without SQLite, as a package does before it is unpacked over a newer one, sees the version too.
+  database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
 const WRITES_ROWS: ReadonlySet<number> = new Set([

@@ -9,6 +9,7 @@ import { AT, digestOf, draftOf, failsWith, specOf } from "../../../test/contract
 import { safePath } from "../../core/kernel/safe-path.ts";
 import type { Ledger } from "../../core/ports.ts";
 import { Connection } from "./connection.ts";
+import { MIGRATIONS } from "./schema.ts";
 import { openSqliteLedger } from "./sqlite.ts";
 
 const atStep = (): void => undefined;
@@ -64,6 +65,12 @@ void test("a file that is no database is damage, and is not written over", async
   await writeFile(file, "this is no database, it is a letter to my mother".repeat(40));
   await assert.rejects(openSqliteLedger({ file, atStep }), failsWith("store.damaged"));
   assert.match(await readFile(file, "utf8"), /letter to my mother/);
+});
+
+void test("the version stands in the file's head while the ledger is in use, for whoever looks without SQLite", async (t) => {
+  const file = await fileFor(t);
+  await opened(t, file);
+  assert.equal((await readFile(file)).readUInt32BE(60), MIGRATIONS.length);
 });
 
 void test("a second opening in this process is refused too, and does not free the lock", async (t) => {
