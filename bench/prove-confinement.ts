@@ -1,12 +1,11 @@
 import { probeKernel } from "../src/confine/launch.ts";
-import { attack, needsKernelWalls, ROLES } from "../test/confinement/run.ts";
+import { attack, layersOf, needsKernelWalls, ROLES } from "../test/confinement/run.ts";
 import { conclude, machine, say, table } from "./report.ts";
 
 /**
  * `npm run prove:confinement`: an attacker in the place of each role, with arbitrary JavaScript and system calls past
  * Node; behind Node's flags alone, behind the kernel's wall alone, and behind both as the daemon puts them.
  */
-const LAYERS = ["flags", "kernel", "both"] as const;
 const LEAST_ATTEMPTS = 40;
 
 const missing = needsKernelWalls();
@@ -18,7 +17,7 @@ const rows: string[][] = [];
 const figures: Record<string, unknown>[] = [];
 let ok = true;
 for (const role of ROLES) {
-  for (const layers of LAYERS) {
+  for (const layers of layersOf(role)) {
     const { attempts, worked } = await attack(role, layers);
     const through = attempts.filter(({ refused }) => !refused);
     const broken = Object.entries(worked).flatMap(([name, went]) => (went ? [] : [name]));

@@ -7,7 +7,7 @@ import { type Syscall, X64 } from "./syscalls.ts";
  * process, changes who we are, touches another process, or names a socket. io_uring is not among them: what is queued
  * there passes by every filter.
  */
-const COMPUTING: readonly Syscall[] = [
+export const COMPUTING: readonly Syscall[] = [
   // The most frequent first: the kernel walks the list where it has no bitmap of it.
   ...(["futex", "read", "write", "epoll_wait", "epoll_pwait", "epoll_ctl", "writev", "accept4"] as const),
   ...(["clock_gettime", "madvise", "mmap", "munmap", "mprotect", "mremap", "brk", "readv", "close"] as const),
@@ -22,21 +22,21 @@ const COMPUTING: readonly Syscall[] = [
 ];
 
 /** Looking at files. Landlock says which may be opened; what may be looked at, with `stat`, it does not say. */
-const READING: readonly Syscall[] = [
+export const READING: readonly Syscall[] = [
   ...(["stat", "fstat", "lstat", "newfstatat", "statx", "statfs", "fstatfs", "lseek"] as const),
   ...(["pread64", "preadv", "readahead", "fadvise64", "getdents", "getdents64", "getcwd"] as const),
   ...(["access", "faccessat", "faccessat2", "readlink", "readlinkat"] as const),
 ];
 
-const WRITING: readonly Syscall[] = [
+export const WRITING: readonly Syscall[] = [
   ...(["pwrite64", "ftruncate", "fsync", "fdatasync", "mkdir"] as const),
   ...(["rename", "renameat", "renameat2", "unlink", "unlinkat"] as const),
 ];
 
 /** What one does with a connection that is there. */
-const CONNECTED: readonly Syscall[] = ["shutdown", "getsockname", "getpeername", "getsockopt"];
+export const CONNECTED: readonly Syscall[] = ["shutdown", "getsockname", "getpeername", "getsockopt"];
 /** What a resolver and a client use besides. */
-const CALLING: readonly Syscall[] = ["connect", "sendto", "recvfrom", "sendmsg", "recvmsg", "sendmmsg"];
+export const CALLING: readonly Syscall[] = ["connect", "sendto", "recvfrom", "sendmsg", "recvmsg", "sendmmsg"];
 
 const AF_UNIX = 1;
 const AF_INET = 2;
@@ -63,7 +63,7 @@ const PR_GET_NAME = 16;
 const PR_SET_VMA = 0x5356_4d41;
 
 /** FIONBIO, FIOCLEX, FIONCLEX, FIONREAD, and what asks whether standard error is a terminal: TCGETS, TIOCGWINSZ. */
-const IOCTLS = [0x5421, 0x5451, 0x5450, 0x541b, 0x5401, 0x5413];
+export const IOCTLS = [0x5421, 0x5451, 0x5450, 0x541b, 0x5401, 0x5413];
 
 const SOL_SOCKET = 1;
 const IPPROTO_TCP = 6;
@@ -77,7 +77,7 @@ const IPV6_V6ONLY = 26;
 /** AUDIT_ARCH_X86_64. */
 export const ARCH_X64 = 0xc000_003e;
 /** __X32_SYSCALL_BIT: the same kernel, called with other numbers. */
-const X32 = 0x4000_0000;
+export const X32 = 0x4000_0000;
 
 /** What lets one `execve` through: two words in arguments that the call does not have, known to nobody afterwards. */
 export interface ExecKey {
@@ -109,7 +109,7 @@ export function planFilter(policy: KernelPolicy, pid: number, key: ExecKey): Fil
   };
 }
 
-function rule(call: Syscall, ...when: readonly (readonly Check[])[]): CallRule {
+export function rule(call: Syscall, ...when: readonly (readonly Check[])[]): CallRule {
   return { call: X64[call], when };
 }
 

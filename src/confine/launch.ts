@@ -2,14 +2,19 @@ import { randomBytes } from "node:crypto";
 import { readFileSync, realpathSync, statSync } from "node:fs";
 import process from "node:process";
 import { planFilter } from "./call-rules.ts";
+import { planKeeperFilter } from "./keeper-rules.ts";
 import { LEAST_ABI, type PathUse, pathRule, rulesetOf } from "./landlock.ts";
 import { type Argument, type Libc, libc } from "./libc.ts";
-import { MACHINE_READS, STARTING_READS } from "./machine-files.ts";
+import { KEEPER_READS, KEEPER_WRITES, MACHINE_READS, STARTING_READS } from "./machine-files.ts";
 import type { KernelPolicy } from "./policy.ts";
 import { assemble } from "./seccomp.ts";
 import { type Syscall, syscalls } from "./syscalls.ts";
 
 const PR_SET_NO_NEW_PRIVS = 38;
+const PR_CAPBSET_DROP = 24;
+/** The highest number that the kernel's sets have room for (capability.h). */
+const LAST_CAPABILITY = 63;
+const CAP_NET_BIND_SERVICE = 10;
 const SECCOMP_SET_MODE_FILTER = 1;
 const LANDLOCK_CREATE_RULESET_VERSION = 1;
 const LANDLOCK_RULE_PATH_BENEATH = 1;
@@ -43,7 +48,12 @@ export function probeKernel(): KernelWalls {
  * Puts this process under a policy for good and becomes the command. Throws when any step fails: a process that is less
  * confined than was said must not run. Landlock and the filter belong to the thread; the others end when the command begins.
  */
-export function launch(policy: KernelPolicy, landlock: number, command: readonly string[]): never {
+export function launch(
+  policy: KernelPolicy,
+  landlock: number,
+  command: readonly string[],
+  environment: readonly string[] = [],
+): never {
   const numbers = syscalls();
   const [program = ""] = command;
   if (numbers === null) throw new Error("this machine's system calls are not written down");
@@ -52,13 +62,16 @@ export function launch(policy: KernelPolicy, landlock: number, command: readonly
     if ("errno" in answer) throw new Error(`${call}: ${answer.errno}`);
     return answer.value;
   };
-  const image = executable(libc(), command);
+  const image = executable(libc(), command, environment);
+  if (policy.starts === true) dropCapabilities(numbers.prctl);
   must("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   if (landlock > 0) restrictFiles(must, policy, landlock, program);
   // Node marks everything that it inherited as not to be inherited further.
   for (let fd = 0; fd < policy.descriptors; fd += 1) must("fcntl", fd, F_SETFD, 0);
   const key = { fourth: randomWord(), fifth: randomWord() };
-  const filter = assemble(planFilter(policy, process.pid, key));
+  const filter = assemble(
+    policy.starts === true ? planKeeperFilter(process.pid) : planFilter(policy, process.pid, key),
+  );
   const head = Buffer.alloc(16);
   head.writeUInt16LE(filter.length / 8, 0);
   head.writeBigUInt64LE(libc().address(filter), 8);
@@ -66,6 +79,15 @@ export function launch(policy: KernelPolicy, landlock: number, command: readonly
   must("execve", image.path, image.args, image.env, key.fourth, key.fifth);
   // The filter's bytes and the command's must live until here: the kernel was given their addresses alone.
   throw new Error(`execve returned over ${filter.length + image.kept.length} bytes`);
+}
+
+/**
+ * Takes from the program that comes all of root's power, should root have started it, but for low ports. Nobody else has any to lose, and is
+ * answered with a "no" that changes nothing.
+ */
+function dropCapabilities(prctl: number): void {
+  for (let capability = 0; capability <= LAST_CAPABILITY; capability += 1)
+    if (capability !== CAP_NET_BIND_SERVICE) libc().syscall(prctl, PR_CAPBSET_DROP, capability, 0, 0, 0);
 }
 
 function randomWord(): bigint {
@@ -110,8 +132,12 @@ function restrictFiles(must: Must, policy: KernelPolicy, abi: number, program: s
     must("close", fd);
   };
   for (const file of policy.reads) allow(file, "read");
-  for (const file of policy.writes) allow(file, "write");
-  if (policy.sockets === "connect") for (const file of MACHINE_READS) allow(file, "read");
+  for (const file of policy.writes) allow(file, policy.starts === true ? "all" : "write");
+  if (policy.starts === true) {
+    for (const file of KEEPER_READS) allow(file, "read");
+    for (const file of KEEPER_WRITES) allow(file, "write");
+  }
+  if (policy.sockets === "connect" || policy.starts === true) for (const file of MACHINE_READS) allow(file, "read");
   const mapped = mappedFiles();
   for (const file of [...STARTING_READS, ...mapped]) allow(file, "read");
   // To become the command the kernel opens it and its loader for execution; the filter lets that happen once.

@@ -18,3 +18,12 @@ export const MACHINE_READS: readonly string[] = [
   "/usr/share/ca-certificates",
   "/usr/local/share/ca-certificates",
 ];
+
+/**
+ * What the keeper looks at besides: what its processes are (of others the kernel shows it nothing that a tracer could see), and which time it is
+ * here.
+ */
+export const KEEPER_READS: readonly string[] = ["/proc", "/etc/localtime", "/usr/share/zoneinfo"];
+
+/** What a process is given in place of a stream. */
+export const KEEPER_WRITES: readonly string[] = ["/dev/null"];

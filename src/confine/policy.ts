@@ -5,6 +5,8 @@ export interface KernelPolicy {
   /** Folders whose files may be read, made, written and removed. */
   readonly writes: readonly string[];
   readonly sockets: SocketRights;
+  /** The keeper's: it starts the others, keeps what it writes durable, and moves and links files among its folders. */
+  readonly starts?: boolean;
   /** Descriptors that it inherits, standard ones included: from 0 on. */
   readonly descriptors: number;
 }

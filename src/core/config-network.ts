@@ -8,6 +8,8 @@ export const interfaceName = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._:@-]{0,14}$/, "an interface is named as `ip link` names it, for example eth1");
 
+const folder = z.string().regex(/^\/[^\0]{1,4000}$/, "an absolute path");
+
 export const confinement = z.strictObject({
   least: z
     .enum(["flags", "kernel", "users"])
@@ -25,6 +27,25 @@ export const confinement = z.strictObject({
     .describe(
       "Where systemd listens for the roles (`ringfort-<role>.socket`). The units of the package show their processes " +
         "`/var/lib/ringfort` alone; who has units for another data folder names their folder here.",
+    ),
+  keeper: z
+    .strictObject({
+      reads: z
+        .array(folder)
+        .max(64)
+        .default([])
+        .describe("Further folders that it may read: those of `file:` sources."),
+      writes: z
+        .array(folder)
+        .max(64)
+        .default([])
+        .describe("Further folders that it may write: those of `ringfort export`."),
+    })
+    .optional()
+    .describe(
+      "Puts the kernel's wall around the daemon's keeper too (Linux, x86-64): it reads and writes its own folders and those that the " +
+        "configuration names, runs no other program, and signals nobody else. Absent: there is none. Checks of revisions in a " +
+        "jail cannot run behind it.",
     ),
 });
 

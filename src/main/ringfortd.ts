@@ -9,6 +9,7 @@ import { type HouseOptions, openHouse } from "./open-house.ts";
 import { version } from "./own-files.ts";
 import { systemLogHere } from "./system-log.ts";
 import { terminalHere } from "./terminal-here.ts";
+import { wallKeeper } from "./wall-keeper.ts";
 
 const USAGE = `ringfortd: the Ringfort daemon
 
@@ -29,13 +30,21 @@ function onBug(error: unknown): void {
 
 async function run(): Promise<void> {
   const { values } = parseArgs({
-    options: { config: { type: "string" }, help: { type: "boolean" }, version: { type: "boolean" } },
+    options: {
+      config: { type: "string" },
+      help: { type: "boolean" },
+      version: { type: "boolean" },
+      // Said by itself to itself, behind the wall.
+      walled: { type: "boolean" },
+    },
   });
   if (values.help === true || values.version === true) {
     process.stdout.write(values.help === true ? USAGE : `${version()}\n`);
     return;
   }
-  const { config } = await loadConfigHere(values.config ?? null);
+  const loaded = await loadConfigHere(values.config ?? null);
+  if (values.walled !== true) wallKeeper(loaded);
+  const { config } = loaded;
   const log = systemLogHere(config.systemLog, version());
   const echo: HouseOptions["echo"] = (line, event) => log.record(event, line);
   const house = await openHouse({ config, atStep: () => {}, echo, onBug });

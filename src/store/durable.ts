@@ -35,6 +35,16 @@ export async function syncDirectory(folder: string): Promise<void> {
   }
 }
 
+/** Sets a folder's mode, by a descriptor of it: the keeper's filter lets no mode be set by a path, which could be anybody's. */
+export async function setFolderMode(folder: string, mode: number): Promise<void> {
+  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await handle.chmod(mode);
+  } finally {
+    await handle.close();
+  }
+}
+
 /** Where the two visible steps of a durable replacement are announced. */
 export interface ReplaceSteps {
   /** The new bytes are on the disk, beside the place. */

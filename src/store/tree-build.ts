@@ -1,5 +1,5 @@
 import { constants, linkSync, lstatSync, mkdirSync } from "node:fs";
-import { chmod, copyFile, open } from "node:fs/promises";
+import { copyFile, open } from "node:fs/promises";
 import path from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { Sha256 } from "../core/kernel/digest.ts";
@@ -9,7 +9,7 @@ import type { TreeOrder } from "../core/ports.ts";
 import { CHANNEL_FILE, channelDocument } from "../core/publish/channel-document.ts";
 import { copyTime, seconds, type TreeFile } from "../core/publish/plan-tree.ts";
 import { type ListedFile, listLine, type TreeRecord } from "../core/publish/tree-record.ts";
-import { syncDirectory } from "./durable.ts";
+import { setFolderMode, syncDirectory } from "./durable.ts";
 
 /** Files between two looks at whether anybody else has work for this process. */
 const SLICE = 128;
@@ -187,7 +187,7 @@ class Builder {
     for (let at = 0; at < folders.length; at += SYNCED_AT_ONCE) {
       await Promise.all(
         folders.slice(at, at + SYNCED_AT_ONCE).map(async (folder) => {
-          await chmod(folder, 0o555);
+          await setFolderMode(folder, 0o555);
           await syncDirectory(folder);
         }),
       );

@@ -1,5 +1,5 @@
 import { constants, type Stats } from "node:fs";
-import { chmod, lstat, mkdir, readdir, readFile, readlink, rename, rm, symlink } from "node:fs/promises";
+import { lstat, mkdir, readdir, readFile, readlink, rename, rm, symlink } from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
 import { errnoOf } from "../core/kernel/disk.ts";
@@ -13,7 +13,7 @@ import {
   parseTreeRecord,
   type TreeRecord,
 } from "../core/publish/tree-record.ts";
-import { onDisk, replaceDurably, syncDirectory } from "./durable.ts";
+import { onDisk, replaceDurably, setFolderMode, syncDirectory } from "./durable.ts";
 import { type Built, buildTree } from "./tree-build.ts";
 import { removeTree } from "./tree-removal.ts";
 
@@ -42,7 +42,7 @@ async function openFolder(options: TreesOptions, folder: string, channel: string
       return refuse("export.folder-unsafe", `${folder}: a tree stands outside the data folder, and not around it`);
     const made = await mkdir(folder, { recursive: true });
     // Whatever the umask says: servers of other users read here.
-    if (made !== undefined) await chmod(folder, 0o755);
+    if (made !== undefined) await setFolderMode(folder, 0o755);
     const stat = await lstat(folder);
     // Whoever can rename in the folder could lead our next write, made with the store's rights, to a place of theirs.
     if (!stat.isDirectory() || !ours(stat) || (stat.mode & 0o022) !== 0)
@@ -88,7 +88,7 @@ class ExportFolder implements TreeFolder {
   /** What stands here now. */
   async look(): Promise<void> {
     await mkdir(path.join(this.#folder, "trees"), { recursive: true });
-    await chmod(path.join(this.#folder, "trees"), 0o755);
+    await setFolderMode(path.join(this.#folder, "trees"), 0o755);
     await syncDirectory(this.#folder);
     const target = await readlink(this.root).catch(orNull);
     const number = /^trees\/([1-9]\d{0,9})$/.exec(target ?? "")?.[1];

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { chmod, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import net from "node:net";
 import { Failure } from "../core/kernel/errors.ts";
 import { LIMITS } from "../core/kernel/limits.ts";
@@ -41,7 +41,7 @@ export async function listenLocally(
     socket.once("close", () => callers.delete(socket));
     attend(socket, serve);
   });
-  // The socket is made during the call: between it and a chmod, whoever the mask lets in could connect.
+  // The socket is made during the call, with what the mask leaves (unix(7)): between it and a chmod others could connect.
   const mask = process.umask(0o777 & ~mode);
   try {
     server.listen(path);
@@ -49,7 +49,6 @@ export async function listenLocally(
     process.umask(mask);
   }
   await once(server, "listening");
-  await chmod(path, mode);
   return {
     close: async () => {
       server.close();

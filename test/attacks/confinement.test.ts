@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { attack, needsKernelWalls, ROLES } from "../confinement/run.ts";
+import { attack, layersOf, needsKernelWalls, ROLES } from "../confinement/run.ts";
 
 /** As `npm run prove:confinement`, which also prints the figures of each wall alone. */
 const LEAST_ATTEMPTS = 40;
 
 describe("a process that was taken over", { skip: needsKernelWalls() }, () => {
   for (const role of ROLES) {
-    for (const layers of ["both", "kernel"] as const) {
+    for (const layers of layersOf(role).filter((each) => each !== "flags")) {
       test(`${role}, behind ${layers === "both" ? "both walls" : "the kernel's wall alone"}`, async () => {
         const { attempts, worked } = await attack(role, layers);
         assert.ok(attempts.length >= LEAST_ATTEMPTS);

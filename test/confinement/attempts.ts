@@ -28,7 +28,9 @@ interface Scene {
   readonly port: number;
   /** A local socket that the role is there to speak to, or "". */
   readonly api: string;
-  readonly network: "none" | "connect" | "listen" | "listen-and-call-back" | "listen-and-connect";
+  readonly network: "none" | "connect" | "listen" | "listen-and-call-back" | "listen-and-connect" | "keeper";
+  /** A worker behind its own walls, as the keeper starts one; else empty. */
+  readonly starts: readonly string[];
   /** A listener that was inherited, or 0. */
   readonly listener: number;
   readonly raw: boolean;
@@ -38,11 +40,14 @@ const scene = JSON.parse(process.argv[1] ?? "{}") as Scene;
 /** A folder to plant things in, which is not the attacker's: what he reads, or else anything. */
 const inside = scene.inside === "" ? scene.outside : scene.inside;
 const isOneOf = (...networks: readonly Scene["network"][]): boolean => networks.includes(scene.network);
-const connects = isOneOf("connect", "listen-and-call-back", "listen-and-connect");
-const binds = isOneOf("listen-and-call-back", "listen-and-connect");
+/** The keeper starts processes that make sockets: walls add up, so it may itself. What it may not is looked for as in all others. */
+const keeps = isOneOf("keeper");
+const connects = keeps || isOneOf("connect", "listen-and-call-back", "listen-and-connect");
+const binds = keeps || isOneOf("listen-and-call-back", "listen-and-connect");
 const at = (name: string): string => path.join(scene.outside, name);
 /** What is an answer of the walls, and no accident. */
-const REFUSALS = new Set(["EPERM", "EACCES", "ENOSYS", "ERR_ACCESS_DENIED", "ERR_DLOPEN_DISABLED"]);
+// EXDEV: Landlock, of a link or a move between folders that do not have the same rights; all of the scene is on one file system.
+const REFUSALS = new Set(["EPERM", "EACCES", "EXDEV", "ENOSYS", "ERR_ACCESS_DENIED", "ERR_DLOPEN_DISABLED"]);
 const results: { readonly name: string; readonly kind: string; readonly answer: string; readonly refused: boolean }[] =
   [];
 
@@ -85,7 +90,7 @@ async function readings(): Promise<void> {
     at("ledger.sqlite"),
     "/etc/passwd",
     "/etc/shadow",
-    "/proc/self/environ",
+    ...(keeps ? [] : ["/proc/self/environ"]),
     "/proc/1/environ",
   ];
   const places = [...files, `/proc/${scene.victim}/environ`, `/proc/${scene.victim}/maps`, `/proc/${scene.victim}/mem`];
@@ -118,6 +123,10 @@ async function writings(): Promise<void> {
   await attempt("write", "chmod", () => fs.chmodSync(at("secret"), 0o777));
   await attempt("write", "utimes", () => fs.utimesSync(at("secret"), 1, 1));
   await attempt("symlink", "symlink", () => fs.symlinkSync(at("secret"), path.join(inside, "link")));
+  if (scene.own !== "")
+    await attempt("symlink", "hard link of a secret into its own folder", () =>
+      fs.linkSync(at("secret"), path.join(scene.own, "hard")),
+    );
   await attempt("symlink", "hard link", () => fs.linkSync(at("secret"), path.join(inside, "hard")));
   await attempt("write", "a heap snapshot", () => v8.writeHeapSnapshot(at("heap")));
   await attempt("/proc", "oom_score_adj", () => fs.writeFileSync("/proc/self/oom_score_adj", "0"));
@@ -129,10 +138,12 @@ async function executions(): Promise<void> {
     if (result.error !== undefined) throw result.error;
   };
   await attempt("execute", "a shell", () => ran(childProcess.spawnSync("/bin/sh", ["-c", "true"])));
-  await attempt("execute", "itself", () => ran(childProcess.spawnSync(process.execPath, ["-e", "0"])));
+  if (!keeps) await attempt("execute", "itself", () => ran(childProcess.spawnSync(process.execPath, ["-e", "0"])));
   await attempt("execute", "a program of its own", () => ran(childProcess.spawnSync(at("program"))));
-  await attempt("execute", "fork", () => event(childProcess.fork(at("evil.mjs")), "spawn"));
-  await attempt("execute", "cluster", () => event(cluster.fork(), "online"));
+  if (!keeps) {
+    await attempt("execute", "fork", () => event(childProcess.fork(at("evil.mjs")), "spawn"));
+    await attempt("execute", "cluster", () => event(cluster.fork(), "online"));
+  }
   await attempt("module", "import", () => import(at("evil.mjs")));
   await attempt("module", "require", () => createRequire(at("x.cjs"))(at("evil.cjs")));
   await attempt("module", "a library", () => process.dlopen({ exports: {} }, at("library.node")));
@@ -146,7 +157,7 @@ async function networks(): Promise<void> {
     await attempt("connect", "TCP", () => closing(net.connect(scene.port, "127.0.0.1")));
     await attempt("connect", "TCP over IPv6", () => closing(net.connect(scene.port, "::1")));
   }
-  if (scene.network !== "connect") {
+  if (!keeps && scene.network !== "connect") {
     await attempt("connect", "UDP", () => udp((socket, done) => socket.send("x", 53, "127.0.0.1", done)));
     await attempt("connect", "a name server", async () => {
       const resolver = new dns.promises.Resolver({ timeout: 500, tries: 1 });
@@ -158,7 +169,7 @@ async function networks(): Promise<void> {
     });
   }
   // No kernel of today tells one path of a local socket from another: who may speak to one may speak to all of its user's.
-  if (scene.api === "")
+  if (!keeps && scene.api === "")
     await attempt("connect", "the control socket", () => orUncaught(closing(net.connect(at("control.sock")))));
   await attempt("connect", "an abstract socket", () => orUncaught(closing(net.connect(`\0ringfort-${scene.port}`))));
   if (!binds) {
@@ -168,7 +179,7 @@ async function networks(): Promise<void> {
   await attempt("bind", "a local socket", () =>
     orUncaught(event(net.createServer().listen(at("mine.sock")), "listening")),
   );
-  await attempt("bind", "UDP", () => udp((socket, done) => socket.bind(0, "127.0.0.1", () => done(null))));
+  if (!keeps) await attempt("bind", "UDP", () => udp((socket, done) => socket.bind(0, "127.0.0.1", () => done(null))));
 }
 
 function udp(use: (socket: dgram.Socket, done: (error: Error | null) => void) => void): Promise<void> {
@@ -203,6 +214,16 @@ async function databases(): Promise<void> {
     new DatabaseSync(":memory:").exec(`vacuum into '${at("vacuum.sqlite")}'`),
   );
 }
+
+/** What starting processes is made of, and putting walls around them. */
+const KEEPERS_OWN = new Set([
+  "fork",
+  "vfork-like clone",
+  "execve of itself",
+  "a socket pair",
+  "another filter",
+  "chdir",
+]);
 
 /** System calls of x86-64 by number, with arguments that would do no harm if they went through. */
 async function calls(): Promise<void> {
@@ -306,7 +327,7 @@ async function calls(): Promise<void> {
     ["kernel", "prlimit of another", () => call(302, scene.victim, 7, 0, room(16))],
     ["kernel", "scheduling of another", () => call(144, scene.victim, 0, room(4))],
   ];
-  for (const [kind, name, work] of tries)
+  for (const [kind, name, work] of keeps ? tries.filter(([, each]) => !KEEPERS_OWN.has(each)) : tries)
     await attempt(kind, `call ${name}`, () => {
       try {
         work();
@@ -347,6 +368,22 @@ async function work(): Promise<Readonly<Record<string, boolean>>> {
       fs.closeSync(fd);
       fs.renameSync(path.join(scene.own, "new"), path.join(scene.own, "last"));
     });
+  if (keeps) {
+    await does("keeps a database", () => new DatabaseSync(path.join(scene.own, "db")).exec("create table t(x)"));
+    await does("moves, links and makes files durable", () => {
+      const folder = path.join(scene.own, "folder");
+      fs.mkdirSync(folder);
+      fs.writeFileSync(path.join(scene.own, "part"), "x", { flush: true, mode: 0o444 });
+      fs.renameSync(path.join(scene.own, "part"), path.join(folder, "whole"));
+      fs.linkSync(path.join(folder, "whole"), path.join(scene.own, "tree"));
+      fs.symlinkSync("tree", path.join(scene.own, "current"));
+    });
+    await does("starts a worker behind its own walls", () => {
+      const [program = "", ...args] = scene.starts;
+      const { status, stdout } = childProcess.spawnSync(program, args, { env: {}, encoding: "utf8" });
+      if (status !== 0 || stdout.trim() !== "here") throw new Error(`${status}`);
+    });
+  }
   const reaches = async (socket: net.Socket): Promise<void> => {
     await event(socket, "connect").finally(() => socket.destroy());
   };

@@ -14,6 +14,7 @@ import { config } from "../../src/core/config.ts";
 import { type Confine, type Jail, kernelPolicy, permissionFlagsOnly, throughLauncher } from "../../src/daemon/jails.ts";
 import { SpawnStarter } from "../../src/daemon/spawn-starter.ts";
 import { Workers } from "../../src/daemon/workers.ts";
+import { keeperPolicy } from "../../src/main/wall-keeper.ts";
 
 const repository = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 const ATTEMPTS = readFileSync(path.join(repository, "test/confinement/attempts.ts"), "utf8");
@@ -37,8 +38,14 @@ export const ROLES = [
   "signer",
   "notify",
   "login",
+  "keeper",
 ] as const;
 export type Role = (typeof ROLES)[number];
+
+/** What stands around a role: Node's flags are not for the keeper, who opens databases and makes writes durable. */
+export function layersOf(role: Role): readonly Layers[] {
+  return role === "keeper" ? ["kernel"] : ["flags", "kernel", "both"];
+}
 
 export interface Attempt {
   readonly kind: string;
@@ -109,7 +116,7 @@ class Scene {
 }
 
 /** The name by which the daemon knows a role of a configuration that has them all. */
-const NAMES: Readonly<Record<Role, (scene: Scene) => string>> = {
+const NAMES: Readonly<Record<Exclude<Role, "keeper">, (scene: Scene) => string>> = {
   fetch: () => "fetch",
   "fetch of a folder": (scene) => `fetch ${scene.inside}`,
   inspect: () => "inspect",
@@ -140,7 +147,7 @@ const EVERY_ROLE = config.parse({
 });
 
 /** The daemon's own jail for a role, around the scene's folders: what is tried here is what it puts up. */
-function jailOf(role: Role, scene: Scene): Jail {
+function jailOf(role: Exclude<Role, "keeper">, scene: Scene): Jail {
   const entry = path.join(repository, "src/main/none.ts");
   const workers = new Workers(
     EVERY_ROLE,
@@ -173,6 +180,7 @@ function jailOf(role: Role, scene: Scene): Jail {
 /** Puts the attacker in a role's place, behind these walls; `raw`: with system calls past Node too. */
 export async function attack(role: Role, layers: Layers, raw = true): Promise<Outcome> {
   const scene = await new Scene().open();
+  if (role === "keeper") return attackKeeper(scene, raw);
   const jail = jailOf(role, scene);
   const serves = role === "serve" || role === "serve with active FTP";
   const sockets = serves ? (socketOpener(new HandedSockets({}, 0))?.open(LISTENER) ?? []) : [];
@@ -186,17 +194,50 @@ export async function attack(role: Role, layers: Layers, raw = true): Promise<Ou
     api: role === "console" ? scene.api : "",
     network: jail.network,
     listener: sockets.length > 0 ? 3 : 0,
+    starts: [],
     raw,
   };
-  const quiet = ["--disable-warning=ExperimentalWarning", "--disable-warning=SecurityWarning"];
-  const script = ["--input-type=module-typescript", "-e", ATTEMPTS, JSON.stringify(asked)];
-  const command = confined(layers)(jail, [process.execPath, ...quiet, ...script], 3 + sockets.length);
+  const command = confined(layers)(jail, attacker(asked), 3 + sockets.length);
   try {
     return await run(command, sockets);
   } finally {
     for (const socket of sockets) socket.close();
     scene.close();
   }
+}
+
+/** Behind the wall that `confinement.keeper` puts up (`src/main/wall-keeper.ts`), its data folder the scene's own. */
+async function attackKeeper(scene: Scene, raw: boolean): Promise<Outcome> {
+  const { landlock } = probeKernel();
+  const keeper = { reads: [scene.inside], writes: [] };
+  const policy = keeperPolicy({
+    config: { ...EVERY_ROLE, data: scene.own, confinement: { ...EVERY_ROLE.confinement, keeper } },
+    file: null,
+  });
+  const quiet = [process.execPath, "--disable-warning=ExperimentalWarning", "-e", "console.log('here')"];
+  const asked = {
+    outside: scene.outside,
+    inside: scene.inside,
+    own: scene.own,
+    program: path.join(repository, "src"),
+    victim: scene.victim.pid,
+    port: scene.port,
+    api: "",
+    network: "keeper",
+    listener: 0,
+    starts: throughLauncher(LAUNCHER, landlock)(jailOf("inspect", scene), quiet, 3),
+    raw,
+  };
+  try {
+    return await run([...LAUNCHER, JSON.stringify(policy), String(landlock), ...attacker(asked)], []);
+  } finally {
+    scene.close();
+  }
+}
+
+function attacker(asked: object): readonly string[] {
+  const quiet = ["--disable-warning=ExperimentalWarning", "--disable-warning=SecurityWarning"];
+  return [process.execPath, ...quiet, "--input-type=module-typescript", "-e", ATTEMPTS, JSON.stringify(asked)];
 }
 
 const LISTENER = { name: "serve", host: "127.0.0.1", port: 0, backlog: 8, interface: null };

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { constants, lstatSync, renameSync, rmSync, statfsSync, utimesSync } from "node:fs";
+import { constants, lstatSync, renameSync, rmSync, statfsSync } from "node:fs";
 import { type FileHandle, lstat, mkdir, open, readdir, unlink } from "node:fs/promises";
 import path from "node:path";
 import type { Accepted } from "../../core/intake/judge-file.ts";
@@ -62,7 +62,12 @@ class BlobFolder implements BlobStore {
       if ((await this.sizeOf(sha256)) === size) {
         // Admitted anew: the grace begins again, or a collection could take it before the revision names it.
         const now = this.#options.now() / 1_000;
-        utimesSync(target, now, now);
+        const blob = OpenFile.open(target, constants.O_RDONLY | constants.O_NOFOLLOW);
+        try {
+          blob.touch(now);
+        } finally {
+          blob.close();
+        }
         rmSync(from, { force: true });
         return;
       }
