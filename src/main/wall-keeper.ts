@@ -1,4 +1,4 @@
-import { mkdirSync, realpathSync } from "node:fs";
+import { chmodSync, mkdirSync, realpathSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import type { LoadedConfig } from "../cli/config-file.ts";
@@ -7,14 +7,14 @@ import type { KernelPolicy } from "../confine/policy.ts";
 import type { Config } from "../core/config.ts";
 import { errnoOf } from "../core/kernel/disk.ts";
 import { Failure } from "../core/kernel/errors.ts";
-import { programHere } from "./program-here.ts";
+import { programHere } from "./own-files.ts";
 
 /** What says to a keeper that it stands behind its wall: it is put on its command line when it becomes itself again. */
 export const WALLED = "--walled";
 
 /**
  * Puts the kernel's wall around this process, for good, and becomes the same program again: Landlock and the filter belong to the thread that asks,
- * and only what is begun afterwards has them everywhere (ADR 28). Returns where the configuration asks for no wall. Throws
+ * and only what is begun afterwards has them everywhere (ADR 29). Returns where the configuration asks for no wall. Throws
  * `confinement.too-weak` where it does and the kernel gives none.
  */
 export function wallKeeper(loaded: LoadedConfig): void {
@@ -28,7 +28,9 @@ export function wallKeeper(loaded: LoadedConfig): void {
   const environment = [...kept, ["TMPDIR", lanes] as const].map(([name, value]) => `${name}=${value ?? ""}`);
   const policy = keeperPolicy(loaded);
   // What is not there when the wall goes up stays out of reach.
-  for (const folder of [...policy.writes, lanes]) makeFolder(folder);
+  for (const folder of [loaded.config.data, lanes]) makeFolder(folder, 0o750);
+  // Servers of other users read in these.
+  for (const folder of policy.writes) makeFolder(folder, 0o755);
   launch(policy, landlock, command, environment);
 }
 
@@ -83,9 +85,10 @@ function realpathOr(file: string): string {
   }
 }
 
-function makeFolder(folder: string): void {
+function makeFolder(folder: string, mode: number): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o750 });
+    // Whatever the umask says.
+    if (mkdirSync(folder, { recursive: true, mode }) !== undefined) chmodSync(folder, mode);
   } catch (cause) {
     throw new Failure("store.io", `making the folder ${folder}`, { cause });
   }
