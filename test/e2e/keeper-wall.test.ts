@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { lstat, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -16,7 +17,7 @@ test("a keeper behind its wall does its work, and reads and writes nothing that 
   assert.ok(upstream !== undefined && other !== undefined && trees !== undefined);
   for (const folder of [upstream, other]) {
     await mkdir(folder);
-    await writeFile(path.join(folder, "a.txt"), "content");
+    await writeFile(path.join(folder, "a.txt"), folder === other ? "other content" : "content");
   }
   const daemon = await startTestDaemon({
     channels: { staging: { listen: "127.0.0.1:0" }, production: { listen: "127.0.0.1:0", tree: { folder: trees } } },
@@ -28,14 +29,14 @@ test("a keeper behind its wall does its work, and reads and writes nothing that 
   assert.match(state, /^Seccomp:\s2$/m);
   assert.match(state, /^CapEff:\s0{13}(?:400|000)$/m);
 
-  const source = (name: string, folder: string) =>
+  const source = (name: string, folder: string, content: string) =>
     daemon.addSource({
       name,
       addresses: [`${pathToFileURL(folder).href}/`],
       feed: { format: "directory", list: { kind: "files", files: ["a.txt"] } },
-      trust: { kind: "pinned", digests: { "a.txt": PINNED } },
+      trust: { kind: "pinned", digests: { "a.txt": createHash("sha256").update(content).digest("hex") } },
     });
-  await source("told", upstream);
+  await source("told", upstream, "content");
   await daemon.sync("told");
   assert.equal((await daemon.cli("promote", "told")).code, 0);
   assert.equal(await (await fetch(new URL("told/a.txt", await daemon.url("production")))).text(), "content");
@@ -44,13 +45,10 @@ test("a keeper behind its wall does its work, and reads and writes nothing that 
   assert.ok(levels.length > 2 && levels.every(({ level }) => level === "kernel"), JSON.stringify(levels));
 
   // Walls add up: what the keeper cannot read, the process that it starts for this source cannot either.
-  await source("untold", other);
+  await source("untold", other, "other content");
   const untold = await daemon.sync("untold");
   assert.ok("kind" in untold || untold.run.outcome === "failed", JSON.stringify(untold));
   const exported = await daemon.cli("export", "staging", "--to", path.join(outside, "elsewhere"), "--json");
   assert.notEqual(exported.code, 0);
   await assert.rejects(lstat(path.join(outside, "elsewhere")));
 });
-
-/** SHA-256 of "content". */
-const PINNED = "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73";
