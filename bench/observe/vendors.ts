@@ -58,6 +58,11 @@ function nginx(name: string, user: string | null): Vendor {
       text: nginxText(line, "listen 8081;"),
       worked: "curl -fs --max-time 3 http://127.0.0.1:8081/ >/dev/null",
     },
+    {
+      does: "answers a stranger",
+      text: nginxText(line, ""),
+      worked: "curl -fs --max-time 3 --interface 127.0.0.2 http://127.0.0.1/ | grep -q hello",
+    },
   ];
   return {
     name,
@@ -129,6 +134,11 @@ const vsftpd: Vendor = {
       does: "listens on another port",
       text: vsftpdText("listen_port=2121\n"),
       worked: "curl -fs --max-time 3 ftp://127.0.0.1:2121/hello | grep -q there",
+    },
+    {
+      does: "answers a stranger",
+      text: vsftpdText(),
+      worked: "curl -fs --max-time 3 --interface 127.0.0.2 ftp://127.0.0.1/hello | grep -q there",
     },
   ],
 };

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import path from "node:path";
@@ -76,6 +78,22 @@ test("a film holds what a command and its children did, under names that hold an
   const stopped = await observe("--film", "300ms", "--", "/bin/sleep", "600");
   assert.equal(stopped.code, 0);
   assert.ok(Date.now() - began < 60_000, "it was told to end");
+});
+
+test("processes that run are filmed with the children that they have, and go on when that ends", {
+  skip: TRACED,
+}, async (t) => {
+  const { folder, observe } = await place(t);
+  // Its child does the work: strace alone would follow only children that are still to come.
+  const script = "while :; do cat in/data >/dev/null; sleep 0.05; done & wait";
+  const running = spawn("/bin/bash", ["-c", script], { cwd: folder, stdio: "ignore", detached: true });
+  t.after(() => process.kill(-(running.pid ?? 0), "SIGKILL"));
+  await once(running, "spawn");
+  const { code, told } = await observe("--film", "1s", "--pid", String(running.pid));
+  assert.equal(code, 0);
+  assert.ok(told.acts.some(({ did }) => did["act"] === "read" && did["path"] === path.join(folder, "in/data")));
+  assert.equal(running.exitCode, null);
+  assert.equal(running.signalCode, null);
 });
 
 test("without a trace a film is made by looking again and again, and says so", {

@@ -2,7 +2,7 @@ import path from "node:path";
 import { EXIT } from "../../core/kernel/errors.ts";
 import type { Fact } from "../../core/machine/facts.ts";
 import { asUser, type Need, type Profile, profileOf } from "../../core/observed/profile.ts";
-import { type UnitWish, unitOfProfile } from "../../core/observed/unit-of-profile.ts";
+import { leftOut, type UnitWish, unitOfProfile } from "../../core/observed/unit-of-profile.ts";
 import type { CommandContext, Outcome } from "../context.ts";
 import { UsageError } from "../report.ts";
 import { type Cell, facts, table } from "../table.ts";
@@ -36,10 +36,17 @@ export async function makeProfile(
     (peer) => !/^(?:[0-9a-fA-F.:]+(?:\/\d{1,3})?|localhost|link-local|multicast|any)$/.test(peer),
   );
   if (strange !== undefined) throw new UsageError(`--peers takes networks such as 10.20.0.0/16, not ${strange}`);
+  if (command?.some((word) => /[\u0000-\u001f\u007f]/.test(word)) === true)
+    throw new UsageError("a unit's command line holds no control characters: put them into a script");
   const film = await readFilms(options.profile ?? [], context);
   const seen = profileOf(film);
   const asked = user === null ? seen : asUser(seen);
-  const profile = { ...asked, doubts: [...asked.doubts, ...(await context.surroundings.observer.passedOver())] };
+  const missing = leftOut(asked);
+  const odd = missing === 0 ? [] : [`${missing} paths that no unit can hold are left out`];
+  const profile = {
+    ...asked,
+    doubts: [...asked.doubts, ...odd, ...(await context.surroundings.observer.passedOver())],
+  };
   const topFolders = await context.surroundings.observer.topFolders();
   const wish: UnitWish = { command, user, peers, dropIn, topFolders };
   const doubts = profile.doubts.map((doubt) => `Doubt: ${doubt}.`).join("\n");

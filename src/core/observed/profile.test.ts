@@ -176,7 +176,7 @@ test("a name that somebody made does not become a line of the unit", () => {
       for (const each of parsedNames(text)) assert.ok(names.has(each) || each.startsWith("BindReadOnlyPaths"), each);
       assert.ok(!text.split("\n").some((line) => /^ExecStart=(?!\/usr\/sbin\/d$)/.test(line)));
     }),
-    { numRuns: 30 },
+    { numRuns: 15 },
   );
 });
 

@@ -41,9 +41,7 @@ export interface Profile {
 
 type Line = Film["acts"][number];
 
-/** Errors after which a program goes on as if nothing had been there: not what it needs. */
-const HARMLESS: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "EEXIST", "EISDIR", "ENOTEMPTY"]);
-
+/** What a film shows that a program needs: what went well in it, made general where the next run will use others of its kind. */
 export function profileOf(film: Film): Profile {
   const done = film.acts.filter(({ failed }) => failed === null || failed === "EINPROGRESS");
   const files = done.filter((line): line is Line & { did: FileAct } => "path" in line.did);
@@ -199,9 +197,7 @@ function whyOf(lines: readonly Line[]): string {
 }
 
 function doubtsOf(film: Film, anyPort: boolean): readonly string[] {
-  const refused = film.acts.filter(
-    ({ failed }) => failed !== null && !HARMLESS.has(failed) && /^E(?:PERM|ACCES|ROFS)$/.test(failed),
-  );
+  const refused = film.acts.filter(({ failed }) => failed === "EPERM" || failed === "EACCES" || failed === "EROFS");
   const polled = film.heads.filter(({ method }) => method === "poll").length;
   return [
     ...(film.heads.length === 1 ? ["one film only: what the program does seldom is not in it"] : []),

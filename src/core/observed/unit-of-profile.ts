@@ -1,3 +1,4 @@
+import { quoteOutside } from "../kernel/errors.ts";
 import { quoteWord, type WrittenSection, writeUnit } from "../units/write-unit.ts";
 import { isWithin } from "./generalise.ts";
 import type { Need, Profile } from "./profile.ts";
@@ -36,15 +37,23 @@ export function unitOfProfile(profile: Profile, wish: UnitWish, heading: string)
 }
 
 const entry = (name: string, value: string, comment = ""): Entry => ({ name, value, comment: plain(comment) });
-/** Fit for a comment: names of files come from whoever makes files. */
-const plain = (text: string): string => text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, "?").slice(0, 400);
+/** Fit for a comment: names of files come from whoever makes files, and a unit is read by people too. */
+const plain = (text: string): string => quoteOutside(text, 400);
+/** As a word of a unit; `null` for what none can hold, or what would show as something else than it is. */
+const wordOf = (text: string): string | null =>
+  text.includes("\\") || quoteOutside(text, text.length) !== text ? null : quoteWord(text);
 
-/** Each value on a line of its own, with why; a value that no unit can hold is left out, and `whyNot` tells. */
+/** Each value on a line of its own, with why; a value that no unit can hold is left out (`leftOut`). */
 function each(name: string, needs: readonly Need[], value: (quoted: string) => string = (quoted) => quoted): Entry[] {
   return needs.flatMap((need) => {
-    const quoted = need.value.includes("\\") ? null : quoteWord(need.value);
+    const quoted = wordOf(need.value);
     return quoted === null ? [] : [entry(name, value(quoted), need.why)];
   });
+}
+
+/** How many of a profile's paths no unit can hold. */
+export function leftOut({ reads, writes, executes, runtime, devices }: Profile): number {
+  return [reads, writes, executes, runtime, devices].flat().filter(({ value }) => wordOf(value) === null).length;
 }
 
 function startEntries({ program }: Profile, { command }: UnitWish): readonly Entry[] {
@@ -100,7 +109,7 @@ function fileEntries(profile: Profile, { topFolders, user }: UnitWish): readonly
   );
   const hasHome = [...shown, ...writes].some(({ value }) => /^\/(?:home|root|run\/user)(?:\/|$)/.test(value));
   const own = new Set(["home", "root", "dev", "proc", "sys", "tmp", "run"]);
-  const hidden = topFolders.filter((name) => !own.has(name) && quoteWord(name) !== null);
+  const hidden = topFolders.filter((name) => !own.has(name) && wordOf(name) !== null);
   const run = scratch.find(({ value }) => value === "/run");
   return [
     entry("ProtectSystem", "strict"),
