@@ -73,7 +73,7 @@ test("ringfort in one file does what it does without a daemon, and talks to one"
     assert.equal(bad.code, 1);
     assert.match(bad.stdout, /config\.invalid/);
   });
-  await t.test("it audits, and knows what it is made of", async () => {
+  await t.test("it audits the machine", async () => {
     const { stdout, stderr } = await ringfort("--config", "good.yaml", "audit", "--json");
     const { checks } = JSON.parse(stdout) as { readonly checks: readonly { readonly id: string }[] };
     assert.ok(checks.length > 40, stderr);
