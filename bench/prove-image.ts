@@ -4,13 +4,16 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
+import type { ImageManifest } from "../src/core/image/manifest.ts";
 import { runCli } from "../test/fixtures/daemon.ts";
 import { needs, needsProgram } from "../test/fixtures/needs.ts";
 import { listenOnLoopback } from "../test/upstream/listen.ts";
+import { Container } from "./image/container.ts";
 import {
   acceleration,
   type Disks,
   flipRoot,
+  type Machine,
   startMachine,
   writeDataDisk,
   writeRestoreDisk,
@@ -19,13 +22,13 @@ import {
 import { type OldMirror, oldMirror } from "./image/old-mirror.ts";
 import { probeFiles } from "./image/probe.ts";
 import { buildDebian } from "./package/debian.ts";
-import { layProgram } from "./package/program.ts";
+import { layProgram, must, repository } from "./package/program.ts";
 import { conclude, machine as machineHere, say, table } from "./report.ts";
 
 /**
- * `npm run prove:image`: a golden image built twice, on two file systems where there are two, and compared; verified, and with one byte flipped; then booted
- * in qemu on an empty data disk with a back-up beside it, until a client outside has fetched every file that the old mirror showed. Inside, writes to the
- * root are tried. Then a boot of the same disk with one byte flipped. Wants root, a Debian mirror with backports, and qemu; /dev/kvm makes it quicker.
+ * `npm run prove:image`: a golden image built twice, under two umasks and on two file systems where there are two, and compared; verified, and with one byte flipped; then booted
+ * in qemu on an empty data disk with a back-up beside it; inside, writes to the root are tried; a client outside fetches every file that the old mirror showed.
+ * Where no /dev/kvm takes a kernel along the machine is emulated, and the same root's service is started in a container instead. Then a boot of the same disk with one byte flipped. Wants root, a Debian mirror with backports, and qemu; /dev/kvm makes it quicker.
  */
 const missing = needs(
   needsProgram("mmdebstrap", "mmdebstrap"),
@@ -34,6 +37,7 @@ const missing = needs(
   needsProgram("qemu-system-x86_64", "qemu-system-x86"),
   needsProgram("sfdisk", "fdisk"),
   needsProgram("mkfs.ext4", "e2fsprogs"),
+  needsProgram("systemd-nspawn", "systemd-container"),
   process.getuid?.() === 0 ? false : "needs root",
 );
 if (missing !== false) {
@@ -44,6 +48,7 @@ if (missing !== false) {
 
 /** Minutes from power-on of the empty machine to the last byte, at most. */
 const MOST_MINUTES = 10;
+const CLI = path.join(repository, "src/main/ringfort.ts");
 const CREATED = 1_790_000_000;
 const PRODUCTION = 8_082;
 const SOURCES = [
@@ -83,6 +88,11 @@ async function digests(image: string): Promise<string> {
   return lines.join("\n");
 }
 
+/** Without what colours a terminal. */
+function plain(text: string): string {
+  return text.replaceAll(/\u001b\[[0-9;?]*[a-zA-Z]/g, "");
+}
+
 async function freePort(): Promise<number> {
   const server = createServer();
   const port = await listenOnLoopback(server);
@@ -91,10 +101,10 @@ async function freePort(): Promise<number> {
 }
 
 /** How many of the files come back as they were, over HTTP from outside. */
-async function fetched(port: number, shown: OldMirror["shown"]): Promise<number> {
+async function fetched(url: string, shown: OldMirror["shown"]): Promise<number> {
   let same = 0;
   for (const [name, body] of shown) {
-    const answer = await fetch(`http://127.0.0.1:${port}/vendor/${name}`, {
+    const answer = await fetch(`${url}/vendor/${name}`, {
       signal: AbortSignal.timeout(20_000),
     }).catch(() => null);
     if (answer?.status !== 200) return same;
@@ -133,9 +143,10 @@ channels:
   staging: { listen: "10.0.2.15:8081" }
   production: { listen: "10.0.2.15:${PRODUCTION}" }
 confinement: { least: users }
+audit: { image: { manifest: /var/lib/ringfort/image/manifest.json, key: ${publicKey} } }
 `,
   );
-  const build = async (into: string): Promise<string> => {
+  const build = async (into: string, umask: string): Promise<string> => {
     const began = performance.now();
     const options: readonly (readonly [string, string])[] = [
       ["--key", keyFile],
@@ -146,12 +157,13 @@ confinement: { least: users }
       ["--sources", path.join(folder, "sources.list")],
       ["--include", "linux-image-cloud-amd64/bookworm-backports"],
     ];
-    await ringfort("image", "build", into, "--boot", ...options.flat());
+    const words = ["image", "build", into, "--boot", ...options.flat()];
+    await must("/bin/sh", ["-c", `umask ${umask}; exec "$@"`, "sh", process.execPath, CLI, ...words]);
     figures["buildSeconds"] = Math.round((performance.now() - began) / 1_000);
     return digests(into);
   };
   await step("two builds are the same bytes", async () => {
-    const [one, two] = [await build(image), await build(path.join(elsewhere, "image"))];
+    const [one, two] = [await build(image, "022"), await build(path.join(elsewhere, "image"), "077")];
     figures["bytes"] = (await readFile(path.join(image, "root.erofs"))).length;
     return one === two ? undefined : `they differ:\n${one}\n\n${two}`;
   });
@@ -169,7 +181,8 @@ confinement: { least: users }
   });
 
   old = await oldMirror(folder);
-  const { shown } = old;
+  const { shown, upstream } = old;
+  const { rootHash } = (JSON.parse(await readFile(path.join(image, "manifest.json"), "utf8")) as ImageManifest).verity;
   const how = await acceleration(image);
   figures["processor"] = how;
   say(`    the machine's processor: ${how}`);
@@ -178,53 +191,79 @@ confinement: { least: users }
   const beside = ["manifest.json", "manifest.json.minisig"].map((name) => path.join(image, name));
   await writeRestoreDisk(disks.restore, path.join(folder, "restore"), [old.backup, old.identity, ...beside]);
 
-  const here = await freePort();
   let seen = "";
-  await step(`an empty machine serves what the old one showed, within ${MOST_MINUTES} minutes`, async () => {
-    const began = performance.now();
-    const machine = await startMachine({ image, disks, how, forward: { here, there: PRODUCTION } });
-    try {
-      const served = await machine.until(
-        async () => (await fetched(here, shown)) === shown.size,
-        MOST_MINUTES * 60_000,
-      );
-      figures["secondsToService"] = Math.round((performance.now() - began) / 1_000);
-      if (!served) return `it does not:\n${machine.console.slice(-3_000)}`;
-      await machine.until(() => machine.console.includes("|probe| end"), 180_000);
-      return undefined;
-    } finally {
-      await machine.until(() => false, 20_000);
-      await machine.stop();
-      seen = machine.console;
-      await writeFile(path.join(tmpdir(), "ringfort-prove-image.console"), seen);
-    }
-  });
-  const probed = [...seen.matchAll(/\|probe\| (.*?)\r?$/gm)].map(([, text = ""]) =>
-    text.replaceAll(/\u001b\[[0-9;?]*[a-zA-Z]/g, ""),
-  );
-  for (const line of probed) say(`    ${line}`);
-  const inside = (name: string, holds: (line: string) => boolean, most = 1): Promise<void> =>
+  const lines = (): readonly string[] =>
+    [...plain(seen).matchAll(/\|probe\| (.*?)\r?$/gm)].map(([, text = ""]) => text);
+  const inside = (name: string, holds: (line: string) => boolean, least = 1): Promise<void> =>
     step(name, async () => {
-      const found = probed.filter((line) => holds(line)).length;
-      return found >= most ? undefined : `it does not: ${probed.join("\n")}`;
+      const all = lines();
+      return all.filter((line) => holds(line)).length >= least ? undefined : `it does not:\n${all.join("\n")}`;
     });
+  const service = async (where: Machine | Container, url: string, began: number): Promise<string | undefined> => {
+    const served = await where.until(async () => (await fetched(url, shown)) === shown.size, MOST_MINUTES * 60_000);
+    figures["secondsToService"] = Math.round((performance.now() - began) / 1_000);
+    if (!served) return `it does not:\n${plain(where.console).slice(-3_000)}`;
+    await where.until(() => /\|probe\| end\r?$/m.test(where.console), 180_000);
+    return undefined;
+  };
+
+  const here = await freePort();
+  const SERVES = `an empty one serves what the old one showed, within ${MOST_MINUTES} minutes`;
+  const began = performance.now();
+  const machine = await startMachine({ image, disks, how, forward: { here, there: PRODUCTION } });
+  try {
+    await step("an empty machine starts, makes its data file system, and restores the back-up", async () => {
+      const up = await machine.until(() => machine.console.includes("|probe| end root"), 600_000);
+      figures["secondsToRestored"] = Math.round((performance.now() - began) / 1_000);
+      seen = machine.console;
+      return up && lines().some((line) => /^restored ringfort:[1-9]/.test(line))
+        ? undefined
+        : `it does not:\n${plain(seen).slice(-3_000)}`;
+    });
+    if (how === "kvm") await step(SERVES, () => service(machine, `http://127.0.0.1:${here}`, began));
+  } finally {
+    await machine.stop();
+    seen = machine.console;
+  }
+  for (const line of lines()) say(`    ${line}`);
   await inside("the root is the image's, by dm-verity", (line) => /^root \/dev\/mapper\/root erofs ro\b/.test(line));
   await inside(
     "every write to the root is refused",
     (line) => line.startsWith("kept: ") && !line.includes("/var/lib"),
     4,
   );
-  await inside(
-    "nothing can be run from the data partition, which was formatted",
-    (line) => line === "kept: /var/lib/ringfort/true",
-  );
+  await inside("nothing can be run from the data partition", (line) => line === "kept: /var/lib/ringfort/true");
   await inside("the kernel says that this image runs", (line) => line === "running this");
+  if (how === "kvm") {
+    await inside("the rehearsal is recorded", (line) => line.startsWith("record {"));
+    await inside("the machine's own audit passes REC-01", (line) => line === "recovery");
+  } else {
+    // Node would start some thirty times slower there than the daemon has patience for: the same root serves in a container.
+    say(
+      "    emulated: the service is started in a container on the same root; the record of a rehearsal is not asked for",
+    );
+    const contained = performance.now();
+    let container: Container | null = null;
+    await step(SERVES, async () => {
+      await must("/sbin/veritysetup", [
+        "verify",
+        path.join(image, "root.erofs"),
+        path.join(image, "root.verity"),
+        rootHash,
+      ]);
+      const there = await Container.start(image, disks.restore, path.join(folder, "container"), upstream.port);
+      container = there;
+      return service(there, `http://10.0.2.15:${PRODUCTION}`, contained);
+    });
+    await (container as Container | null)?.stop();
+    seen = (container as Container | null)?.console ?? "";
+    for (const line of lines()) say(`    ${line}`);
+  }
   await inside(
-    "each of the daemon's workers has a user of its own, behind the kernel's walls",
+    "each worker has a user of its own, behind the kernel's walls",
     (line) => /^levels .*"level":"users"/.test(line) && !/"(?:flags|kernel)"/.test(line),
   );
-  await inside("no unit failed", (line) => line === "failed ");
-  await inside("the rehearsal is recorded", (line) => line.startsWith("record {"));
+  await inside("no unit failed", (line) => line === "failed");
 
   await step("with one flipped byte the machine does not come up", async () => {
     const spoilt = { ...disks, root: path.join(folder, "spoilt.disk") };
@@ -256,7 +295,7 @@ confinement: { least: users }
   );
   conclude(
     { proof: "image", ...figures, machine: machineHere(), steps },
-    steps.length === 12 && steps.every(({ ok }) => ok),
+    steps.length === (how === "kvm" ? 13 : 11) && steps.every(({ ok }) => ok),
   );
 } finally {
   await old?.upstream.close();

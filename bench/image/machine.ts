@@ -102,21 +102,29 @@ export class Machine {
     return this.#up;
   }
 
-  /** Whether it came true while the machine was up, within so many milliseconds. */
-  async until(holds: () => boolean | Promise<boolean>, within: number): Promise<boolean> {
-    const end = performance.now() + within;
-    while (performance.now() < end) {
-      if (await holds()) return true;
-      if (!this.#up) return false;
-      await new Promise((resolve) => setTimeout(resolve, 250));
-    }
-    return false;
+  until(holds: () => boolean | Promise<boolean>, within: number): Promise<boolean> {
+    return cameTrue(holds, () => this.#up, within);
   }
 
   async stop(): Promise<void> {
     if (this.#up) this.#child.kill("SIGKILL");
     await this.#ended;
   }
+}
+
+/** Whether it came true while something was up, within so many milliseconds. */
+export async function cameTrue(
+  holds: () => boolean | Promise<boolean>,
+  isUp: () => boolean,
+  within: number,
+): Promise<boolean> {
+  const end = performance.now() + within;
+  while (performance.now() < end) {
+    if (await holds()) return true;
+    if (!isUp()) return false;
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+  return false;
 }
 
 export interface MachineWish {

@@ -1,4 +1,5 @@
-import { chmod, mkdir, readdir, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { chmod, mkdir, readdir, rm, symlink } from "node:fs/promises";
 import path from "node:path";
 import { onDisk } from "../core/kernel/disk.ts";
 
@@ -37,6 +38,9 @@ export async function tidyRoot(root: string): Promise<void> {
       for (const inner of await readdir(path.join(root, name)).catch(() => []))
         await rm(path.join(root, name, inner), { recursive: true });
     for (const folder of ["etc", "var/lib/dpkg", "var/lib/dbus"]) await removeBelow(root, folder);
+    // The same number under another name, as systemd would lay it if it could write there.
+    const bus = path.join(root, "var/lib/dbus");
+    if (existsSync(bus)) await symlink("/etc/machine-id", path.join(bus, "machine-id"));
     for (const [name, mode] of FOLDERS) {
       await mkdir(path.join(root, name), { recursive: true });
       await chmod(path.join(root, name), mode);

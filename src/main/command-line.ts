@@ -42,8 +42,12 @@ const surroundings: Surroundings = {
     check: async (file) => (await import("../store/ledgers/ledger-copy.ts")).checkLedger(file),
   },
   images: {
-    build: async (wish, progress) =>
-      (await import("../imaging/build-image.ts")).buildImage({ ...wish, isRoot: process.getuid?.() === 0 }, progress),
+    build: async (wish, progress) => {
+      // Folders that packages and we make in the root are those of every builder, whatever its umask.
+      process.umask(0o022);
+      const { buildImage } = await import("../imaging/build-image.ts");
+      return buildImage({ ...wish, isRoot: process.getuid?.() === 0 }, progress);
+    },
     read: async (...args) => (await import("../imaging/read-image.ts")).readImage(...args),
     manifest: async (...args) => (await import("../imaging/read-image.ts")).readManifest(...args),
     runningRoot: async () => {

@@ -36,6 +36,7 @@ export function rootFiles(host: string, format: RootFormat, boots: boolean): rea
     file("usr/lib/systemd/system/ringfort-folders.service", FOLDERS_UNIT),
     file("usr/lib/ringfort-image/restore", RESTORE_SCRIPT, 0o755),
     file("usr/lib/systemd/system/ringfort-restore.service", RESTORE_UNIT),
+    file("usr/lib/ringfort-image/refill", REFILL_SCRIPT, 0o755),
     file("usr/lib/systemd/system/ringfort-refill.service", REFILL_UNIT),
     file("usr/lib/systemd/system/ringfort.service.d/image.conf", AFTER_RESTORE),
     file("usr/lib/systemd/system/ringfort-audit.service.d/image.conf", AUDITED_ROOT),
@@ -166,6 +167,17 @@ chown -R ringfort:ringfort ${DATA_FOLDER}
 touch /run/ringfort-restored
 `;
 
+const REFILL_SCRIPT = `#!/bin/sh
+# The keeper may not answer yet, nor may every upstream: what is missing is asked for again, for an hour at most.
+set -eu
+tries=0
+until ringfort status >/dev/null 2>&1 && ringfort store check --repair; do
+  tries=$((tries + 1))
+  [ "$tries" -lt 360 ]
+  sleep 10
+done
+`;
+
 const REFILL_UNIT = `[Unit]
 Description=Ringfort: fetch every blob again after a restore
 ConditionPathExists=/run/ringfort-restored
@@ -177,10 +189,7 @@ Wants=network-online.target
 Type=oneshot
 RemainAfterExit=yes
 User=ringfort
-ExecStart=/usr/bin/ringfort store check --repair
-# The keeper may not answer yet, nor the network.
-Restart=on-failure
-RestartSec=2s
+ExecStart=/usr/lib/ringfort-image/refill
 
 [Install]
 WantedBy=multi-user.target
