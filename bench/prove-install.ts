@@ -203,13 +203,13 @@ async function comesBack(machine: Machine, packages: Packages): Promise<void> {
   });
   await steps.take("a purge takes what can be fetched again, and keeps ledger and keys", async () => {
     await machine.must(`apt-get -qq -y purge ringfort
-      test -e /var/lib/ringfort/ledger.sqlite; test -e /var/lib/ringfort/signer/key
+      test -e /var/lib/ringfort/ledger.sqlite; test -e /var/lib/ringfort-signer/key
       test ! -e /var/lib/ringfort/blobs; test ! -e /etc/ringfort/ringfort.yaml; test ! -e /etc/sysctl.d/60-ringfort.conf
       ! ls /etc/systemd/system/ringfort*`);
   });
   await steps.take("a purge that was told so takes everything", async () => {
     await machine.must(`${installed("newer")}; echo 'ringfort ringfort/remove-everything boolean true' | debconf-set-selections
-      apt-get -qq -y purge ringfort; test ! -e /var/lib/ringfort; test ! -e /etc/ringfort`);
+      apt-get -qq -y purge ringfort; test ! -e /var/lib/ringfort; test ! -e /var/lib/ringfort-signer; test ! -e /etc/ringfort`);
   });
   await machine.off();
   const other = await machineOf("other", packages);

@@ -87,7 +87,11 @@ export async function isConfined(machine: Machine): Promise<readonly string[]> {
   };
   const running = status.processes.filter(({ state }) => state === "running");
   const weak = running.filter(({ level }) => level !== "kernel" && level !== "users");
-  expect(running.length > 2, "fewer processes than there are channels and roles");
+  for (const channel of Object.keys(CLIENTS))
+    expect(
+      running.some(({ role }) => role === `serve-${channel}`),
+      `nobody serves ${channel}`,
+    );
   expect(weak.length === 0, `not confined by the kernel: ${weak.map(({ role }) => role).join(", ")}`);
   return running.map(({ role, level }) => `${role} ${level}`);
 }
