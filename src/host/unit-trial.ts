@@ -121,16 +121,21 @@ export class UnitTrial {
 
   /** Ends the trial: everything is as before when this has resolved. */
   async close(): Promise<void> {
-    this.#guard.stdin?.end();
-    if (this.#guard.exitCode === null) await once(this.#guard, "exit");
+    await endGuard(this.#guard);
   }
+}
+
+/** Everything is as before when this has resolved. */
+export async function endGuard(guard: ChildProcess): Promise<void> {
+  guard.stdin?.end();
+  if (guard.exitCode === null) await once(guard, "exit");
 }
 
 /**
  * A unit of its own that waits for our end of a pipe to close, which the kernel does whatever becomes of us, and then puts everything back.
  * It is there before anything is touched.
  */
-async function startGuard(copy: string, stopped: string): Promise<ChildProcess> {
+export async function startGuard(copy: string, stopped: string): Promise<ChildProcess> {
   const script = [
     "echo ready; cat >/dev/null",
     `systemctl stop "$1" 2>/dev/null; rm -f "${RUNTIME_UNITS}/$1"; systemctl daemon-reload; systemctl reset-failed "$1" 2>/dev/null`,

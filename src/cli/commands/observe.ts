@@ -57,6 +57,7 @@ export function addObserveCommand(program: Command, perform: Perform): void {
           "ringfort observe --profile a.film b.film --as www-data --output nginx.service",
           "the least that it needs, as a unit",
         ],
+        ["sudo ringfort observe --profile a.film --try 1m -- /usr/sbin/nginx", "run it so, while its clients use it"],
       ],
       notes:
         "What may not be looked at is UNKNOWN, with the reason. Of variables only the names are told. It changes nothing. " +

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import {
   chmodSync,
   closeSync,
@@ -16,6 +17,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { Failure, quoteOutside } from "../../core/kernel/errors.ts";
 import { FromTheProgram } from "../../core/observed/judge-trial.ts";
 import { runHere } from "../programs.ts";
+import { endGuard, startGuard } from "../unit-trial.ts";
 import type { Filmed } from "./film-wish.ts";
 import { TRACER, traceFilm, tracerOf } from "./trace.ts";
 
@@ -67,16 +69,18 @@ async function tryBySystemd(
   write: (line: string) => void,
   ends: AbortSignal,
 ): Promise<Filmed> {
-  const name = `ringfort-try-${process.pid}.service`;
+  const name = `ringfort-try-${randomBytes(4).toString("hex")}.service`;
   const file = path.join(UNITS, name);
   mkdirSync("/run/ringfort-try", { recursive: true, mode: 0o700 });
   chmodSync("/run/ringfort-try", 0o700);
   const folder = mkdtempSync("/run/ringfort-try/");
   const gate = path.join(folder, "gate");
   execFileSync("/usr/bin/mkfifo", ["-m", "600", gate], { env: {} });
+  // Whatever becomes of this process, the unit is stopped and gone.
+  const guard = await startGuard(name, "");
   const own = `\n[Service]\nStandardInput=file:${gate}\nRestart=no\nTimeoutStartSec=infinity\nTimeoutStopSec=5\n`;
-  writeFileSync(file, unit.replace(/\n\[Install\][\s\S]*$/, "\n") + own);
   try {
+    writeFileSync(file, unit.replace(/\n\[Install\][\s\S]*$/, "\n") + own);
     systemctl("daemon-reload");
     systemctl("start", "--no-block", name);
     const pid = await until(() => mainProcess(name), "systemd did not start it");
@@ -100,11 +104,8 @@ async function tryBySystemd(
     const running = /^ActiveState=active$/m.test(shown(name));
     return { ...filmed, exit: running || code === undefined ? null : Number(code) };
   } finally {
-    systemctl("stop", name);
-    rmSync(file, { force: true });
+    await endGuard(guard);
     rmSync(folder, { recursive: true, force: true });
-    systemctl("daemon-reload");
-    runHere(SYSTEMCTL, ["reset-failed", name]);
   }
 }
 
