@@ -26,7 +26,9 @@ test("each role has a socket that the keeper alone may open, and a service that 
     // Nobody else may be using the descriptors that the starter overwrites.
     for (const flag of ["--single-threaded", "--v8-pool-size=0"]) assert.ok(start.includes(` ${flag} `), role);
     assert.ok(requires.split(" ").includes(socketOf(role)), role);
-    assert.deepEqual(directives(serviceOf(role), "BindsTo"), ["ringfort.service"]);
+    // Only a stop: with a restart of the keeper systemd would begin it once more, on a connection that nobody speaks on.
+    assert.deepEqual(directives(serviceOf(role), "StopPropagatedFrom"), ["ringfort.service"]);
+    for (const bond of ["BindsTo", "PartOf", "Requires"]) assert.deepEqual(directives(serviceOf(role), bond), [], role);
   }
   const units = readdirSync(UNITS).filter((name) => name.endsWith("@.service"));
   assert.deepEqual(units.toSorted(), NAMES.map(serviceOf).toSorted());

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { type TestContext, test } from "node:test";
+import { needsKernelWalls } from "../../test/confinement/run.ts";
 import { descriptorDoor, type Received } from "./descriptors.ts";
 
 const door = descriptorDoor();
@@ -163,3 +164,51 @@ for (const [how, act] of [
     must(door).close(theirs);
     if (how === "a byte") must(door).close(ours);
   });
+
+/** In the place of a worker that was taken over: it calls whatever might undo its tether, closes it, and goes on. */
+const UNDOES = `
+  const { libc } = await import(${JSON.stringify(new URL("libc.ts", import.meta.url).href)});
+  const call = (...args) => "value" in libc().syscall(...args);
+  const [FCNTL, IOCTL, DUP] = [72, 16, 32];
+  const off = Buffer.alloc(4);
+  const done = {
+    F_SETFL: call(FCNTL, 3, 4, 2), F_SETOWN: call(FCNTL, 3, 8, 0), F_SETOWN_EX: call(FCNTL, 3, 15, Buffer.alloc(8)),
+    F_SETSIG: call(FCNTL, 3, 10, 0), FIOASYNC: call(IOCTL, 3, 0x5452, off), FIOSETOWN: call(IOCTL, 3, 0x8901, off),
+    F_SETFL_of_a_copy: call(FCNTL, libc().syscall(DUP, 3).value, 4, 2),
+  };
+  libc().syscall(3, 3);
+  console.log(JSON.stringify(done));
+  setInterval(() => {}, 1000);`;
+const CONFINES = `
+  const { descriptorDoor } = await import(${JSON.stringify(new URL("descriptors.ts", import.meta.url).href)});
+  const { launch, probeKernel } = await import(${JSON.stringify(new URL("launch.ts", import.meta.url).href)});
+  descriptorDoor().dieBy(3);
+  const policy = { reads: ["/"], writes: [], sockets: "any", descriptors: 4 };
+  const quiet = "--disable-warning=ExperimentalWarning";
+  const script = ["--input-type=module-typescript", "-e", ${JSON.stringify(UNDOES)}];
+  launch(policy, probeKernel().landlock, [process.execPath, quiet, ...script]);`;
+
+test("a worker that was taken over cannot take it back: it dies all the same", {
+  skip: skip || needsKernelWalls(),
+}, async (t) => {
+  const [ours, theirs] = must(door).pair();
+  t.after(() => must(door).close(theirs));
+  const quiet = "--disable-warning=ExperimentalWarning";
+  const child = spawn(process.execPath, [quiet, "--input-type=module", "-e", CONFINES], {
+    stdio: ["ignore", "pipe", "inherit", theirs],
+  });
+  t.after(() => child.kill("SIGKILL"));
+  const [said] = (await once(must(child.stdout), "data")) as [Buffer];
+  const done = JSON.parse(said.toString()) as Readonly<Record<string, boolean>>;
+  // Answered as done, and not done: what follows shows it.
+  const { F_SETFL: ignored, F_SETFL_of_a_copy: too, ...rest } = done;
+  assert.deepEqual([ignored, too], [true, true]);
+  assert.deepEqual(
+    Object.entries(rest).filter(([, worked]) => worked),
+    [],
+  );
+  // As systemd does, this process holds the other end's descriptor too: the worker's own close changed nothing.
+  must(door).close(ours);
+  const [, signal] = (await once(child, "exit")) as [number | null, string | null];
+  assert.equal(signal, "SIGKILL");
+});

@@ -34,7 +34,7 @@ function become(role: string): never {
   const { start, fds } = received(door);
   // From here on the keeper may end us, and does by being gone.
   door.dieBy(CONNECTION);
-  if (door.isStirring(CONNECTION)) throw new Refused("more than one message");
+  if (door.isStirring(CONNECTION)) throw new Refused("more than one message, or the keeper is gone");
   if (start.role !== role) throw new Refused(`this is ${role}`);
   const networks: readonly string[] = row.networks;
   if (!networks.includes(start.network)) throw new Refused(`${role} may not have the network "${start.network}"`);

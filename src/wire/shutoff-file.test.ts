@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
@@ -25,6 +25,14 @@ test("what is written is read, none removes it, and each change shows in the mar
     marks.push(shutoffMark(folder));
   }
   assert.equal(new Set(marks).size, 3);
+});
+
+test("whoever writes it, servers of other users can read it", (t) => {
+  const folder = folderFor(t);
+  const mask = process.umask(0o077);
+  t.after(() => process.umask(mask));
+  writeShutoff(folder, [order("s", null)]);
+  assert.equal(statSync(path.join(folder, "shutoff.json")).mode & 0o777, 0o644);
 });
 
 test("a file that cannot be understood, or is a link, stops everything", (t) => {

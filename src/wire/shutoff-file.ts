@@ -1,6 +1,7 @@
 import {
   closeSync,
   constants,
+  fchmodSync,
   fstatSync,
   fsyncSync,
   openSync,
@@ -86,6 +87,8 @@ export function writeShutoff(views: string, orders: readonly ShutoffOrder[]): vo
     else {
       const fd = openSync(beside, WRITE, 0o644);
       try {
+        // Whatever root's umask says: servers are other users, and one that cannot read it serves nothing at all.
+        fchmodSync(fd, 0o644);
         writeFileSync(fd, `${JSON.stringify(schema.parse({ format: 1, orders }))}\n`);
         fsyncSync(fd);
       } finally {

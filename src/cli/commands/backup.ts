@@ -47,7 +47,7 @@ export function addBackupCommands(program: Command, perform: Perform): void {
         ["ringfort backup create /mnt/elsewhere/ringfort.age --recipient age1…", "every night, from a timer"],
       ],
       notes:
-        "Blobs are not in it: they are fetched again. Run it as the daemon's user or root. age itself opens the file too " +
+        "Blobs are not in it: they are fetched again. Run it as root, who can read the signer's key, or where all processes have one user, as that. age itself opens the file too " +
         "(docs/store-format.md).",
     },
   );

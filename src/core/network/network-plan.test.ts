@@ -135,6 +135,21 @@ test("every place is compared, in both directions and in order; what changes by 
   );
 });
 
+test("where each role has a user of its own those that connect are let out, and the daemon's is not", () => {
+  const users = { ...FULL, confinement: { least: "users" } } as const;
+  const egress = planned({ ...users, host: { ...HOST, user: "ringfort" } }).egress;
+  const of = (name: string) => egress.filter((each) => each.name === name).map(({ user }) => user);
+  assert.deepEqual([...new Set(of("source clamav"))], ["ringfort-fetch"]);
+  assert.deepEqual(of("notices ops"), ["ringfort-notify"]);
+  assert.deepEqual(new Set(of("names")), new Set(["ringfort-fetch", "ringfort-notify", "ringfort-login"]));
+  assert.equal(
+    egress.some(({ user }) => user === "ringfort"),
+    false,
+  );
+  // Who names a user means that one.
+  assert.ok(planned({ ...users, host: HOST }).egress.some(({ user }) => user === 990));
+});
+
 test("nft takes the rules, with a user's number and with the table there already", {
   skip: needs(needsProgram("nft", "nftables"), needsProgram("unshare", "util-linux")),
 }, (context) => {
