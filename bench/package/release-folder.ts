@@ -13,6 +13,7 @@ export async function clearRelease(folder: string, next: { readonly signed: bool
   if (isSigned && next.signed) return;
   const list = await readFile(path.join(folder, LIST), "utf8").catch(() => "");
   // Plain names only: the list may be anybody's.
-  for (const [, name = ""] of list.matchAll(/^[0-9a-f]{64} {2}([\w.+~-]+)$/gm)) await rm(path.join(folder, name));
+  for (const [, name = ""] of list.matchAll(/^[0-9a-f]{64} {2}(\w[\w.+~-]*)$/gm))
+    await rm(path.join(folder, name), { force: true });
   for (const name of [LIST, `${LIST}.minisig`]) await rm(path.join(folder, name), { force: true });
 }
