@@ -12,21 +12,16 @@ const CONFIGURATION = "/etc/ringfort/ringfort.yaml";
 const DATA = "/var/lib/ringfort";
 const PORTS = { staging: 8_081, production: 8_082 } as const;
 
-export interface Image extends Pick<MadeImage, "manifest" | "layers"> {
-  readonly file: string;
-  readonly sbom: string;
-}
-
 /**
  * Makes a container image without a shell, as an OCI image layout in one tar archive, of what `layProgram` has laid below a root: Node and the
- * libraries that it asks for, certificates, the program, and no other file that can be run.
+ * libraries that it asks for, certificates, the program, and no other file that can be run. Its bill of materials lies beside it.
  */
 export async function buildImage(
   into: string,
   root: string,
   program: Program,
   made: { readonly epoch: number; readonly revision: string },
-): Promise<Image> {
+): Promise<Pick<MadeImage, "manifest" | "layers">> {
   const { version } = program;
   const system = await systemFiles(path.join(root, APP, "bin/node"));
   const ours = await filesBelow(root, APP);
@@ -71,10 +66,9 @@ export async function buildImage(
   const file = path.join(into, `ringfort_${version}_amd64.oci.tar`);
   const layout = [...image.files].map(([place, content]) => fileOf(place, content, 0o644));
   await writeFile(file, tarPieces(withFolders(layout), made.epoch));
-  const sbom = `${file}.cdx.json`;
   const bill = { name: "ringfort-image", version, packages: program.packages, system: system.packages };
-  await writeFile(sbom, sbomOf(bill));
-  return { file, sbom, manifest: image.manifest, layers: image.layers };
+  await writeFile(`${file}.cdx.json`, sbomOf(bill));
+  return { manifest: image.manifest, layers: image.layers };
 }
 
 function fileOf(place: string, content: Uint8Array, mode: number): TarEntry {

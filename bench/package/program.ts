@@ -52,6 +52,7 @@ export async function layProgram(root: string): Promise<Program> {
   // With its mode: single files are made by it.
   await cp(path.join(repository, RUNTIME, "bin/node"), path.join(root, APP, "bin/node"));
   await put(`${APP}/node-LICENSE`, await readFile(path.join(repository, RUNTIME, "LICENSE")));
+  await put(`${APP}/LICENSE`, await readFile(path.join(repository, "LICENSE")));
   const about = { name: "ringfort", version, license: "Apache-2.0", private: true, type: "module" };
   await put(`${APP}/package.json`, `${JSON.stringify(about, null, 2)}\n`);
   await put(`${APP}/node_modules/.package-lock.json`, installedList(packages));

@@ -9,6 +9,7 @@ import { sbomOf } from "./sbom.ts";
 const PROGRAMS = { ringfort: "dist/main/single-file.js", "ringfort-agent": "dist/main/ringfort-agent.js" } as const;
 /** The one module that may ask where it lies: it knows that a single file has no folder. */
 const OWN_FILES = /^(?:dist|src)\/main\/own-files\.[jt]s$/;
+const LINE = `\n${"-".repeat(80)}\n\n`;
 const LICENCE = /^(?:licen[cs]e|copying|notice)[^/]*$/i;
 
 /**
@@ -30,9 +31,10 @@ export async function buildSingleFiles(into: string, app: string, work: string, 
     for (const [place] of packages) used.add(place);
   }
   const licences = path.join(into, `ringfort_${program.version}_linux-x64.licenses.txt`);
+  const own = await readFile(path.join(app, "LICENSE"), "utf8");
   const ofNode = await readFile(path.join(app, "node-LICENSE"), "utf8");
   const others = await licencesOf(app, [...used].filter((place) => !isNode(place)).toSorted());
-  await writeFile(licences, `${others}\n${"-".repeat(80)}\n\nNode.js\n\n${ofNode}`);
+  await writeFile(licences, [others, `Node.js\n\n${ofNode}`, `Ringfort\n\n${own}`].join(LINE));
 }
 
 function isNode(place: string): boolean {
@@ -115,5 +117,5 @@ export async function licencesOf(app: string, places: readonly string[]): Promis
     const text = await readFile(path.join(app, place, name), "utf8");
     texts.push(`${place.replace("node_modules/", "")}\n\n${text}`);
   }
-  return `Ringfort is under the Apache License 2.0. What else is in it:\n\n${texts.join(`\n${"-".repeat(80)}\n\n`)}`;
+  return `Ringfort is under the Apache License 2.0. What else is in it:\n\n${texts.join(LINE)}`;
 }
