@@ -24,8 +24,8 @@ const MOST_SAID = 4_096;
 const MOST_ANSWER = 1_024 * 1_024;
 
 /** Throws `image.tool-missing` with every one that is missing, and the one command that brings them. */
-export function needTools(tools: readonly Tool[]): void {
-  const missing = tools.filter((tool) => placeOf(tool) === null);
+export function needTools(tools: readonly Tool[], isThere: (place: string) => boolean = existsSync): void {
+  const missing = tools.filter((tool) => !TOOLS[tool].places.some((place) => isThere(place)));
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((tool) => TOOLS[tool].from))].toSorted();
   throw new Failure("image.tool-missing", `${missing.join(", ")}: apt-get install ${packages.join(" ")}`);
