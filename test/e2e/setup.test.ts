@@ -74,6 +74,29 @@ test("flags alone make configuration, sockets, packet filter and settings; a sec
   assert.equal(configOf(root), before);
 });
 
+test("an image's service, its sockets and its timers start with it, nothing is started now, and the source waits in a file", async (t) => {
+  const root = emptyRoot(t);
+  writeFileSync(path.join(root, "usr/lib/systemd/system/ringfort-audit.timer"), "[Timer]\n");
+  const asked: (readonly string[])[] = [];
+  const host = {
+    systemdRuns: () => true,
+    systemctl: async (args: readonly string[]) => {
+      asked.push(args);
+      return true;
+    },
+  };
+  const source = ["--source", "clamav", "--format", "clamav", "--address", "https://database.clamav.net/"];
+  const { exit, out } = await run(["--json", "setup", "--yes", "--root", root, ...FLAGS, ...source], { host });
+  assert.equal(exit, 0, out);
+  const sockets = ["ringfort-listen-staging-http.socket", "ringfort-listen-production-http.socket"];
+  assert.deepEqual(asked, [[`--root=${root}`, "enable", "ringfort.service", ...sockets, "ringfort-audit.timer"]]);
+  const said = JSON.parse(out) as { readonly service: string; readonly source: { readonly state: string } };
+  assert.deepEqual([said.service, said.source.state], ["enabled", "later"]);
+  const kept = readFileSync(path.join(root, "etc/ringfort/first-source-clamav.yaml"), "utf8");
+  assert.match(kept, /database\.clamav\.net/);
+  assert.match(readFileSync(path.join(root, "etc/ringfort/network/ringfort.nft"), "utf8"), /source clamav/);
+});
+
 test("a configuration is never written over unless that is said; then the old one is kept, and what setup did not ask for stays", async (t) => {
   const root = emptyRoot(t);
   await run(["setup", "--yes", "--root", root, ...FLAGS]);
