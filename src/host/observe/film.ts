@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { Failure } from "../../core/kernel/errors.ts";
+import { statusField } from "../processes.ts";
 import { Root } from "../root.ts";
 import type { Filmed, FilmWish } from "./film-wish.ts";
 import { pollFilm } from "./poll.ts";
@@ -21,6 +22,8 @@ export async function filmHere(wish: FilmWish, write: (line: string) => void, st
       return about === null ? [] : [[pid, about] as const];
     }),
   );
+  const hidden = wish.pids.find((pid) => !known.has(pid) && "is" in statusField(root, pid, "Name"));
+  if (hidden !== undefined) throw new Failure("film.failed", `process ${hidden} may not be looked at`);
   if (wish.command === null && known.size === 0) throw new Failure("process.unknown", wish.pids.join(", "));
   const ends = wish.duration === null ? stop : AbortSignal.any([stop, AbortSignal.timeout(wish.duration)]);
   if (wish.poll === null && existsSync(TRACER)) {

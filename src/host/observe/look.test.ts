@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -9,6 +11,7 @@ import { compareLooks } from "../../core/observed/compare-looks.ts";
 import { look } from "../../core/observed/look.ts";
 import { Root } from "../root.ts";
 import { type LookWish, lookHere, portsHere } from "./look.ts";
+import { withDescendants } from "./relatives.ts";
 
 const WISH: LookWish = { pids: [], roles: null, workers: null, units: [], programs: [], landlock: new Map() };
 const SET = (name: string, digits: string): string => `${name}:\t${digits.padStart(16, "0")}\n`;
@@ -158,6 +161,18 @@ test("two looks differ in what was opened between them, and what one did not see
   const told = compareLooks(before, lookHere({ ...WISH, pids: [7] }, 2, root));
   assert.ok(told.some(({ what, change }) => what === "file" && change === "gone"));
   assert.ok(told.some(({ what, change }) => what === "limit" && change === "unknown"));
+});
+
+test("what a process has started belongs to it, but for whoever observes", {
+  skip: process.platform !== "linux",
+}, async (t) => {
+  const child = spawn("/bin/sh", ["-c", "sleep 60 & wait"], { stdio: "ignore", detached: true });
+  t.after(() => process.kill(-(child.pid ?? 0), "SIGKILL"));
+  await once(child, "spawn");
+  const root = new Root("/");
+  const family = withDescendants(root, [process.ppid]);
+  assert.ok(family.includes(process.ppid) && !family.includes(process.pid));
+  assert.ok(withDescendants(root, [process.pid]).includes(child.pid ?? 0));
 });
 
 test("who listens on a port of this machine is found", { skip: process.platform !== "linux" }, async (t) => {

@@ -1,3 +1,4 @@
+import process from "node:process";
 import { withFact } from "../../core/machine/facts.ts";
 import { pathText } from "../../core/observed/path-text.ts";
 import type { TracedProcess } from "../../core/observed/trace.ts";
@@ -23,7 +24,10 @@ export function withDescendants(root: Root, pids: readonly number[]): readonly n
   const found = new Set(pids);
   for (let before = -1; before !== found.size; ) {
     before = found.size;
-    for (const [pid, parent] of parents) if (found.has(parent)) found.add(pid);
+    for (const [pid, parent] of parents) {
+      // Whoever observes is not what is observed, though that may have started it.
+      if (found.has(parent) && pid !== process.pid) found.add(pid);
+    }
   }
   return [...found];
 }
