@@ -226,7 +226,8 @@ try {
       : "not served";
   });
   await step("a check in its jail works with the drop-in of docs/hardening.md", async (vm) => {
-    const dropIn = "[Service]\\nRestrictNamespaces=user mnt pid net ipc uts cgroup\\nSystemCallFilter=@mount\\n";
+    const opened = ["RestrictNamespaces=user mnt pid net ipc uts cgroup", "SystemCallFilter=@mount capset"];
+    const dropIn = ["[Service]", ...opened, "RestrictAddressFamilies=AF_NETLINK", "ProcSubset=all", ""].join("\\n");
     await vm.root(`printf '${dropIn}' >/etc/systemd/system/ringfort.service.d/checks.conf
       systemctl daemon-reload; systemctl restart ringfort.service`);
     await vm.until(UP, 30);
