@@ -148,7 +148,7 @@ Priority: optional
 Installed-Size: ${kibibytes}
 Depends: ca-certificates, debconf (>= 0.5) | debconf-2.0, libatomic1, libc6 (>= 2.28), libgcc-s1, libstdc++6 (>= 11), systemd
 Recommends: nftables
-Suggests: bubblewrap
+Suggests: bubblewrap, strace
 Description: verifying mirror for security updates
  Fetches updates once, bounds and verifies every byte, holds them for staging,
  releases them to production, and rolls back.
