@@ -123,6 +123,9 @@ async function network(undo: (() => Promise<unknown>)[]): Promise<string> {
   await must("/sbin/ip", ["link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", space]);
   await must("/sbin/ip", ["address", "add", OUTSIDE, "peer", MACHINE, "dev", link]);
   await must("/sbin/ip", ["link", "set", link, "up"]);
+  // By us: a container without CAP_NET_ADMIN has links that its systemd-networkd may only look at.
+  await must("/sbin/ip", ["-n", space, "address", "add", `${MACHINE}/24`, "dev", "eth0"]);
+  for (const each of ["lo", "eth0"]) await must("/sbin/ip", ["-n", space, "link", "set", each, "up"]);
   return space;
 }
 

@@ -64,6 +64,7 @@ if ringfort image rehearse /run/again/manifest.json --key @KEY@ --write /run/reh
 mkdir -p /var/lib/ringfort/image; cp /run/again/manifest.json* /var/lib/ringfort/image/; chmod -R a+rX /var/lib/ringfort/image
 ringfort image rehearsed /run/rehearsal.json || say "remembered nothing"
 systemctl start ringfort-audit
+journalctl --sync
 say "audit $(journalctl -u ringfort-audit -o cat | grep -E ' pass, ' | tail -1)"
 say "recovery $(journalctl -u ringfort-audit -o cat | grep REC-01 | head -1)"
 journalctl -u ringfort-audit -o cat | grep -E '^(FAIL|UNKNOWN) ' | while read -r line; do say "audited $line"; done
