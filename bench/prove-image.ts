@@ -298,7 +298,7 @@ audit: { image: { manifest: /var/lib/ringfort/image/manifest.json, key: ${public
   );
   conclude(
     { proof: "image", ...figures, machine: machineHere(), steps },
-    steps.length === (how === "kvm" ? 13 : 11) && steps.every(({ ok }) => ok),
+    steps.length === (how === "kvm" ? 14 : 12) && steps.every(({ ok }) => ok),
   );
 } finally {
   await old?.upstream.close();
