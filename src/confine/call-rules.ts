@@ -51,6 +51,9 @@ const CLONE_THREAD = 0x1_0000;
 /** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET, and CLONE_VFORK. */
 const CLONE_OTHER = 0x7e02_4000;
 
+/** By these one waits for what comes, or has a descriptor under another number. `pread64` and its kin are not for sockets. */
+const WAITING_OR_COPYING: readonly Syscall[] = ["read", "readv", "recvfrom", "recvmsg", "dup", "dup2", "dup3"];
+
 const F_DUPFD = 0;
 const F_GETFD = 1;
 const F_SETFD = 2;
@@ -94,7 +97,7 @@ export function planFilter(policy: KernelPolicy, pid: number, key: ExecKey): Fil
     accept: [...CONNECTED, "listen"],
     connect: [...CONNECTED, ...CALLING],
     "call-back": [...CONNECTED, "listen", "bind", "connect"],
-    any: [...CONNECTED, ...CALLING, "listen", "bind"],
+    any: [...CONNECTED, "listen", "bind", "connect"],
   } as const satisfies Record<KernelPolicy["sockets"], readonly Syscall[]>;
   const accepts = sockets === "accept" || sockets === "call-back" || sockets === "any";
   const always = [...plain, ...network[sockets]].filter((call) => accepts || call !== "accept4");
@@ -103,10 +106,24 @@ export function planFilter(policy: KernelPolicy, pid: number, key: ExecKey): Fil
     below: X32,
     rules: [...always.map((call): CallRule => ({ call: X64[call], when: [] })), ...conditional(policy, pid, key)],
     unimplemented: [X64.clone3, X64.openat2],
-    // A process could take back what ends it when the keeper says so: O_ASYNC, F_SETOWN, F_SETSIG (`descriptors.ts`). Node
-    // sets flags once, those of its standard streams when it ends, and would abort at a "no"; libuv uses FIONBIO.
-    ignored: [{ call: X64.fcntl, when: [[{ arg: 1, isOneOf: [F_SETFL] }]] }],
+    ignored: ignored(policy),
   };
+}
+
+/**
+ * How a process could keep itself alive when the keeper ends it (`DescriptorDoor.dieBy`). It could take O_ASYNC back: Node sets flags once,
+ * those of its standard streams when it ends, and would abort at a "no"; libuv uses FIONBIO. Or it could wait in a reading call
+ * on that connection: for as long as one does the kernel signals nobody (SOCKWQ_ASYNC_WAITDATA, net/socket.c: sock_wake_async).
+ */
+function ignored({ tether }: KernelPolicy): readonly CallRule[] {
+  const flags: readonly Check[] = [{ arg: 1, isOneOf: [F_SETFL] }];
+  if (tether === undefined) return [{ call: X64.fcntl, when: [flags] }];
+  // The kernel takes the low half for the descriptor, whatever the high one is.
+  const ofTether: Check = { arg: 0, mask: 0xffff_ffff, is: tether };
+  return [
+    ...WAITING_OR_COPYING.map((call): CallRule => ({ call: X64[call], when: [[ofTether]] })),
+    { call: X64.fcntl, when: [flags, [ofTether, { arg: 1, isOneOf: [F_DUPFD, F_DUPFD_CLOEXEC] }]] },
+  ];
 }
 
 export function rule(call: Syscall, ...when: readonly (readonly Check[])[]): CallRule {

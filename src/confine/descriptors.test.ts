@@ -165,6 +165,56 @@ for (const [how, act] of [
     if (how === "a byte") must(door).close(ours);
   });
 
+/**
+ * In the place of a worker that was taken over: while a thread waits in a reading call on a local socket, the kernel signals nobody for it
+ * (SOCKWQ_ASYNC_WAITDATA).
+ */
+const WAITS = `
+  const { writeSync } = await import("node:fs");
+  const { libc } = await import(${JSON.stringify(new URL("libc.ts", import.meta.url).href)});
+  const call = (...args) => libc().syscall(...args).value ?? -1;
+  const [READ, RECVFROM, DUP, DUP2, FCNTL] = [0, 45, 32, 33, 72];
+  const fd = { none: () => 3, dup: () => call(DUP, 3), dup2: () => call(DUP2, 3, 50), fcntl: () => call(FCNTL, 3, 0, 50) };
+  const [how, copied] = [process.argv[1], process.argv[2]];
+  const tether = fd[copied]();
+  writeSync(1, "ready");
+  if (how === "read") call(READ, tether, Buffer.alloc(1), 1);
+  else call(RECVFROM, tether, Buffer.alloc(1), 1, 2, 0, 0);
+  setInterval(() => {}, 1000);`;
+const WAITS_CONFINED = `
+  const { descriptorDoor } = await import(${JSON.stringify(new URL("descriptors.ts", import.meta.url).href)});
+  const { launch, probeKernel } = await import(${JSON.stringify(new URL("launch.ts", import.meta.url).href)});
+  descriptorDoor().dieBy(3);
+  const policy = { reads: ["/"], writes: [], sockets: "connect", descriptors: 4, tether: 3 };
+  const script = ["--input-type=module-typescript", "-e", ${JSON.stringify(WAITS)}, process.argv[1], process.argv[2]];
+  launch(policy, probeKernel().landlock, [process.execPath, "--disable-warning=ExperimentalWarning", ...script]);`;
+
+for (const [how, copied] of [
+  ["read", "none"],
+  ["recvfrom", "none"],
+  ["read", "dup"],
+  ["read", "dup2"],
+  ["read", "fcntl"],
+] as const)
+  test(`a worker that was taken over cannot wait its end out: ${how}, copied by ${copied}`, {
+    skip: skip || needsKernelWalls(),
+    timeout: 60_000,
+  }, async (t) => {
+    const [ours, theirs] = must(door).pair();
+    t.after(() => must(door).close(theirs));
+    const quiet = "--disable-warning=ExperimentalWarning";
+    const child = spawn(process.execPath, [quiet, "--input-type=module", "-e", WAITS_CONFINED, how, copied], {
+      stdio: ["pipe", "pipe", "inherit", theirs],
+    });
+    t.after(() => child.kill("SIGKILL"));
+    await once(must(child.stdout), "data");
+    // Time to be waiting, where it can.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    must(door).close(ours);
+    const [, signal] = (await once(child, "exit")) as [number | null, string | null];
+    assert.equal(signal, "SIGKILL");
+  });
+
 /** In the place of a worker that was taken over: it calls whatever might undo its tether, closes it, and goes on. */
 const UNDOES = `
   const { libc } = await import(${JSON.stringify(new URL("libc.ts", import.meta.url).href)});
@@ -183,7 +233,7 @@ const CONFINES = `
   const { descriptorDoor } = await import(${JSON.stringify(new URL("descriptors.ts", import.meta.url).href)});
   const { launch, probeKernel } = await import(${JSON.stringify(new URL("launch.ts", import.meta.url).href)});
   descriptorDoor().dieBy(3);
-  const policy = { reads: ["/"], writes: [], sockets: "any", descriptors: 4 };
+  const policy = { reads: ["/"], writes: [], sockets: "any", descriptors: 4, tether: 3 };
   const quiet = "--disable-warning=ExperimentalWarning";
   const script = ["--input-type=module-typescript", "-e", ${JSON.stringify(UNDOES)}];
   launch(policy, probeKernel().landlock, [process.execPath, quiet, ...script]);`;

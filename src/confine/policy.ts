@@ -9,10 +9,13 @@ export interface KernelPolicy {
   readonly starts?: boolean;
   /** Descriptors that it inherits, standard ones included: from 0 on. */
   readonly descriptors: number;
+  /** Which of them is the connection by which the keeper ends it (`DescriptorDoor.dieBy`), where that is how. */
+  readonly tether?: number;
 }
 
 /**
  * "none": what it inherited, and nothing else; "accept": connections on listeners that it inherited; "connect": TCP
- * outside, and UDP for the names of it; "call-back": "accept", and TCP of its own, with no local socket; "any": Internet and local sockets of its own.
+ * outside, and UDP for the names of it; "call-back": "accept", and TCP of its own, with no local socket; "any": Internet and local sockets of its own,
+ * over which no descriptor goes.
  */
 type SocketRights = "none" | "accept" | "connect" | "call-back" | "any";

@@ -155,3 +155,22 @@ test("what ends a process when its keeper says so can't be taken back by it", ()
   for (const request of [FIOASYNC, FIOSETOWN]) assert.equal(asks("ioctl", 9, request, 0), "EPERM");
   assert.equal(asks("fcntl", 9, 3), "allow");
 });
+
+test("nobody waits at what ends a process, nor at a copy of it", () => {
+  const asks = filterOf({ sockets: "any", descriptors: 9, tether: 8 });
+  // Whoever waits in a reading call is not signalled (SOCKWQ_ASYNC_WAITDATA); the kernel takes the low half for the descriptor.
+  for (const fd of [8, 8n + (1n << 32n)]) {
+    for (const call of ["read", "readv", "dup", "dup2", "dup3"] as const) assert.equal(asks(call, fd), "ignore", call);
+    for (const copy of [0, 1_030]) assert.equal(asks("fcntl", fd, copy), "ignore");
+  }
+  for (const call of ["read", "readv", "dup", "dup2", "dup3"] as const) assert.equal(asks(call, 7), "allow", call);
+  assert.deepEqual([asks("fcntl", 7, 0), asks("fcntl", 7, 4), asks("fcntl", 7, 10)], ["allow", "ignore", "EPERM"]);
+  // Sent to itself over a local socket it would come back as another number.
+  assert.deepEqual([asks("sendmsg", 7), asks("recvmsg", 7), asks("sendmmsg", 7)], ["EPERM", "EPERM", "EPERM"]);
+  const connects = filterOf({ sockets: "connect", descriptors: 9, tether: 8 });
+  assert.deepEqual(
+    [connects("recvfrom", 8), connects("recvmsg", 8), connects("recvmsg", 7)],
+    ["ignore", "ignore", "allow"],
+  );
+  assert.equal(filterOf({ sockets: "any", descriptors: 9 })("read", 8), "allow");
+});

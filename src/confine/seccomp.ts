@@ -70,9 +70,10 @@ export function assemble(plan: FilterPlan): Uint8Array {
     load(NUMBER_AT),
     { code: JUMP_AT_LEAST, jt: 0, jf: 1, k: plan.below },
     give(ERRNO | EPERM),
+    // Before what is always allowed: some of it is not, on one descriptor.
+    ...plan.ignored.flatMap(({ call, when }) => tried(call, when, ERRNO)),
     ...plan.rules.filter(({ when }) => when.length === 0).flatMap(({ call }) => [skipUnless(call, 1), give(ALLOW)]),
     ...plan.unimplemented.flatMap((call) => [skipUnless(call, 1), give(ERRNO | ENOSYS)]),
-    ...plan.ignored.flatMap(({ call, when }) => tried(call, when, ERRNO)),
     ...plan.rules.filter(({ when }) => when.length > 0).flatMap(checked),
     give(ERRNO | EPERM),
   ];

@@ -48,7 +48,7 @@ function become(role: string): never {
   const command = permissionFlagsOnly(jail, plain, descriptors);
   sayReady(door);
   door.place([...fds, CONNECTION]);
-  launch(kernelPolicy(jail, descriptors), landlock, command);
+  launch({ ...kernelPolicy(jail, descriptors), tether: descriptors - 1 }, landlock, command);
 }
 
 function received(door: DescriptorDoor): { readonly start: RoleStart; readonly fds: readonly number[] } {
