@@ -1,6 +1,8 @@
-import { createReadStream, existsSync } from "node:fs";
-import { copyFile, type FileHandle, mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { constants, createReadStream, createWriteStream, existsSync } from "node:fs";
+import { type FileHandle, lstat, mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
+import { pipeline } from "node:stream/promises";
 import { errnoOf, onDisk } from "../core/kernel/disk.ts";
 import { Failure, type Refusal, refuse } from "../core/kernel/errors.ts";
 import { UNIT_PLACES } from "../core/unit-places.ts";
@@ -8,6 +10,7 @@ import { BACKUP_FILES, type BackupFile, type Manifest } from "../formats/backup/
 import { type BackupSink, type Opening, openBackup, type Sealing, sealBackup } from "../formats/backup/sealed.ts";
 import { type CommandContext, isRefusal } from "./context.ts";
 import { type FileDigest, fileDigest } from "./file-digest.ts";
+import { asOwnerOf, makeHeldFolder } from "./held-folder.ts";
 import { UsageError } from "./report.ts";
 
 const MOST_KEY_BYTES = 64 * 1_024;
@@ -19,11 +22,12 @@ const MOST_KEY_BYTES = 64 * 1_024;
 export async function makeBackup(context: CommandContext, file: string, sealing: Sealing): Promise<Manifest | Refusal> {
   const { config, file: configFile } = await context.loadConfig();
   await context.surroundings.ledgerFiles.sweep(config.data);
-  const work = await onDisk("making a folder beside the ledger", () => mkdtemp(copyName(config.data, "backup")));
+  const held = await makeHeldFolder(copyName(config.data, "backup"));
+  const work = held.path;
   try {
     for (const name of ["signer/key", "signer/last", "views/shutoff.json"] as const)
-      await copyWhereThere(placeOf(config.data, name), path.join(work, flat(name)));
-    if (configFile !== null) await copyWhereThere(configFile, path.join(work, flat("ringfort.yaml")));
+      await copyWhereThere(placeOf(config.data, name), path.join(work, flat(name)), "refuse");
+    if (configFile !== null) await copyWhereThere(configFile, path.join(work, flat("ringfort.yaml")), "follow");
     const refusal = await copyLedger(context, config.data, path.join(work, flat("ledger.sqlite")));
     if (refusal !== null) return refusal;
     const files: { name: BackupFile; size: number; sha256: string }[] = [];
@@ -43,7 +47,7 @@ export async function makeBackup(context: CommandContext, file: string, sealing:
     await writeNew(file, await sealBackup(manifest, bytes, sealing));
     return manifest;
   } finally {
-    await rm(work, { recursive: true, force: true });
+    await onDisk("removing what the back-up was made of", held.remove);
   }
 }
 
@@ -60,25 +64,46 @@ function placeOf(data: string, name: BackupFile): string {
 
 const flat = (name: BackupFile): string => name.replace("/", "-");
 
-async function copyWhereThere(from: string, to: string): Promise<void> {
-  await onDisk(`reading ${path.basename(from)}`, () =>
-    copyFile(from, to).catch((cause: unknown) => {
-      if (errnoOf(cause) !== "ENOENT") throw cause;
-    }),
-  );
+/** What another user may have put there is no link that is followed: root, who makes a back-up, may read what they may not. */
+async function copyWhereThere(from: string, to: string, links: "follow" | "refuse"): Promise<void> {
+  await onDisk(`reading ${path.basename(from)}`, async () => {
+    const flags = constants.O_RDONLY | constants.O_NONBLOCK | (links === "refuse" ? constants.O_NOFOLLOW : 0);
+    const handle = await open(from, flags).catch((cause: unknown) => {
+      if (errnoOf(cause) === "ENOENT") return null;
+      throw cause;
+    });
+    if (handle === null) return;
+    try {
+      if (!(await handle.stat()).isFile()) throw new Failure("store.io", `${path.basename(from)} is no regular file`);
+      await pipeline(
+        handle.createReadStream({ autoClose: false }),
+        createWriteStream(to, { flags: "wx", mode: 0o600 }),
+      );
+    } finally {
+      await handle.close();
+    }
+  });
 }
 
-/** By the daemon, which holds it; by ourselves where none runs. */
+/** By the daemon, which holds it; as its owner where none runs: SQLite makes files beside a ledger, and follows what they say. */
 async function copyLedger(context: CommandContext, data: string, to: string): Promise<Refusal | null> {
   try {
     const answer = await context.ask({ verb: "backup-ledger", by: context.by });
     if (isRefusal(answer)) return answer;
-    await onDisk("taking the copy of the ledger", () => rename(path.join(data, path.basename(answer.file)), to));
+    await takeCopy(path.join(data, path.basename(answer.file)), to);
   } catch (error) {
     if (!(error instanceof Failure && error.code === "daemon.unreachable")) throw error;
-    await context.surroundings.ledgerFiles.copy(path.join(data, "ledger.sqlite"), to);
+    const copy = `${copyName(data, "backup")}${randomBytes(8).toString("hex")}.sqlite`;
+    await asOwnerOf(data, () => context.surroundings.ledgerFiles.copy(path.join(data, "ledger.sqlite"), copy));
+    await takeCopy(copy, to);
   }
   return null;
+}
+
+async function takeCopy(copy: string, to: string): Promise<void> {
+  await onDisk("taking the copy of the ledger", () => rename(copy, to));
+  const entry = await onDisk("taking the copy of the ledger", () => lstat(to));
+  if (!entry.isFile()) throw new Failure("store.io", "the copy of the ledger is no regular file");
 }
 
 async function measure(file: string): Promise<FileDigest | null> {

@@ -1,5 +1,7 @@
-import { readdir, rm, stat } from "node:fs/promises";
+import { constants, existsSync } from "node:fs";
+import { lstat, open, readdir, rm, rmdir } from "node:fs/promises";
 import path from "node:path";
+import process from "node:process";
 import { errnoOf } from "../core/kernel/disk.ts";
 import type { Duration, Instant } from "../core/kernel/instant.ts";
 import { onDisk } from "./durable.ts";
@@ -29,16 +31,32 @@ export async function sweepCopies(
   );
   for (const name of names.filter((each) => COPY.test(each))) {
     const place = path.join(data, name);
-    const about = await stat(place).catch(() => null);
-    if (about === null) continue;
+    const about = await lstat(place).catch(() => null);
+    // Another user's is theirs to remove: a daemon may not look into root's, and root would be led astray in a daemon's.
+    if (about === null || about.uid !== (process.geteuid?.() ?? about.uid)) continue;
     const maker = COPY.exec(name)?.[1];
     const isMade = maker !== undefined && isAlive(Number(maker));
     const age = now - about.mtimeMs;
     if (maker === undefined ? age < LONGEST : isMade && age < (about.isFile() ? LONGEST_FILE : LONGEST)) continue;
-    await onDisk("removing a left copy of the ledger", () => rm(place, { recursive: true, force: true }));
+    await onDisk("removing a left copy of the ledger", () => removeOurs(place, about.isDirectory()));
     swept.push(name);
   }
   return swept;
+}
+
+/** By way of the open folder, where there is one: the owner of the folder around it may put another or a link in its place meanwhile. */
+async function removeOurs(place: string, isFolder: boolean): Promise<void> {
+  if (!isFolder) return await rm(place, { force: true });
+  const handle = await open(place, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  try {
+    if ((await handle.stat()).uid !== (process.geteuid?.() ?? -1)) return;
+    const byHandle = `/proc/self/fd/${handle.fd}`;
+    const held = existsSync(byHandle) ? byHandle : place;
+    for (const name of await readdir(held)) await rm(path.join(held, name), { recursive: true, force: true });
+  } finally {
+    await handle.close();
+  }
+  await rmdir(place);
 }
 
 /** Whether a process of this number runs here, whoever's it is. */
