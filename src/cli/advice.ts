@@ -217,7 +217,7 @@ export const ADVICE: Readonly<Record<RefusalCode | FailureCode, string>> = {
   "daemon.stopping": "wait until it runs again",
   "request.malformed": "make sure that the command line and the daemon are of the same version",
   "confinement.too-weak":
-    "use a kernel with Landlock (Linux 6.2 or later, x86-64, landlock in /sys/kernel/security/lsm), for the level users let systemd start the package's units (systemctl start ringfort), or lower confinement.least in the configuration file, knowingly",
+    "use a kernel with Landlock (Linux 5.19 or later, x86-64, landlock in /sys/kernel/security/lsm), for the level users let systemd start the package's units (systemctl start ringfort), or lower confinement.least in the configuration file, knowingly",
   "process.unknown": "look for it with ps; a unit is named as systemctl names it, a role as ringfort status does",
   "film.unreadable": "name files that ringfort observe has written, with --output or --json",
   "image.tool-missing": "install the packages that are named, as root, and build again",

@@ -47,6 +47,24 @@ const SOCK_TYPE_MASK = 0xf;
 
 /** Where the descriptor is what matters, and nothing is made: O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, __O_TMPFILE unset. */
 const OPENS_FOR_READING = 0o1 | 0o2 | 0o100 | 0o1_000 | 0o20_000_000;
+/** O_ACCMODE, O_WRONLY, O_RDWR, O_TRUNC. */
+const ACCESS = 0o3;
+const TO_WRITE = 0o1;
+const TO_READ_AND_WRITE = 0o2;
+const CUTS_SHORT = 0o1_000;
+
+/**
+ * How whoever writes opens a file: one that is cut short is opened for writing, which Landlock looks at. `O_RDONLY | O_TRUNC` cuts
+ * it short too, and before its version 3 Landlock takes that for reading.
+ */
+export function opensInSight(arg: number): readonly (readonly Check[])[] {
+  return [
+    [{ arg, mask: CUTS_SHORT, is: 0 }],
+    [{ arg, mask: ACCESS, is: TO_WRITE }],
+    [{ arg, mask: ACCESS, is: TO_READ_AND_WRITE }],
+  ];
+}
+
 const CLONE_THREAD = 0x1_0000;
 /** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET, and CLONE_VFORK. */
 const CLONE_OTHER = 0x7e02_4000;
@@ -131,12 +149,12 @@ export function rule(call: Syscall, ...when: readonly (readonly Check[])[]): Cal
 }
 
 function conditional({ sockets, writes }: KernelPolicy, pid: number, key: ExecKey): readonly CallRule[] {
-  const opening = (arg: number): readonly Check[] =>
-    writes.length > 0 ? [{ arg, mask: 0, is: 0 }] : [{ arg, mask: OPENS_FOR_READING, is: 0 }];
+  const opening = (arg: number): readonly (readonly Check[])[] =>
+    writes.length > 0 ? opensInSight(arg) : [[{ arg, mask: OPENS_FOR_READING, is: 0 }]];
   const itself: readonly Check[] = [{ arg: 0, isOneOf: [pid] }];
   return [
-    rule("openat", opening(2)),
-    rule("open", opening(1)),
+    rule("openat", ...opening(2)),
+    rule("open", ...opening(1)),
     rule("fcntl", [{ arg: 1, isOneOf: [F_GETFL, F_GETFD, F_SETFD, F_DUPFD, F_DUPFD_CLOEXEC] }]),
     rule("ioctl", [{ arg: 1, isOneOf: IOCTLS }]),
     rule("setsockopt", ...options(sockets)),

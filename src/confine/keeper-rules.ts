@@ -1,4 +1,15 @@
-import { ARCH_X64, CALLING, COMPUTING, CONNECTED, IOCTLS, READING, rule, WRITING, X32 } from "./call-rules.ts";
+import {
+  ARCH_X64,
+  CALLING,
+  COMPUTING,
+  CONNECTED,
+  IOCTLS,
+  opensInSight,
+  READING,
+  rule,
+  WRITING,
+  X32,
+} from "./call-rules.ts";
 import type { CallRule, FilterPlan } from "./seccomp.ts";
 import { type Syscall, X64 } from "./syscalls.ts";
 
@@ -37,8 +48,8 @@ export function planKeeperFilter(pid: number): FilterPlan {
   const internet = { arg: 0, isOneOf: [2, 10] } as const;
   const local = { arg: 0, isOneOf: [AF_UNIX] } as const;
   const conditional: readonly CallRule[] = [
-    rule("openat", [{ arg: 0, mask: 0, is: 0 }]),
-    rule("open", [{ arg: 0, mask: 0, is: 0 }]),
+    rule("openat", ...opensInSight(2)),
+    rule("open", ...opensInSight(1)),
     rule("fcntl", [{ arg: 1, isOneOf: FCNTLS }]),
     rule("ioctl", [{ arg: 1, isOneOf: IOCTLS }]),
     rule("clone", [{ arg: 0, mask: CLONE_NAMESPACES, is: 0 }]),

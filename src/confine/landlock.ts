@@ -17,8 +17,18 @@ export const CONNECT_TCP = 1n << 1n;
 const ABSTRACT_UNIX_SOCKET = 1n << 0n;
 const SIGNAL = 1n << 1n;
 
-/** The least version of the interface that is used: below it a file could be cut short unseen (no TRUNCATE). */
-export const LEAST_ABI = 3;
+/**
+ * The least version of the interface that is used, that of Linux 5.19: below it no file may be moved from folder to folder. It knows no
+ * TRUNCATE, which is of version 3; there the filter alone keeps files from being cut short (`call-rules.ts`).
+ */
+export const LEAST_ABI = 2;
+/** From this version on, that of Linux 6.12, a process under it can be kept from signalling others. */
+export const SIGNALS_ABI = 6;
+
+/** Every right over files that a kernel of this version knows: it takes no rule that names another. */
+function fileRights(abi: number): bigint {
+  return (1n << BigInt(abi >= 5 ? 16 : abi >= 3 ? 15 : 14)) - 1n;
+}
 
 /** struct landlock_ruleset_attr for a kernel of this version: everything that it can refuse is refused. */
 export function rulesetOf(abi: number, sockets: KernelPolicy["sockets"]): Uint8Array {
@@ -29,8 +39,8 @@ export function rulesetOf(abi: number, sockets: KernelPolicy["sockets"]): Uint8A
 
 /** The same with these rights over TCP taken charge of. */
 export function rulesetWith(abi: number, network: bigint): Uint8Array {
-  const files = (1n << BigInt(abi >= 5 ? 16 : 15)) - 1n;
-  const words = [files, ...(abi >= 4 ? [network] : []), ...(abi >= 6 ? [ABSTRACT_UNIX_SOCKET | SIGNAL] : [])];
+  const scopes = abi >= SIGNALS_ABI ? [ABSTRACT_UNIX_SOCKET | SIGNAL] : [];
+  const words = [fileRights(abi), ...(abi >= 4 ? [network] : []), ...scopes];
   const bytes = Buffer.alloc(8 * words.length);
   for (const [index, word] of words.entries()) bytes.writeBigUInt64LE(word, 8 * index);
   return bytes;
@@ -49,10 +59,10 @@ function rightsOf(use: PathUse, isFolder: boolean): bigint {
   return read | WRITE_FILE | TRUNCATE | (isFolder ? MAKE_REG | MAKE_DIR | REMOVE_FILE : 0n);
 }
 
-/** struct landlock_path_beneath_attr, which is packed. */
-export function pathRule(use: PathUse, isFolder: boolean, fd: number): Uint8Array {
+/** struct landlock_path_beneath_attr, which is packed, for a kernel of this version. */
+export function pathRule(abi: number, use: PathUse, isFolder: boolean, fd: number): Uint8Array {
   const bytes = Buffer.alloc(12);
-  bytes.writeBigUInt64LE(rightsOf(use, isFolder), 0);
+  bytes.writeBigUInt64LE(rightsOf(use, isFolder) & fileRights(abi), 0);
   bytes.writeInt32LE(fd, 8);
   return bytes;
 }

@@ -128,7 +128,7 @@ function restrictFiles(must: Must, policy: KernelPolicy, abi: number, program: s
     const isFolder = statSync(file, { throwIfNoEntry: false })?.isDirectory();
     if (isFolder === undefined) return;
     const fd = must("openat", AT_FDCWD, Buffer.from(`${file}\0`), O_PATH | O_CLOEXEC, 0);
-    must("landlock_add_rule", ruleset, LANDLOCK_RULE_PATH_BENEATH, pathRule(use, isFolder, fd), 0);
+    must("landlock_add_rule", ruleset, LANDLOCK_RULE_PATH_BENEATH, pathRule(abi, use, isFolder, fd), 0);
     must("close", fd);
   };
   for (const file of policy.reads) allow(file, "read");

@@ -42,7 +42,7 @@ export function launchTrial(policy: TrialPolicy, command: readonly string[]): ne
     const isFolder = statSync(file, { throwIfNoEntry: false })?.isDirectory();
     if (isFolder === undefined) return;
     const fd = must("openat", AT_FDCWD, Buffer.from(`${file}\0`), O_PATH_CLOEXEC, 0);
-    must("landlock_add_rule", ruleset, RULE_PATH_BENEATH, pathRule(use, isFolder, fd), 0);
+    must("landlock_add_rule", ruleset, RULE_PATH_BENEATH, pathRule(landlock, use, isFolder, fd), 0);
     must("close", fd);
   };
   for (const file of policy.reads) allow(file, "read");

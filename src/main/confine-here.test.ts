@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { needsKernelWalls } from "../../test/confinement/run.ts";
+import { LEAST_ABI } from "../confine/landlock.ts";
 import type { Level } from "../daemon/jails.ts";
 import { ROLES } from "../daemon/roles.ts";
 import { confineHere } from "./confine-here.ts";
@@ -15,8 +16,8 @@ const LAUNCHER = fileURLToPath(new URL("launch.ts", import.meta.url));
 const skip = needsKernelWalls();
 
 /** Runs a command through the launcher. `descriptors` that are not there make a step of it fail. */
-function launched(landlock: number, descriptors: number, script: string) {
-  const policy = { reads: ["/"], writes: [], sockets: "none", descriptors };
+function launched(landlock: number, descriptors: number, script: string, writes: readonly string[] = []) {
+  const policy = { reads: ["/"], writes, sockets: "none", descriptors };
   const quiet = "--disable-warning=ExperimentalWarning";
   const command = [process.execPath, quiet, "--input-type=module", "-e", script];
   const args = [quiet, LAUNCHER, JSON.stringify(policy), String(landlock), ...command];
@@ -49,6 +50,24 @@ test("where it does not, that is said, and a start below the least is refused", 
   // A process under a filter of ours is refused Landlock and another filter: to it this kernel has neither.
   const { stdout, stderr } = launched(0, 3, REPORT);
   assert.deepEqual(stdout.split("\n"), ["confinement.too-weak", "flags", ""], stderr);
+});
+
+test("under the least Landlock, too, who may write in one folder cuts no file short in another", {
+  skip,
+}, async (t) => {
+  const folder = await mkdtemp(path.join(tmpdir(), "ringfort-short-"));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const [read, own] = [path.join(folder, "read"), path.join(folder, "own")];
+  await mkdir(own);
+  await writeFile(read, "whole");
+  await writeFile(path.join(own, "file"), "whole");
+  const script = `
+    import { constants, openSync, readFileSync } from "node:fs";
+    const { O_RDONLY, O_RDWR, O_TRUNC } = constants;
+    for (const [file, flags] of [["read", O_RDONLY | O_TRUNC], ["read", O_RDWR | O_TRUNC], ["own/file", O_RDWR | O_TRUNC]])
+      try { openSync(${JSON.stringify(folder)} + "/" + file, flags); console.log("cut"); } catch (error) { console.log(error.code); }`;
+  assert.equal(launched(LEAST_ABI, 3, script, [own]).stdout, "EPERM\nEACCES\ncut\n");
+  assert.equal(await readFile(read, "utf8"), "whole");
 });
 
 test("a launcher of which one step fails runs nothing", { skip }, () => {

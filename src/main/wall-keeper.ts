@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, realpathSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import type { LoadedConfig } from "../cli/config-file.ts";
+import { SIGNALS_ABI } from "../confine/landlock.ts";
 import { launch, probeKernel } from "../confine/launch.ts";
 import type { KernelPolicy } from "../confine/policy.ts";
 import type { Config } from "../core/config.ts";
@@ -20,8 +21,12 @@ export const WALLED = "--walled";
 export function wallKeeper(loaded: LoadedConfig): void {
   if (loaded.config.confinement.keeper === undefined) return;
   const { landlock, seccomp } = probeKernel();
-  if (landlock === 0 || !seccomp)
-    throw new Failure("confinement.too-weak", "confinement.keeper: the kernel gives no Landlock or no seccomp");
+  // What it may signal no filter can say: its workers' numbers are not known yet.
+  if (landlock < SIGNALS_ABI || !seccomp)
+    throw new Failure(
+      "confinement.too-weak",
+      `confinement.keeper: the kernel has Landlock ${landlock}, it takes ${SIGNALS_ABI} (Linux 6.12) and seccomp`,
+    );
   const lanes = path.join(loaded.config.data, "tmp");
   const command = [process.execPath, ...process.execArgv, ...process.argv.slice(1), WALLED];
   const kept = Object.entries(process.env).filter(([name]) => name !== "TMPDIR");

@@ -177,8 +177,11 @@ function jailOf(role: Exclude<Role, "keeper">, scene: Scene): Jail {
   return jail;
 }
 
-/** Puts the attacker in a role's place, behind these walls; `raw`: with system calls past Node too. */
-export async function attack(role: Role, layers: Layers, raw = true): Promise<Outcome> {
+/**
+ * Puts the attacker in a role's place, behind these walls; `raw`: with system calls past Node too; `landlock`: the version of it that is used, of
+ * those that this kernel has.
+ */
+export async function attack(role: Role, layers: Layers, raw = true, { landlock } = probeKernel()): Promise<Outcome> {
   const scene = await new Scene().open();
   if (role === "keeper") return attackKeeper(scene, raw);
   const jail = jailOf(role, scene);
@@ -197,7 +200,7 @@ export async function attack(role: Role, layers: Layers, raw = true): Promise<Ou
     starts: [],
     raw,
   };
-  const command = confined(layers)(jail, attacker(asked), 3 + sockets.length);
+  const command = confined(layers, landlock)(jail, attacker(asked), 3 + sockets.length);
   try {
     return await run(command, sockets);
   } finally {
@@ -242,8 +245,7 @@ function attacker(asked: object): readonly string[] {
 
 const LISTENER = { name: "serve", host: "127.0.0.1", port: 0, backlog: 8, interface: null };
 
-function confined(layers: Layers): Confine {
-  const { landlock } = probeKernel();
+function confined(layers: Layers, landlock: number): Confine {
   if (layers === "flags") return permissionFlagsOnly;
   if (layers === "both") return throughLauncher(LAUNCHER, landlock);
   return (jail, command, descriptors) => [
