@@ -186,6 +186,14 @@ try {
       )),
     });
   });
+  await step("there is one signer at a time: two could each be shown another next state, and sign both", async (vm) => {
+    const waits = `const s=require("net").connect("/run/ringfort/roles/signer.sock");for(const e of ["close","error"])s.on(e,()=>process.exit(0));s.resume();setTimeout(()=>process.exit(1),8000)`;
+    const second = as("ringfort", `/usr/lib/ringfort/bin/node -e '${waits}'`);
+    return faults({
+      "a second is begun": await vm.can(second),
+      "the first is gone": (await pidOf(vm, "signer")) === found("signer").pid,
+    });
+  });
   await step("root's back-up has the signer's key; the keeper's user is refused", async (vm) => {
     await vm.root("echo correct horse battery staple >/root/pass; cp /root/pass /srv/pass; chmod 644 /srv/pass");
     const made = await vm.root("ringfort backup create /root/b.age --passphrase-file /root/pass --json");
@@ -278,7 +286,7 @@ try {
       steps.map((each) => [each.step, each.ok ? "yes" : "NO"]),
     ),
   );
-  conclude({ proof: "roles", processes: facts, steps }, steps.length === 13 && steps.every(({ ok }) => ok));
+  conclude({ proof: "roles", processes: facts, steps }, steps.length === 14 && steps.every(({ ok }) => ok));
 } finally {
   await machine?.end();
   await rm(folder, { recursive: true, force: true });

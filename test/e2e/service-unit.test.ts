@@ -51,3 +51,8 @@ test("a daemon works behind the walls of its unit, and makes no call that the un
     [],
   );
 });
+
+test("no second signer is begun beside one that runs: each could be shown another next state, and both would sign", () => {
+  const text = readFileSync(path.resolve(import.meta.dirname, "../../deploy/systemd/ringfort-signer.socket"), "utf8");
+  assert.deepEqual(text.match(/^MaxConnections=.*$/gm), ["MaxConnections=1"]);
+});
