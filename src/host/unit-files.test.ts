@@ -5,7 +5,8 @@ import path from "node:path";
 import { test } from "node:test";
 import { LIMITS } from "../core/kernel/limits.ts";
 import { valuesOf } from "../core/units/unit-file.ts";
-import { readUnit } from "./unit-files.ts";
+import { Root } from "./root.ts";
+import { readUnit, unitsNamed } from "./unit-files.ts";
 
 test("a unit is read with its drop-ins, in the order of their names; one that is masked says nothing", async (t) => {
   const folder = await mkdtemp(path.join(tmpdir(), "ringfort-unit-"));
@@ -42,4 +43,18 @@ test("what is hostile, no service, or not there is told apart", async (t) => {
   assert.ok("kind" in bad && bad.detail.includes("line 3"));
   for (const name of ["huge.service", "latin.service", "absent.service", "/dev/zero.service"])
     assert.throws(() => readUnit(name, folder), { code: "unit.unreadable" }, name);
+});
+
+test("a unit of the machine is not one that somebody has laid where root stands", async (t) => {
+  const folder = await mkdtemp(path.join(tmpdir(), "ringfort-unit-"));
+  t.after(async () => rm(folder, { recursive: true }));
+  const [name] = unitsNamed(new Root("/"), /^[a-z-]+\.service$/);
+  if (name === undefined) return t.skip("this machine has no unit");
+  await writeFile(path.join(folder, name), "[Service]\nExecStart=/tmp/evil\n");
+  const execs = (asked: string) => {
+    const unit = readUnit(asked, folder);
+    return "kind" in unit ? [] : valuesOf(unit.entries, "ExecStart");
+  };
+  assert.ok(!execs(name).includes("/tmp/evil"));
+  assert.deepEqual(execs(`./${name}`), ["/tmp/evil"]);
 });

@@ -68,7 +68,8 @@ function findUnit(asked: string, cwd: string): string {
   const isName = !asked.includes("/");
   const named = isName && !asked.endsWith(".service") ? `${asked}.service` : asked;
   const here = path.resolve(cwd, asked).slice(1);
-  const places = [here, ...(isName ? FOLDERS.map((folder) => `${folder}/${named}`) : [])];
+  // The machine's own first: whoever may write in the folder that root stands in would have a unit of theirs tried as root.
+  const places = [...(isName ? FOLDERS.map((folder) => `${folder}/${named}`) : []), here];
   const file = places.find((place) => isThere(HERE, place));
   if (file === undefined)
     throw new Failure("unit.unreadable", `${quoteOutside(asked)}: no such file, and no unit of that name`);

@@ -1,3 +1,4 @@
+import type { Stats } from "node:fs";
 import { lstat, readdir } from "node:fs/promises";
 import path from "node:path";
 import { errnoOf, onDisk } from "../../core/kernel/disk.ts";
@@ -84,15 +85,23 @@ function readList(content: Uint8Array): ReadonlyMap<string, string> | string {
 
 async function faultOf(folder: string, name: string, sha256: string): Promise<RefusalCode | null> {
   const file = path.join(folder, ...name.split("/"));
-  // A link is looked through by whoever installs the file, and may lead elsewhere by then.
-  const entry = await lstat(file).catch((cause: unknown) => {
-    if (["ENOENT", "ENOTDIR"].includes(errnoOf(cause) ?? "")) return null;
-    throw cause;
-  });
+  // A link, in the place of a folder too, is looked through by whoever installs the file, and may lead elsewhere by then.
+  for (let at = path.posix.dirname(name); at !== "."; at = path.posix.dirname(at))
+    if ((await entryAt(path.join(folder, ...at.split("/"))))?.isSymbolicLink() === true) return "release.file-differs";
+  const entry = await entryAt(file);
   if (entry?.isFile() !== true) return entry === null ? "release.file-missing" : "release.file-differs";
   return (await onDisk(`reading ${name}`, () => fileDigest(file, "refuse"))).sha256 === sha256
     ? null
     : "release.file-differs";
+}
+
+async function entryAt(file: string): Promise<Stats | null> {
+  return await onDisk("looking at a file", () =>
+    lstat(file).catch((cause: unknown) => {
+      if (["ENOENT", "ENOTDIR"].includes(errnoOf(cause) ?? "")) return null;
+      throw cause;
+    }),
+  );
 }
 
 /** What lies in the folder and is not listed, in order; some of it is enough. */

@@ -121,6 +121,11 @@ test("another's key is told from a wrong signature", async () => {
 test("files that are named are verified alone, and one that is not listed is refused", async () => {
   const noise = (folder: string): Promise<void> => flip(path.join(folder, "ringfort.deb"), 7);
   assert.equal(await saidOf(noise, "doc/read.me"), null);
+  const led = async (folder: string): Promise<void> => {
+    await rename(path.join(folder, "doc"), at("doc-aside"));
+    await symlink(at("doc-aside"), path.join(folder, "doc"));
+  };
+  assert.equal(await saidOf(led, "doc/read.me"), "release.file-differs", "a link in the place of a folder");
   assert.equal(await saidOf(none, "doc/setup"), "release.file-unlisted");
   assert.equal(await saidOf(none, "SHA256SUMS"), "release.file-unlisted");
 });
