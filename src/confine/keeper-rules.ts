@@ -56,7 +56,7 @@ export function planKeeperFilter(pid: number): FilterPlan {
     rule("prctl", [{ arg: 0, isOneOf: PRCTLS }]),
     // Of its own limits alone; a child asks for its own by 0.
     rule("prlimit64", [{ arg: 0, isOneOf: [0, pid] }]),
-    // Of one process, never of a group or of everybody: Landlock says which.
+    // Of one process, never of a group or of everybody: Landlock says which, from Linux 6.12 on.
     rule("kill", [{ arg: 0, mask: 0x8000_0000, is: 0 }]),
     // A null path: the times of what is open.
     rule("utimensat", [{ arg: 1, isWord: 0n }]),
@@ -68,6 +68,7 @@ export function planKeeperFilter(pid: number): FilterPlan {
     below: X32,
     rules: [...new Set(plain)].map((call): CallRule => ({ call: X64[call], when: [] })).concat(conditional),
     unimplemented: [X64.clone3, X64.openat2],
-    ignored: [],
+    // 0 is the group that it is in, and whoever started it may be in it too.
+    ignored: [{ call: X64.kill, when: [[{ arg: 0, mask: 0xffff_ffff, is: 0 }]] }],
   };
 }

@@ -197,3 +197,9 @@ test("nobody waits at what ends a process, nor at a copy of it", () => {
   );
   assert.equal(filterOf({ sockets: "any", descriptors: 9 })("read", 8), "allow");
 });
+
+test("a keeper behind its wall signals one process at a time, never a group or everybody", () => {
+  const program = assemble(planKeeperFilter(PID));
+  const asks = (pid: bigint) => decide(program, { arch: ARCH_X64, number: X64.kill, args: [pid, 15n] });
+  assert.deepEqual([asks(0n), asks(-1n), asks(-5n), asks(5n)], ["ignore", "EPERM", "EPERM", "allow"]);
+});

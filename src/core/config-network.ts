@@ -44,7 +44,7 @@ export const confinement = z.strictObject({
     .optional()
     .describe(
       "Puts the kernel's wall around the daemon's keeper too (Linux, x86-64): it reads and writes its own folders and those that the " +
-        "configuration names, runs no other program, and signals nobody else. Absent: there is none. Checks of revisions in a " +
+        "configuration names, runs no other program, and signals nobody else (before Linux 6.12: processes of its user). Absent: there is none. Checks of revisions in a " +
         "jail cannot run behind it.",
     ),
 });
