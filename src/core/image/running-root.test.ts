@@ -17,6 +17,16 @@ test("the device-mapper's table and state are read", () => {
   );
 });
 
+test("a tree whose word the kernel does not keep is none", () => {
+  const withOptions = (options: string): string => TABLE.replace("\n", ` ${options}\n`);
+  for (const options of ["1 ignore_corruption", "1 check_at_most_once", "2 restart_on_corruption check_at_most_once"]) {
+    const root = readVerityTable(withOptions(options), "0 361360 verity V\n");
+    assert.equal(judgeRunningRoot(root, image).kind, "fail", options);
+  }
+  for (const options of ["1 panic_on_corruption", "2 restart_on_corruption ignore_zero_blocks"])
+    assert.deepEqual(readVerityTable(withOptions(options), "0 361360 verity V\n"), known(runs));
+});
+
 test("what is not understood of a table is unknown, and never good", () => {
   for (const [table, state] of [
     [TABLE.replace("sha256", "sha1"), "0 361360 verity V"],
