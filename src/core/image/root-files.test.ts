@@ -69,6 +69,7 @@ test("what would be a secret of an image is known by its beginning", () => {
     ["etc/tls.pem", "text\n-----BEGIN EC PRIVATE KEY-----\nMHc"],
     ["etc/x", "-----BEGIN OPENSSH PRIVATE KEY-----"],
     ["etc/ringfort/sign.json", '{\n  "format": "ringfort-key-1",'],
+    ["var/lib/ringfort-signer/key", '{"format":"ringfort-log-key-1","name":"mirror","seed":"'],
     ["etc/backup.key", "# created\nAGE-SECRET-KEY-1QQQ"],
     ["etc/minisign.key", "untrusted comment: minisign encrypted secret key\nRWRTY0Iy"],
     ["etc/ssh/ssh_host_ed25519_key", "anything"],

@@ -1,7 +1,7 @@
 /** How a secret begins, as those who write it begin it; what stands behind is not looked at. */
 const MARKS: readonly (readonly [what: string, mark: RegExp])[] = [
   ["a private key", /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----/],
-  ["a key of ringfort key", /"format"\s*:\s*"ringfort-key-1"/],
+  ["a key of ringfort key, or of the audit log", /"format"\s*:\s*"ringfort-(?:log-)?key-1"/],
   ["a private key of age", /AGE-SECRET-KEY-(?:PQ-)?1[0-9A-Z]/],
   ["a secret key of minisign", /^untrusted comment: .*\r?\nRW(?:Qy|RT)/m],
   ["a login in a URL", /\b(?:https?|ftps?):\/\/[^\s/@:]+:[^\s/@]+@/],
