@@ -34,7 +34,8 @@ test("what is hostile, no service, or not there is told apart", async (t) => {
   await write("huge.service", `[Service]\nExecStart=/bin/a\n${"#\n".repeat(LIMITS.unitBytes)}`);
   await write("latin.service", Buffer.from("[Service]\nExecStart=/bin/\xe9\n", "latin1"));
   await write("a.timer", "[Timer]\nOnCalendar=daily\n");
-  for (const name of ["empty.service", "bad.service", "a.timer"]) {
+  await write("-Hhost.service", "[Service]\nExecStart=/bin/a\n");
+  for (const name of ["empty.service", "bad.service", "a.timer", "-Hhost.service"]) {
     const refused = readUnit(`./${name}`, folder);
     assert.ok("kind" in refused, name);
     assert.equal(refused.code, "unit.malformed");

@@ -49,7 +49,8 @@ export function unitsNamed(root: Root, pattern: RegExp): readonly string[] {
 
 function readFiles(root: Root, file: string): ReadUnit | Refusal {
   const name = path.basename(file);
-  if (!/^[A-Za-z0-9:_.\\@-]{1,200}\.service$/.test(name))
+  // None that a program would take for an option.
+  if (!/^[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]{0,199}\.service$/.test(name))
     return refuse("unit.malformed", `${quoteOutside(file)}: not the name of a service`);
   const texts = [file, ...dropInsOf(root, file, name)].map((each) => textOf(root, each));
   const entries: UnitEntries[number][] = [];

@@ -67,9 +67,15 @@ export class UnitTrial {
     }
     const copy = `ringfort-try-${randomBytes(4).toString("hex")}.service`;
     const stopped = runs && wish.instead ? name : "";
-    const guard = await startGuard(copy, stopped);
-    if (stopped !== "") await must(await systemctl(["stop", stopped]), `stopping ${stopped}`);
-    return new UnitTrial(wish, copy, guard);
+    const trial = new UnitTrial(wish, copy, await startGuard(copy, stopped));
+    try {
+      if (stopped !== "") await must(await systemctl(["stop", stopped]), `stopping ${stopped}`);
+    } catch (cause) {
+      // The guard would hold this process up, and the unit down.
+      await trial.close();
+      throw cause;
+    }
+    return trial;
   }
 
   /** Starts the copy with these lines behind its own, and tells whether the daemon works. It is stopped again. */
