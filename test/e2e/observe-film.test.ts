@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { readFilm } from "../../src/core/observed/film.ts";
 import { needsKernelWalls } from "../confinement/run.ts";
 import { run } from "../fixtures/daemon.ts";
+import { lastingFolder } from "../fixtures/lasting-folder.ts";
 import { needs, needsFile, needsProgram } from "../fixtures/needs.ts";
 
 const RINGFORT = path.join(import.meta.dirname, "../../src/main/ringfort.ts");
@@ -28,9 +29,7 @@ interface Told {
 }
 
 async function place(t: TestContext): Promise<Place> {
-  // Not below /tmp: that is everybody's scratch, and a profile gives it away.
-  const folder = await mkdtemp(path.join(import.meta.dirname, "../../.observed-"));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  const folder = await lastingFolder(t);
   await mkdir(path.join(folder, "in"));
   await mkdir(path.join(folder, "out"));
   await mkdir(path.join(folder, "elsewhere"));

@@ -11,6 +11,7 @@ import { makeMachine, served } from "../fixtures/agent.ts";
 import { makeAgentVendor, versionContent } from "../fixtures/agent-vendor.ts";
 import { type CliRun, run, startTestDaemon } from "../fixtures/daemon.ts";
 import { inEmptyRoot } from "../fixtures/empty-root.ts";
+import { lastingFolder } from "../fixtures/lasting-folder.ts";
 import { needs, needsProgram } from "../fixtures/needs.ts";
 import { startHttpVendor } from "../upstream/http-vendor.ts";
 
@@ -100,24 +101,19 @@ test("ringfort in one file does what it does without a daemon, and talks to one"
     }
   });
   const walls = needs(needsProgram("strace", "strace"), needsKernelWalls());
-  await t.test("it tries a program under the profile of a film, as its own launcher", { skip: walls }, async () => {
-    // Not below /tmp: a profile gives that away.
-    const folder = await mkdtemp(path.join(repository, ".observed-"));
-    try {
-      await mkdir(path.join(folder, "in"));
-      await writeFile(path.join(folder, "in/data"), "content\n");
-      await writeFile(path.join(folder, "secret"), "secret\n");
-      const observe = async (...args: readonly string[]): Promise<{ readonly by?: string; readonly exit?: number }> =>
-        JSON.parse((await run(program, ["--json", "observe", ...args], { cwd: folder })).stdout) as object;
-      const films = ["--film", "--output", "a.film", "--", "/bin/bash", "-c", "read -r line < in/data"];
-      await observe(...films);
-      const trial = ["--profile", "a.film", "--try", "--", "/bin/bash", "-c"];
-      const same = await observe(...trial, "read -r line < in/data");
-      const other = await observe(...trial, "read -r line < secret");
-      assert.deepEqual([same.by, same.exit, other.by, other.exit], ["launcher", 0, "launcher", 1]);
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
+  await t.test("it tries a program under the profile of a film, as its own launcher", { skip: walls }, async (t) => {
+    const folder = await lastingFolder(t);
+    await mkdir(path.join(folder, "in"));
+    await writeFile(path.join(folder, "in/data"), "content\n");
+    await writeFile(path.join(folder, "secret"), "secret\n");
+    const observe = async (...args: readonly string[]): Promise<{ readonly by?: string; readonly exit?: number }> =>
+      JSON.parse((await run(program, ["--json", "observe", ...args], { cwd: folder })).stdout) as object;
+    const films = ["--film", "--output", "a.film", "--", "/bin/bash", "-c", "read -r line < in/data"];
+    await observe(...films);
+    const trial = ["--profile", "a.film", "--try", "--", "/bin/bash", "-c"];
+    const same = await observe(...trial, "read -r line < in/data");
+    const other = await observe(...trial, "read -r line < secret");
+    assert.deepEqual([same.by, same.exit, other.by, other.exit], ["launcher", 0, "launcher", 1]);
   });
   await t.test("NODE_OPTIONS gets nothing into it", async () => {
     const env = { NODE_OPTIONS: `--require=${path.join(place, "nothing.cjs")}` };
