@@ -149,16 +149,24 @@ export async function unpackBackup(
   opening: Opening,
   into: string,
 ): Promise<{ readonly manifest: Manifest; readonly revisions: number; readonly auditEntries: number } | Refusal> {
-  const manifest = await onDisk("unpacking the back-up", () =>
-    openBackup(createReadStream(file) as AsyncIterable<Buffer>, opening, fileSink(into)),
-  );
+  const sealed = createReadStream(file);
+  const sink = fileSink(into);
+  const manifest = await onDisk("unpacking the back-up", async () => {
+    try {
+      return await openBackup(sealed as AsyncIterable<Buffer>, opening, sink);
+    } finally {
+      // A refusal comes in the middle of a file: Node ends a process whose open handle is collected.
+      await sink.close();
+      sealed.destroy();
+    }
+  });
   if (isRefusal(manifest)) return manifest;
   if (!manifest.files.some(({ name }) => name === "ledger.sqlite")) return refuse("backup.damaged", "it has no ledger");
   const { revisions, auditEntries } = await context.surroundings.ledgerFiles.check(path.join(into, "ledger.sqlite"));
   return { manifest, revisions, auditEntries };
 }
 
-function fileSink(into: string): BackupSink {
+function fileSink(into: string): BackupSink & { close(): Promise<void> } {
   let handle: FileHandle | null = null;
   return {
     begin: async (name) => {
@@ -168,6 +176,10 @@ function fileSink(into: string): BackupSink {
     },
     write: async (piece) => {
       await handle?.writeFile(piece);
+    },
+    close: async () => {
+      await handle?.close();
+      handle = null;
     },
     end: async () => {
       await handle?.sync();
