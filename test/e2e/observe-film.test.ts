@@ -154,5 +154,8 @@ test("what is no film is refused, and a command that is not there", { skip: TRAC
   assert.equal(code, 1);
   assert.equal(told.error.code, "film.unreadable");
   assert.equal((await observe("--film", "--", "/nowhere/at/all")).told.error.code, "film.failed");
-  assert.equal((await observe("--film", "--pid", "4194304")).told.error.code, "process.unknown");
+  const kept = path.join(folder, "in/data");
+  const asked = await observe("--film", "--pid", "4194304", "--output", kept);
+  assert.equal(asked.told.error.code, "process.unknown");
+  assert.equal(await readFile(kept, "utf8"), "content\n", "a film that was there is");
 });

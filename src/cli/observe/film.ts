@@ -43,33 +43,36 @@ export async function makeFilm(
   const { surroundings } = context;
   const command = commandIn(operands);
   const nobody: ProcessWish = { pids: [], roles: null, workers: null, units: [], programs: [], landlock: new Map() };
+  const processes = command === null ? await wishOf(operands, options, context) : nobody;
+  const [duration, poll] = [durationOf(options.film, "--film"), durationOf(options.poll, "--poll")];
   const lines: string[] = [];
+  // What is there goes with the first line, not before: a process that is not there must cost nobody an older film.
   const file = options.output === undefined ? null : path.resolve(surroundings.cwd, options.output);
-  const handle = file === null ? null : await open(file, "w", 0o600).catch((cause: unknown) => unwritable(file, cause));
-  let writing: Promise<unknown> = Promise.resolve();
+  const handle = file === null ? null : await open(file, "a", 0o600).catch((cause: unknown) => unwritable(file, cause));
+  let writing: Promise<unknown> | null = null;
   const { method } = await surroundings.observer
     .film(
       {
         command,
-        processes: command === null ? await wishOf(operands, options, context) : nobody,
+        processes,
         cwd: surroundings.cwd,
-        duration: durationOf(options.film, "--film"),
-        poll: durationOf(options.poll, "--poll"),
+        duration,
+        poll,
       },
       (line) => {
         lines.push(line);
-        if (handle !== null) writing = writing.then(() => handle.write(line));
+        if (handle !== null) writing = (writing ?? handle.truncate(0)).then(() => handle.write(line));
       },
     )
     .finally(async () => {
-      await writing.catch((cause: unknown) => unwritable(file ?? "", cause));
+      await writing?.catch((cause: unknown) => unwritable(file ?? "", cause));
       await handle?.close();
     });
   const film = readFilm(lines.join(""));
   if (typeof film === "string") throw new Failure("film.failed", film);
-  const poll =
+  const missing =
     method === "poll" ? "filmed by looking again and again: acts shorter than the interval are missing\n" : "";
-  return { json: filmJson(film, file), text: poll + filmSummary(film, context.paint), exit: EXIT.done };
+  return { json: filmJson(film, file), text: missing + filmSummary(film, context.paint), exit: EXIT.done };
 }
 
 /** Unites films into one. */
