@@ -12,6 +12,7 @@ import { type CommandContext, isRefusal } from "./context.ts";
 import { type FileDigest, fileDigest } from "./file-digest.ts";
 import { asOwnerOf, makeHeldFolder } from "./held-folder.ts";
 import { UsageError } from "./report.ts";
+import { syncFolder } from "./sync-folder.ts";
 
 const MOST_KEY_BYTES = 64 * 1_024;
 
@@ -131,15 +132,6 @@ async function writeNew(file: string, pieces: AsyncIterable<Uint8Array>): Promis
     await rename(beside, file);
     await syncFolder(path.dirname(file));
   });
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 /** Opens a back-up into an empty folder and reads all of it, its ledger too. What is refused leaves nothing that was said to be whole. */

@@ -6,6 +6,7 @@ import { type HostFile, hostFile } from "../core/model/host-file.ts";
 import { hostFileFaults } from "../core/publish/choose-hosts-faults.ts";
 import { InvalidFile } from "./file-issues.ts";
 import { UsageError } from "./report.ts";
+import { syncFolder } from "./sync-folder.ts";
 import { systemCode } from "./system-code.ts";
 import { readYamlFile } from "./yaml-file.ts";
 
@@ -87,14 +88,4 @@ function changed(file: string): Failure {
   return new Failure("config.invalid", `${file}: somebody else has written it meanwhile; nothing was changed`, {
     retry: "later",
   });
-}
-
-/** Without it a power cut may take back a rename whose file is safe. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

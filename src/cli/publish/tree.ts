@@ -6,6 +6,7 @@ import { errnoOf, onDisk } from "../../core/kernel/disk.ts";
 import { Failure } from "../../core/kernel/errors.ts";
 import { type Instant, SECOND } from "../../core/kernel/instant.ts";
 import { UsageError } from "../report.ts";
+import { syncFolder } from "../sync-folder.ts";
 import { takeTreeLock } from "./tree-lock.ts";
 
 /** A file that is ready beside its place: on the disk, whole, and not yet seen by a reader. */
@@ -208,13 +209,4 @@ function foldersOf(tree: string, file: string): readonly string[] {
   const folders: string[] = [];
   for (let at = path.dirname(file); at.length >= tree.length; at = path.dirname(at)) folders.push(at);
   return folders;
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -1,6 +1,7 @@
 import { link, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { errnoOf, onDisk } from "../../core/kernel/disk.ts";
+import { syncFolder } from "../sync-folder.ts";
 
 /** A file to be written, whole or not at all. */
 export interface WantedFile {
@@ -94,13 +95,4 @@ async function takeBack({ path: file, keepAs }: WantedFile): Promise<void> {
     await rm(file, { force: true });
   });
   if (keepAs !== null) await rm(keepAs, { force: true });
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
