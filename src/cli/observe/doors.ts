@@ -1,21 +1,8 @@
 import type { Duration } from "../../core/kernel/instant.ts";
 import type { Fact } from "../../core/machine/facts.ts";
 import type { FilmEnd } from "../../core/observed/film.ts";
-import type { Look, Port } from "../../core/observed/look.ts";
+import type { Look, Port, ProcessWish } from "../../core/observed/look.ts";
 import type { Profile } from "../../core/observed/profile.ts";
-
-/** Which processes are meant; see `host/observe/look.ts`. */
-export interface ProcessWish {
-  readonly pids: readonly number[];
-  /** Roles of our own processes; `null`: none of them, an empty list: all. */
-  readonly roles: readonly string[] | null;
-  /** The daemon's workers, as it tells; `null`: it did not answer. */
-  readonly workers: readonly number[] | null;
-  readonly units: readonly string[];
-  readonly programs: readonly string[];
-  /** By process: what is known of its Landlock from who put it there. */
-  readonly landlock: ReadonlyMap<number, string>;
-}
 
 /** What is filmed: a command that is started, or processes that run, with their children. */
 interface FilmWish {

@@ -3,10 +3,10 @@ import path from "node:path";
 import { EXIT, Failure } from "../../core/kernel/errors.ts";
 import { type Duration, parseDuration } from "../../core/kernel/instant.ts";
 import { type Film, filmText, MOST_FILM_BYTES, readFilm, uniteFilms } from "../../core/observed/film.ts";
+import type { ProcessWish } from "../../core/observed/look.ts";
 import type { CommandContext, Outcome } from "../context.ts";
 import { UsageError } from "../report.ts";
 import { systemCode } from "../system-code.ts";
-import type { ProcessWish } from "./doors.ts";
 import { filmSummary } from "./film-text.ts";
 import { type Named, OBSERVED_ROLES, wishOf } from "./show.ts";
 

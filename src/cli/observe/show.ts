@@ -2,12 +2,12 @@ import { open } from "node:fs/promises";
 import path from "node:path";
 import { EXIT, Failure } from "../../core/kernel/errors.ts";
 import { compareLooks } from "../../core/observed/compare-looks.ts";
+import type { ProcessWish } from "../../core/observed/look.ts";
 import { type Look, look } from "../../core/observed/look.ts";
 import type { CommandContext, Outcome } from "../context.ts";
 import { statusOrNull } from "../product-facts.ts";
 import { UsageError } from "../report.ts";
 import { systemCode } from "../system-code.ts";
-import type { ProcessWish } from "./doors.ts";
 import { differencesText, lookText, portsText } from "./look-text.ts";
 
 /** Bytes of a saved look. */

@@ -88,3 +88,17 @@ const port = z.strictObject({
   holders: fact(z.array(z.strictObject({ pid: z.int(), name: z.string() }))),
 });
 export type Port = Readonly<z.output<typeof port>>;
+
+/** Which processes a look or a film is at; a process that is named in more than one way is looked at once. */
+export interface ProcessWish {
+  readonly pids: readonly number[];
+  /** Roles of our own processes; `null`: none of them, an empty list: all. */
+  readonly roles: readonly string[] | null;
+  /** The daemon's workers, as it tells: of our own only these and who started them. `null`: all that are found. */
+  readonly workers: readonly number[] | null;
+  readonly units: readonly string[];
+  /** The name that a process gives itself, or its program's path or file name. */
+  readonly programs: readonly string[];
+  /** What the daemon tells of its own: by process, what its launcher took away with Landlock. */
+  readonly landlock: ReadonlyMap<number, string>;
+}

@@ -8,12 +8,13 @@ import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { known } from "../../core/machine/facts.ts";
 import { compareLooks } from "../../core/observed/compare-looks.ts";
+import type { ProcessWish } from "../../core/observed/look.ts";
 import { look } from "../../core/observed/look.ts";
 import { Root } from "../root.ts";
-import { type LookWish, lookHere, portsHere } from "./look.ts";
+import { lookHere, portsHere } from "./look.ts";
 import { withDescendants } from "./relatives.ts";
 
-const WISH: LookWish = { pids: [], roles: null, workers: null, units: [], programs: [], landlock: new Map() };
+const WISH: ProcessWish = { pids: [], roles: null, workers: null, units: [], programs: [], landlock: new Map() };
 const SET = (name: string, digits: string): string => `${name}:\t${digits.padStart(16, "0")}\n`;
 const STATUS =
   "Name:\tevil\\n\u001b[31m\nPPid:\t1\nUid:\t33\t33\t33\t33\nGroups:\t4 33 \n" +

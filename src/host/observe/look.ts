@@ -1,29 +1,15 @@
 import { readdirSync } from "node:fs";
 import { known, unknown, withFact } from "../../core/machine/facts.ts";
-import { type Look, MOST_PROCESSES, type Port, type ProcessLook } from "../../core/observed/look.ts";
+import { type Look, MOST_PROCESSES, type Port, type ProcessLook, type ProcessWish } from "../../core/observed/look.ts";
 import { ourProcesses } from "../processes.ts";
 import { Root } from "../root.ts";
 import { lookAtProcess, sharedOf, socketInode, unitIn } from "./look-at-process.ts";
 import { socketTable } from "./sockets.ts";
 
-/** Which processes a look is at; a process that is named in more than one way is looked at once. */
-export interface LookWish {
-  readonly pids: readonly number[];
-  /** Roles of our own processes; `null`: none of them, an empty list: all. */
-  readonly roles: readonly string[] | null;
-  /** The daemon's workers, as it tells: of our own only these and who started them. `null`: all that are found. */
-  readonly workers: readonly number[] | null;
-  readonly units: readonly string[];
-  /** The name that a process gives itself, or its program's path or file name. */
-  readonly programs: readonly string[];
-  /** What the daemon tells of its own: by process, what its launcher took away with Landlock. */
-  readonly landlock: ReadonlyMap<number, string>;
-}
-
 const NOT_SHOWN = "the kernel shows of no process whether it is under Landlock";
 
 /** Looks at processes of this machine, changes nothing. */
-export function lookHere(wish: LookWish, at: number, root: Root = new Root("/")): Look {
+export function lookHere(wish: ProcessWish, at: number, root: Root = new Root("/")): Look {
   const pids = whichProcesses(root, wish);
   const shared = sharedOf(root);
   const processes = pids.slice(0, MOST_PROCESSES).flatMap((pid): readonly ProcessLook[] => {
@@ -38,7 +24,7 @@ export function lookHere(wish: LookWish, at: number, root: Root = new Root("/"))
 /** The processes that a wish names, in the order of their numbers. */
 export function whichProcesses(
   root: Root,
-  { pids, roles, workers, units, programs }: Omit<LookWish, "landlock">,
+  { pids, roles, workers, units, programs }: Omit<ProcessWish, "landlock">,
 ): number[] {
   const found = new Set(pids);
   if (roles !== null) {
