@@ -1,26 +1,22 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync, realpathSync, statSync } from "node:fs";
+import { readFileSync, realpathSync } from "node:fs";
 import process from "node:process";
 import { planFilter } from "./call-rules.ts";
 import { planKeeperFilter } from "./keeper-rules.ts";
-import { LEAST_ABI, type PathUse, pathRule, rulesetOf } from "./landlock.ts";
-import { type Argument, type Libc, libc } from "./libc.ts";
+import { LEAST_ABI, type PathUse, rulesetOf } from "./landlock.ts";
+import { allowPath, type Must, mustCall, takeFilter } from "./launch-steps.ts";
+import { type Libc, libc } from "./libc.ts";
 import { KEEPER_READS, KEEPER_WRITES, MACHINE_READS, STARTING_READS } from "./machine-files.ts";
 import type { KernelPolicy } from "./policy.ts";
 import { assemble } from "./seccomp.ts";
-import { type Syscall, syscalls } from "./syscalls.ts";
+import { syscalls, X64 } from "./syscalls.ts";
 
 const PR_SET_NO_NEW_PRIVS = 38;
 const PR_CAPBSET_DROP = 24;
 /** The highest number that the kernel's sets have room for (capability.h). */
 const LAST_CAPABILITY = 63;
 const CAP_NET_BIND_SERVICE = 10;
-const SECCOMP_SET_MODE_FILTER = 1;
 const LANDLOCK_CREATE_RULESET_VERSION = 1;
-const LANDLOCK_RULE_PATH_BENEATH = 1;
-const AT_FDCWD = -100;
-const O_PATH = 0o10_000_000;
-const O_CLOEXEC = 0o2_000_000;
 const F_SETFD = 2;
 
 /** What the kernel of this machine gives. */
@@ -54,16 +50,10 @@ export function launch(
   command: readonly string[],
   environment: readonly string[] = [],
 ): never {
-  const numbers = syscalls();
   const [program = ""] = command;
-  if (numbers === null) throw new Error("this machine's system calls are not written down");
-  const must = (call: Syscall, ...args: readonly Argument[]): number => {
-    const answer = libc().syscall(numbers[call], ...args);
-    if ("errno" in answer) throw new Error(`${call}: ${answer.errno}`);
-    return answer.value;
-  };
+  const must = mustCall();
   const image = executable(libc(), command, environment);
-  if (policy.starts === true) dropCapabilities(numbers.prctl);
+  if (policy.starts === true) dropCapabilities();
   must("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   if (landlock > 0) restrictFiles(must, policy, landlock, program);
   // Node marks everything that it inherited as not to be inherited further.
@@ -72,10 +62,7 @@ export function launch(
   const filter = assemble(
     policy.starts === true ? planKeeperFilter(process.pid) : planFilter(policy, process.pid, key),
   );
-  const head = Buffer.alloc(16);
-  head.writeUInt16LE(filter.length / 8, 0);
-  head.writeBigUInt64LE(libc().address(filter), 8);
-  must("seccomp", SECCOMP_SET_MODE_FILTER, 0, head);
+  takeFilter(must, filter);
   must("execve", image.path, image.args, image.env, key.fourth, key.fifth);
   // The filter's bytes and the command's must live until here: the kernel was given their addresses alone.
   throw new Error(`execve returned over ${filter.length + image.kept.length} bytes`);
@@ -85,9 +72,9 @@ export function launch(
  * Takes from the program that comes all of root's power, should root have started it, but for low ports. Nobody else has any to lose, and is
  * answered with a "no" that changes nothing.
  */
-function dropCapabilities(prctl: number): void {
+function dropCapabilities(): void {
   for (let capability = 0; capability <= LAST_CAPABILITY; capability += 1)
-    if (capability !== CAP_NET_BIND_SERVICE) libc().syscall(prctl, PR_CAPBSET_DROP, capability, 0, 0, 0);
+    if (capability !== CAP_NET_BIND_SERVICE) libc().syscall(X64.prctl, PR_CAPBSET_DROP, capability, 0, 0, 0);
 }
 
 function randomWord(): bigint {
@@ -119,18 +106,10 @@ export function executable({ address }: Libc, command: readonly string[], enviro
   };
 }
 
-type Must = (call: Syscall, ...args: readonly Argument[]) => number;
-
 function restrictFiles(must: Must, policy: KernelPolicy, abi: number, program: string): void {
   const attributes = rulesetOf(abi, policy.sockets);
   const ruleset = must("landlock_create_ruleset", attributes, attributes.length, 0);
-  const allow = (file: string, use: PathUse): void => {
-    const isFolder = statSync(file, { throwIfNoEntry: false })?.isDirectory();
-    if (isFolder === undefined) return;
-    const fd = must("openat", AT_FDCWD, Buffer.from(`${file}\0`), O_PATH | O_CLOEXEC, 0);
-    must("landlock_add_rule", ruleset, LANDLOCK_RULE_PATH_BENEATH, pathRule(abi, use, isFolder, fd), 0);
-    must("close", fd);
-  };
+  const allow = (file: string, use: PathUse): void => allowPath(must, ruleset, abi, file, use);
   for (const file of policy.reads) allow(file, "read");
   for (const file of policy.writes) allow(file, policy.starts === true ? "all" : "write");
   if (policy.starts === true) {
